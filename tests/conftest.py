@@ -1,0 +1,78 @@
+"""Audio for the tests: made here, from the repository's own song, or real stems where the machine has them."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"
+DEMO = HERE.parent / "examples"
+RATE = 44100
+
+
+def tones(seconds: float, rate: int = RATE, channels: int = 2, seed: int = 0) -> np.ndarray:
+    """A chord, a gliding 'voice' with vibrato and some noise: (channels, samples), peak about 0.5."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    chord = sum(np.sin(2 * np.pi * f * time + rng.uniform(0, 6)) for f in (110, 165, 220, 277))
+    pitch = 330 * (1 + 0.02 * np.sin(2 * np.pi * 5.5 * time)) * (1 + 0.2 * np.sin(2 * np.pi * 0.4 * time))
+    voice = sum(np.sin(k * 2 * np.pi * np.cumsum(pitch) / rate) / k for k in range(1, 8) if k * 420 < rate / 2)
+    mixed = [
+        chord * 0.05 + voice * 0.1 * (1 - 0.3 * c) + 0.01 * rng.standard_normal(len(time)) for c in range(channels)
+    ]
+    return np.array(mixed, dtype=np.float32).reshape(channels, -1)
+
+
+def write(path: pathlib.Path, audio: np.ndarray, rate: int = RATE, **options) -> pathlib.Path:
+    """Write (channels, samples) with soundfile and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, audio.T, rate, **options)
+    return path
+
+
+def read(path: pathlib.Path, dtype: str = "float64") -> np.ndarray:
+    """Read (channels, samples) with soundfile."""
+    return soundfile.read(path, dtype=dtype, always_2d=True)[0].T
+
+
+def sdr(truth: np.ndarray, estimate: np.ndarray) -> float:
+    """Signal-to-distortion ratio in dB, one ratio for the whole."""
+    return float(10 * np.log10((truth**2).sum() / ((truth - estimate) ** 2).sum()))
+
+
+def vocalsep(*arguments: object, stdin: bytes | None = None, cwd: pathlib.Path | None = None):
+    """Run the real command line in a process of its own; returns the finished process, output as bytes."""
+    command = [sys.executable, "-m", "vocalsep", *map(str, arguments)]
+    return subprocess.run(command, input=stdin or b"", capture_output=True, cwd=cwd, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def separator():
+    from vocalsep import Separator
+
+    return Separator()
+
+
+@pytest.fixture(scope="session")
+def demo() -> dict[str, np.ndarray]:
+    """The shipped song and its true stems, (2, samples) at 44.1 kHz."""
+    return {
+        "mixture": read(DEMO / "song.ogg"),
+        "vocals": read(DEMO / "song-stems" / "vocals.ogg"),
+        "accompaniment": read(DEMO / "song-stems" / "accompaniment.ogg"),
+    }
+
+
+@pytest.fixture(scope="session")
+def real_stems() -> dict[str, np.ndarray]:
+    """Vocals and accompaniment of 12 s of a produced validation song that no training has heard."""
+    if not REAL_SONG.exists():
+        pytest.skip("the shared stems are not on this machine")
+    cut = slice(80 * RATE, 92 * RATE)
+    return {stem: read(REAL_SONG / f"{stem}.ogg")[:, cut] for stem in ("vocals", "accompaniment")}

@@ -1,0 +1,223 @@
+"""Decoding, encoding and resampling: what goes in comes out."""
+
+import pathlib
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from conftest import RATE, read, tones, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vocalsep.audio.formats import FORMATS, output_format
+from vocalsep.audio.resample import Resampler
+from vocalsep.audio.sink import Sink
+from vocalsep.audio.source import open_source, peak
+from vocalsep.audio.varispeed import KeyTempo
+from vocalsep.errors import AudioError, OutputError, UsageError
+
+
+def decode(path: pathlib.Path, salvage: bool = False) -> np.ndarray:
+    with open_source(path, salvage) as source:
+        return np.concatenate([*source.blocks(), np.zeros((source.info.channels, 0), np.float32)], axis=1)
+
+
+def encode(path: pathlib.Path, audio: np.ndarray, rate: int = RATE, subtype: str | None = None) -> pathlib.Path:
+    form = FORMATS[path.suffix[1:]]
+    with Sink(path, form, sample_rate=rate, channels=len(audio), subtype=subtype, bitrate=256_000) as sink:
+        for block in np.array_split(audio, 7, axis=1):
+            sink.write(block)
+        sink.finish()
+    return path
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_wav_gives_back_every_bit(tmp_path, subtype):
+    path = write(tmp_path / "in.wav", tones(0.5), subtype=subtype)
+    decoded = decode(path)
+    assert np.array_equal(decoded, read(path))
+    again = encode(tmp_path / "out.wav", decoded, subtype=subtype)
+    assert np.array_equal(read(again), read(path))
+    assert soundfile.info(again).subtype == subtype
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+def test_flac_gives_back_every_bit(tmp_path, subtype, channels):
+    path = write(tmp_path / "in.flac", tones(0.3, channels=channels), subtype=subtype)
+    again = encode(tmp_path / "out.flac", decode(path), subtype=subtype)
+    assert np.array_equal(read(again), read(path))
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "opus", "mp3", "m4a"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_lossy_formats_stay_in_time(tmp_path, suffix, channels):
+    audio = tones(2.0, 48000, channels)
+    decoded = decode(encode(tmp_path / f"out.{suffix}", audio, 48000))
+    # AAC decoders hand out the last packet whole
+    assert 0 <= decoded.shape[1] - audio.shape[1] < (1024 if suffix == "m4a" else 1)
+    error = decoded[:, : audio.shape[1]] - audio
+    assert 10 * np.log10((audio**2).mean() / (error**2).mean()) > 20
+
+
+def test_a_format_that_cannot_hold_a_rate_gets_the_next(tmp_path):
+    assert soundfile.info(encode(tmp_path / "out.opus", tones(1.0))).samplerate == 48000
+    with open_source(encode(tmp_path / "out.m4a", tones(1.0, 9000), 9000)) as source:
+        assert source.info.sample_rate == 11025
+
+
+def test_encoding_twice_gives_the_same_bytes(tmp_path):
+    for suffix in ("wav", "flac", "opus", "mp3", "m4a"):
+        subtype = "PCM_16" if suffix in ("wav", "flac") else None
+        first, second = (encode(tmp_path / f"{n}.{suffix}", tones(1), 48000, subtype) for n in "ab")
+        assert first.read_bytes() == second.read_bytes(), suffix
+
+
+@pytest.mark.parametrize("codec", ["alac", "pcm_s24le"])
+def test_lossless_codecs_in_video_containers_keep_every_bit(tmp_path, codec):
+    integers = (tones(0.4) * 2**23).astype(np.int32) << 8
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE)
+        wanted = {"alac": "s32p", "pcm_s24le": "s32"}[codec]
+        stream.codec_context.format = wanted
+        stream.codec_context.layout = "stereo"
+        packed = integers if wanted.endswith("p") else integers.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(packed), format=wanted, layout="stereo")
+        frame.sample_rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_source(path) as source:
+        assert source.info.subtype == "PCM_24"
+        assert not source.info.lossy
+    assert np.array_equal(decode(path) * 2**23, integers >> 8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(0, 5000), min_size=1, max_size=6),
+    st.sampled_from([8000, 22050, 44100, 48000, 96000]),
+    st.sampled_from([16000, 44100, 48000]),
+)
+def test_resampling_in_blocks_equals_the_whole_and_keeps_time(lengths, rate_in, rate_out):
+    audio = tones(sum(lengths) / rate_in + 1e-3, rate_in, 1)[:, : sum(lengths)]
+    streamed, whole = Resampler(1, rate_in, rate_out), Resampler(1, rate_in, rate_out)
+    parts = [streamed.push(block) for block in np.split(audio, np.cumsum(lengths)[:-1], axis=1)]
+    out = np.concatenate([*parts, streamed.flush()], axis=1)
+    expected = np.concatenate([whole.push(audio), whole.flush()], axis=1)
+    assert np.allclose(out, expected, atol=1e-6)
+    assert abs(out.shape[1] - audio.shape[1] * rate_out / rate_in) <= 1
+
+
+@pytest.mark.parametrize(("key", "tempo"), [(0, 100), (3, 100), (-12, 100), (12, 100), (0, 80), (5, 150), (12, 50)])
+def test_key_and_tempo_do_what_they_say(key, tempo):
+    time = np.arange(4 * RATE) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 440 * time).astype(np.float32)[None]
+    shift = KeyTempo(1, RATE, key, tempo)
+    out = np.concatenate([*(shift.push(block) for block in np.array_split(tone, 9, axis=1)), shift.flush()], axis=1)
+    assert out.shape[1] == round(tone.shape[1] * 100 / tempo)
+    middle = out[0, RATE // 2 : RATE // 2 + RATE]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    heard = spectrum.argmax() * RATE / len(middle)
+    assert heard == pytest.approx(440 * 2 ** (key / 12), rel=0.01)
+
+
+def test_peak_is_the_largest_sample(tmp_path):
+    audio = tones(0.5)
+    audio[1, 1000] = -1.75
+    assert peak(write(tmp_path / "a.wav", audio, subtype="FLOAT")) == 1.75
+
+
+def test_nan_infinite_and_absurd_samples_become_silence(tmp_path):
+    audio = tones(0.5)
+    audio[0, [5, 6, 7]] = [np.nan, np.inf, 1e30]
+    with open_source(write(tmp_path / "a.wav", audio, subtype="FLOAT")) as source:
+        decoded = np.concatenate(list(source.blocks()), axis=1)
+        assert source.repaired == 3
+    assert not decoded[0, 5:8].any()
+    assert np.isfinite(decoded).all()
+
+
+def _text(path):
+    path.write_text("la la la " * 500)
+
+
+def _noise(path):
+    path.write_bytes(np.random.default_rng(0).bytes(50000))
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _playlist(path):
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/hostname\n#EXT-X-ENDLIST\n")
+
+
+def _concat(path):
+    path.write_text("ffconcat version 1.0\nfile /etc/hostname\n")
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".wav", ".m4a", ".mp4", ".flac"])
+@pytest.mark.parametrize("spoil", [_text, _noise, _empty, _playlist, _concat])
+def test_what_is_no_audio_is_said_to_be_none(tmp_path, spoil, suffix):
+    path = tmp_path / f"song{suffix}"
+    spoil(path)
+    with pytest.raises(AudioError, match="no audio|empty|damaged|supported"):
+        decode(path)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a", "ogg", "wav"])
+def test_a_truncated_file_is_named_and_can_be_salvaged(tmp_path, suffix):
+    subtype = "PCM_16" if suffix in ("flac", "wav") else None
+    whole = encode(tmp_path / f"whole.{suffix}", tones(20, channels=1), subtype=subtype)
+    cut = tmp_path / f"cut.{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    if suffix in ("ogg", "wav"):
+        pytest.skip("libsndfile takes what is left of these for the whole")
+    with pytest.raises(AudioError, match="damaged|no audio"):
+        decode(cut)
+    if suffix != "m4a":  # its index is at its end
+        assert 8 * RATE < decode(cut, salvage=True).shape[1] < 14 * RATE
+
+
+def test_a_format_refuses_what_it_cannot_hold(tmp_path):
+    with pytest.raises(AudioError, match="at most 2 channels"):
+        encode(tmp_path / "out.mp3", tones(0.1, channels=6))
+    with pytest.raises(UsageError, match="flac cannot hold float"):
+        FORMATS["flac"].subtype_for("FLOAT", "float")
+    with pytest.raises(UsageError, match="choose one of wav"):
+        output_format("midi")
+
+
+def test_the_input_depth_is_kept_where_the_format_can():
+    assert FORMATS["wav"].subtype_for("PCM_24", None) == "PCM_24"
+    assert FORMATS["wav"].subtype_for("FLOAT", None) == "FLOAT"
+    assert FORMATS["wav"].subtype_for("PCM_S8", None) == "PCM_U8"
+    assert FORMATS["flac"].subtype_for("FLOAT", None) == "PCM_24"
+    assert FORMATS["flac"].subtype_for("PCM_16", None) == "PCM_16"
+    assert FORMATS["mp3"].subtype_for("PCM_16", None) is None
+
+
+def test_an_unwritable_place_is_named(tmp_path):
+    with pytest.raises(OutputError, match="cannot write wav"):
+        encode(tmp_path / "no" / "out.wav", tones(0.1), subtype="PCM_16")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "m4a", "opus"])
+def test_a_full_disk_is_noticed(suffix):
+    full = pathlib.Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    audio = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 200000)).astype(np.float32)
+    form = FORMATS[suffix]
+    subtype = "PCM_16" if form.subtypes else None
+
+    def fill():
+        with Sink(full, form, sample_rate=48000, channels=2, subtype=subtype, bitrate=256_000) as sink:
+            sink.write(audio)
+            sink.finish()
+
+    with pytest.raises(OutputError):
+        fill()

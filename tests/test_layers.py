@@ -1,0 +1,75 @@
+"""The house's floors: a module imports only from floors below its own."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import vocalsep
+
+HOUSE = pathlib.Path(vocalsep.__file__).parent
+FLOORS = [
+    {"errors"},
+    {"config", "audio.formats", "audio.resample", "outputs"},
+    {"stft", "unet", "audio.source", "audio.sink", "remainder", "tags", "registry", "chunking"},
+    {"checkpoint", "masking", "planning", "audio.varispeed", "audio.video"},
+    {"separator"},
+    {"estimate", "rendering"},
+    {"batch"},
+    {"cli.options", "cli.session"},
+    {"cli.split", "cli.karaoke", "cli.inspect"},
+    {"cli.app"},
+    {"cli", "audio"},
+    {"__main__", ""},
+]
+LONGEST_FILE = 420
+FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
+
+
+def _modules():
+    for path in sorted(HOUSE.rglob("*.py")):
+        parts = path.relative_to(HOUSE).with_suffix("").parts
+        yield path, ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path.name == "__init__.py"
+
+
+def _imports(path, module, package):
+    """Modules of the house that a file imports, at the top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = module.split(".") if module else []
+            up = node.level - (1 if package else 0)
+            base = base[: len(base) - up] if up else base
+            if node.module:
+                base = [*base, *node.module.split(".")]
+            target = ".".join(base)
+            for alias in node.names:
+                inner = f"{target}.{alias.name}" if target else alias.name
+                yield inner if inner in FLOOR_OF else target
+
+
+def test_every_module_has_a_floor():
+    assert {module for _, module, _ in _modules()} == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize(("path", "module", "package"), list(_modules()), ids=lambda value: str(value)[-30:])
+def test_imports_run_downwards(path, module, package):
+    for imported in _imports(path, module, package):
+        if imported == "" and module.startswith("cli"):
+            continue  # the version number
+        assert FLOOR_OF[imported] < FLOOR_OF[module], f"{module} imports {imported}"
+
+
+def test_files_stay_short():
+    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path, _, _ in _modules()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_importing_vocalsep_imports_nothing_heavy():
+    code = (
+        "import sys, vocalsep, vocalsep.cli;"
+        "print([m for m in ('torch', 'librosa', 'musdb', 'numpy', 'av') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,39 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from vocalsep.remainder import accompaniment_of
+
+SAMPLES = hnp.arrays(np.float64, (2, 50), elements=st.floats(-1, 1))
+VOICES = hnp.arrays(np.float32, (2, 50), elements=st.floats(-3, 3, width=32))
+
+
+@settings(max_examples=200, deadline=None)
+@given(SAMPLES, VOICES, st.sampled_from([8, 16, 24, 32]))
+def test_integer_stems_sum_to_the_mixture_and_stay_in_range(mixture, vocals, bits):
+    scale = 2 ** (bits - 1)
+    mixture = np.clip(np.rint(mixture * scale), -scale, scale - 1) / scale
+    voice, rest = accompaniment_of(mixture, vocals, bits)
+    assert np.array_equal(voice + rest, mixture)
+    for stem in (voice, rest):
+        assert np.array_equal(np.rint(stem * scale), stem * scale)
+        assert stem.min() >= -1
+        assert stem.max() <= (scale - 1) / scale
+
+
+@settings(max_examples=100, deadline=None)
+@given(SAMPLES, VOICES)
+def test_voices_in_range_are_only_rounded(mixture, vocals):
+    voice, _ = accompaniment_of(mixture, vocals, 16)
+    inside = (np.abs(vocals) < 0.99) & (np.abs(mixture - vocals) < 0.99)
+    assert np.abs(voice - vocals)[inside].max(initial=0) <= 0.5 / 32768 + 1e-9
+
+
+@settings(max_examples=100, deadline=None)
+@given(hnp.arrays(np.float32, (1, 40), elements=st.floats(-4, 4, width=32)), st.floats(0, 1, width=32))
+def test_floating_point_stems_sum_to_the_last_bit_that_floats_hold(mixture, share):
+    vocals = mixture * np.float32(share)
+    voice, rest = accompaniment_of(mixture, vocals)
+    assert rest.dtype == mixture.dtype
+    assert np.all(np.abs(voice + rest - mixture) <= np.spacing(np.abs(mixture).astype(np.float32) + 1e-30) * 2)

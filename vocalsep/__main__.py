@@ -1,0 +1,5 @@
+"""`python -m vocalsep` is the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,137 @@
+"""What vocalsep reads and writes: suffixes, output formats, sample types, and what each format can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..errors import AudioError, UsageError
+
+AUDIO_SUFFIXES = frozenset(
+    [
+        ".wav",
+        ".wave",
+        ".rf64",
+        ".w64",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".mp2",
+        ".m4a",
+        ".m4b",
+        ".aac",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".wma",
+        ".ape",
+        ".wv",
+        ".tta",
+        ".ac3",
+        ".eac3",
+        ".dts",
+        ".amr",
+        ".mka",
+        ".alac",
+    ]
+)
+VIDEO_SUFFIXES = frozenset(
+    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".3gp", ".ogv"]
+)
+
+INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """One output format.
+
+    Parameters
+    ----------
+    name, suffix : str
+        As the user names it, and as files end.
+    subtypes : tuple of str
+        Sample types that a lossless format can hold; empty for a lossy one.
+    codec, container : str
+        FFmpeg's names where PyAV writes the format, empty where libsndfile does.
+    rates : tuple of int
+        The only rates in Hz that the format can hold; empty for any.
+    channels : int
+        Most channels that it can hold.
+    """
+
+    name: str
+    suffix: str
+    subtypes: tuple[str, ...] = ()
+    codec: str = ""
+    container: str = ""
+    rates: tuple[int, ...] = ()
+    channels: int = 8
+
+    @property
+    def lossy(self) -> bool:
+        """Whether decoding gives other samples than were written."""
+        return not self.subtypes
+
+    def rate_for(self, sample_rate: int) -> int:
+        """The rate to write at: `sample_rate` where the format can hold it, else the next that it can."""
+        if not self.rates or sample_rate in self.rates:
+            return sample_rate
+        return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
+
+    def subtype_for(self, source: str, asked: str | None) -> str | None:
+        """The sample type to write: the one asked for, else the source's own, else the finest there is.
+
+        Raises
+        ------
+        UsageError
+            `asked` is not a type that this format holds.
+        """
+        if asked is not None:
+            if asked.upper() not in self.subtypes:
+                holds = ", ".join(self.subtypes).lower() or "one sample type only; leave --subtype out"
+                raise UsageError(f"{self.name} cannot hold {asked.lower()}: it holds {holds}")
+            return asked.upper()
+        if self.lossy:
+            return None
+        if source in self.subtypes:
+            return source
+        same_depth = [s for s in self.subtypes if INTEGER_BITS.get(s) == INTEGER_BITS.get(source, 0)]
+        return same_depth[0] if same_depth else "PCM_24"
+
+    def check_channels(self, channels: int) -> None:
+        """Raise AudioError where the format cannot hold so many channels."""
+        if channels > self.channels:
+            wide = [other.name for other in FORMATS.values() if other.channels >= channels]
+            raise AudioError(
+                f"{self.name} holds at most {self.channels} channels, not {channels}; use {', '.join(wide)}"
+            )
+
+
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format("wav", ".wav", ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
+        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24")),
+        Format("ogg", ".ogg"),
+        Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,)),
+        Format("mp3", ".mp3", codec="libmp3lame", container="mp3", rates=_MP3_RATES, channels=2),
+        Format("m4a", ".m4a", codec="aac", container="ipod", rates=_AAC_RATES),
+    )
+}
+
+
+def output_format(name: str) -> Format:
+    """Look up an output format by name; raises UsageError for an unknown one."""
+    try:
+        return FORMATS[name.lower().removeprefix(".")]
+    except KeyError:
+        raise UsageError(f"unknown format {name!r}; choose one of {', '.join(FORMATS)}") from None

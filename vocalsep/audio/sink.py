@@ -1,0 +1,220 @@
+"""Encode a stem in blocks: libsndfile for wav, flac and ogg, FFmpeg's libraries (PyAV) for opus, mp3 and m4a."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import pathlib
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputError
+from .formats import INTEGER_BITS, Format
+from .resample import Resampler
+
+# libsndfile's Vorbis encoder keeps a whole write on the stack.
+WRITE_SAMPLES = 1 << 15
+# A plain WAV counts its bytes in 32 bits.
+LARGEST_WAV = (1 << 32) - (1 << 20)
+LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+# Nominal bit rates of Vorbis qualities 0.0, 0.1, ... 1.0, stereo at 44.1 kHz (Xiph's table), bits per second.
+VORBIS_BITRATES = (64000, 80000, 96000, 112000, 128000, 160000, 192000, 224000, 256000, 320000, 500000)
+
+
+class Sink:
+    """A file that is being written; a context manager that closes it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    form : Format
+    sample_rate : int
+        Rate in Hz of the samples that `write` takes; a format that cannot hold it is written at its next rate.
+    channels : int
+    subtype : str or None
+        Sample type of a lossless format.
+    bitrate : int
+        Bits per second of a lossy format, for one stereo pair.
+    samples : int or None
+        Expected length, which tells whether a WAV must be an RF64.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be created, or later not be written.
+    """
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        form: Format,
+        *,
+        sample_rate: int,
+        channels: int,
+        subtype: str | None,
+        bitrate: int,
+        samples: int | None = None,
+    ):
+        form.check_channels(channels)
+        self.path = path
+        rate = form.rate_for(sample_rate)
+        self._resampler = Resampler(channels, sample_rate, rate) if rate != sample_rate else None
+        bits_per_second = bitrate if channels > 1 else bitrate // 2
+        if channels > 2:
+            bits_per_second = bitrate * channels // 2
+        self._writer: _SoundFileWriter | _AvWriter
+        try:
+            if form.codec:
+                self._writer = _AvWriter(path, form.codec, form.container, rate, channels, bits_per_second)
+            else:
+                self._writer = _SoundFileWriter(path, form, rate, channels, subtype, bits_per_second, samples)
+        except Exception as error:
+            raise _failure(path, error) from None
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abandon()
+
+    def write(self, block: np.ndarray) -> None:
+        """Append (channels, samples), full scale at +-1."""
+        if self._resampler is not None:
+            block = self._resampler.push(block)
+        self._write(block)
+
+    def finish(self) -> None:
+        """Write what is still held, close the file, and make sure that all of it is there."""
+        if self._resampler is not None:
+            self._write(self._resampler.flush())
+        try:
+            self._writer.finish()
+        except Exception as error:
+            raise _failure(self.path, error) from None
+
+    def abandon(self) -> None:
+        """Close without finishing; the file is not whole. After `finish` this does nothing."""
+        self._writer.abandon()
+
+    def _write(self, block: np.ndarray) -> None:
+        try:
+            for start in range(0, block.shape[1], WRITE_SAMPLES):
+                self._writer.write(block[:, start : start + WRITE_SAMPLES])
+        except Exception as error:
+            raise _failure(self.path, error) from None
+
+
+def _failure(path: pathlib.Path, error: Exception) -> OutputError:
+    if isinstance(error, OutputError):
+        return error
+    full = getattr(error, "errno", None) == errno.ENOSPC
+    why = "the disk is full" if full else (getattr(error, "strerror", None) or str(error) or "write failed")
+    return OutputError(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {why}")
+
+
+class _SoundFileWriter:
+    def __init__(
+        self,
+        path: pathlib.Path,
+        form: Format,
+        rate: int,
+        channels: int,
+        subtype: str | None,
+        bitrate: int,
+        samples: int | None,
+    ):
+        import soundfile
+
+        self.path = path
+        self.bits = INTEGER_BITS.get(subtype or "")
+        self.written = 0
+        container = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG"}[form.name]
+        options: dict[str, Any] = {"subtype": subtype}
+        if form.name == "wav":
+            size = (samples or 0) * channels * {"FLOAT": 4, "DOUBLE": 8}.get(subtype or "", (self.bits or 0) // 8)
+            container = "RF64" if size > LARGEST_WAV else "WAVEX" if channels > 2 else "WAV"
+        elif form.name == "ogg":
+            stereo = bitrate * 2 / channels * 44100 / max(rate, 8000)
+            quality = float(np.interp(stereo, VORBIS_BITRATES, np.linspace(0, 1, len(VORBIS_BITRATES))))
+            options = {"subtype": "VORBIS", "compression_level": 1 - quality}
+        self.file = soundfile.SoundFile(path, "w", rate, channels, format=container, **options)
+
+    def write(self, block: np.ndarray) -> None:
+        if self.bits:
+            block = _integers(block, self.bits)
+        try:
+            self.file.write(np.ascontiguousarray(block.T))
+        except AssertionError:
+            # soundfile asserts that all was written, and drops the system's reason.
+            raise OSError(errno.ENOSPC, "the disk is full") from None
+        self.written += block.shape[1]
+
+    def finish(self) -> None:
+        import soundfile
+
+        self.file.close()
+        # A full disk can fail silently when buffers are flushed: the last sample must be there.
+        if self.written:
+            with soundfile.SoundFile(self.path) as check:
+                whole = check.frames == self.written
+                check.seek(max(0, self.written - 1))
+                if not whole or len(check.read(1)) != 1:
+                    raise OSError(errno.ENOSPC, "the disk is full")
+
+    def abandon(self) -> None:
+        self.file.close()
+
+
+class _AvWriter:
+    def __init__(self, path: pathlib.Path, codec: str, container: str, rate: int, channels: int, bitrate: int):
+        import av
+
+        # bitexact leaves out dates and random serial numbers: the same stem gives the same file.
+        self.container: Any = av.open(str(path.absolute()), "w", format=container, options={"fflags": "+bitexact"})
+        self.stream: Any = self.container.add_stream(codec, rate=rate)
+        self.stream.codec_context.layout = LAYOUTS[channels - 1]
+        self.stream.codec_context.bit_rate = bitrate
+        self.stream.codec_context.time_base = Fraction(1, rate)
+        self.rate = rate
+        self.written = 0
+        self.open = True
+
+    def write(self, block: np.ndarray) -> None:
+        for frame in self._frames(block):
+            self.container.mux(self.stream.encode(frame))
+
+    def _frames(self, block: np.ndarray) -> Iterator[Any]:
+        import av
+
+        samples = np.ascontiguousarray(block, dtype=np.float32)
+        if samples.shape[1] == 0:
+            return
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self.stream.codec_context.layout.name)
+        frame.sample_rate = self.rate
+        frame.time_base = Fraction(1, self.rate)
+        frame.pts = self.written
+        self.written += samples.shape[1]
+        yield frame
+
+    def finish(self) -> None:
+        self.container.mux(self.stream.encode(None))
+        self.open = False
+        self.container.close()
+
+    def abandon(self) -> None:
+        import av
+
+        if self.open:
+            self.open = False
+            with contextlib.suppress(av.error.FFmpegError):
+                self.container.close()
+
+
+def _integers(block: np.ndarray, bits: int) -> np.ndarray:
+    """Round to `bits`-bit integers, left-aligned in 32 bits as libsndfile takes them."""
+    scale = float(2 ** (bits - 1))
+    rounded = np.clip(np.rint(block.astype(np.float64) * scale), -scale, scale - 1)
+    return (rounded.astype(np.int64) << (32 - bits)).astype(np.int32)

@@ -1,0 +1,52 @@
+"""All commands in one table, and what they have in common."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import inspect, karaoke, split
+
+app = typer.Typer(
+    name="vocalsep",
+    help="Separate songs into vocals and accompaniment, on your own machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("split")(split.split)
+app.command("karaoke")(karaoke.karaoke)
+app.command("models")(inspect.models)
+app.command("info")(inspect.info)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vocalsep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+
+    # A polite kill cleans up as Ctrl-C does.
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    app()

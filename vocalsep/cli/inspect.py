@@ -1,0 +1,120 @@
+"""`vocalsep models` and `vocalsep info`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options, session
+
+if TYPE_CHECKING:
+    from ..audio.source import SourceInfo
+
+
+def models(as_json: options.Json = False) -> None:
+    """List the models that ship with vocalsep."""
+    from .. import registry
+
+    with session.one_line_errors():
+        described = [_describe_model(name, path) for name, path in registry.shipped().items()]
+    if as_json:
+        typer.echo(json.dumps(described, indent=2))
+        return
+    for model in described:
+        typer.echo(f"{model['name']}{' (default)' if model['name'] == registry.DEFAULT else ''}")
+        for key, value in model.items():
+            if key != "name":
+                typer.echo(f"  {key.replace('_', ' '):<12} {_readable(key, value)}")
+
+
+def info(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A song, a video or a model file.")],
+    model: options.Model = "default",
+    as_json: options.Json = False,
+) -> None:
+    """Say what a file is, and what splitting it would take here."""
+    from .. import registry
+    from ..audio.source import open_source
+    from ..errors import AudioError
+
+    with session.one_line_errors():
+        path = pathlib.Path(file)
+        if path.suffix == registry.SUFFIX:
+            said = _describe_model(path.stem, path)
+        else:
+            try:
+                with open_source(path) as source:
+                    said = _describe_song(source.info, model)
+            except AudioError as error:
+                raise AudioError(f"{file}: {error}") from None
+    if as_json:
+        typer.echo(json.dumps(said, indent=2))
+        return
+    for key, value in said.items():
+        typer.echo(f"{key.replace('_', ' '):<18} {_readable(key, value)}")
+
+
+def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
+    from .. import registry
+    from ..checkpoint import read_info
+
+    model = read_info(path)
+    front_end = model.config.front_end
+    return {
+        "name": name,
+        "path": str(path),
+        "size_bytes": path.stat().st_size,
+        "parameters": model.parameters,
+        "architecture": model.config.architecture,
+        "sample_rate": front_end.sample_rate,
+        "window": f"{front_end.n_fft} samples, hop {front_end.hop}, {front_end.bins} bins",
+        "licence": model.card.get("licence", "not stated"),
+        "trained_on": model.card.get("trained_on", "not stated"),
+        "figures": model.card.get("figures", {}),
+        "sha256": registry.checksum(path),
+    }
+
+
+def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
+    from ..estimate import split_cost
+    from ..tags import read_tags
+
+    said: dict[str, Any] = {
+        "path": str(song.path),
+        "container": song.container,
+        "codec": song.codec,
+        "lossy": song.lossy,
+        "sample_rate": song.sample_rate,
+        "channels": song.channels,
+        "samples": song.samples,
+        "duration_s": song.duration,
+        "video": song.video,
+        "split_subtype": song.subtype,
+    }
+    tags = read_tags(song.path)
+    said["tags"] = {field: "; ".join(values) for field, values in tags.fields.items()}
+    said["cover_pictures"] = len(tags.pictures)
+    cost = split_cost(song, model)
+    said["split_time_s"] = cost.seconds
+    said["split_size_bytes"] = cost.size
+    return said
+
+
+def _readable(key: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if key.endswith("_bytes"):
+        return f"{value / 1e6:.1f} MB"
+    if key.endswith("_s"):
+        minutes, seconds = divmod(value, 60)
+        return f"{int(minutes)}:{seconds:04.1f}"
+    if key == "sample_rate":
+        return f"{value} Hz"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {held}" for name, held in value.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,87 @@
+"""`vocalsep karaoke`."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from . import options, session
+
+if TYPE_CHECKING:
+    from ..planning import Song
+    from ..rendering import Encoding, Track
+
+NAME = "{name} (karaoke).{ext}"
+SILENT_DB = -100.0
+
+
+def karaoke(
+    paths: options.Paths,
+    out: options.Out = str(options.DEFAULT_OUT),
+    vocals: Annotated[
+        float | None,
+        typer.Option("--vocals", metavar="DB", max=0, help="Keep the voice as a guide, this much louder: -12, say."),
+    ] = None,
+    key: Annotated[float, typer.Option("--key", min=-12, max=12, help="Transpose by semitones.")] = 0,
+    tempo: Annotated[float, typer.Option("--tempo", min=50, max=200, help="Percent of the song's tempo.")] = 100,
+    name: options.Name = NAME,
+    format_name: options.FormatName = None,
+    subtype: options.Subtype = None,
+    bitrate: options.Bitrate = "256k",
+    recursive: options.Recursive = False,
+    model: options.Model = "default",
+    device: options.DeviceName = options.Device.AUTO,
+    threads: options.Threads = None,
+    overlap: options.Overlap = None,
+    skip_existing: options.SkipExisting = False,
+    overwrite: options.Overwrite = False,
+    salvage: options.Salvage = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make karaoke tracks: songs without their vocals, or with quiet ones.
+
+    A video stays a video with its picture untouched, unless --format asks for sound alone.
+    """
+    settings = session.Settings(
+        paths, out, recursive, model, device.value, threads, overlap, skip_existing, overwrite, salvage, as_json, quiet
+    )
+    with session.one_line_errors():
+        from ..outputs import check_template
+
+        check_template(name, 1)
+        encoding = session.encoding(format_name or "wav", subtype, bitrate)
+    gain = 0.0 if vocals is None or vocals <= SILENT_DB else math.pow(10, vocals / 20)
+    session.run(
+        settings,
+        encoding,
+        lambda song, folder: [_track(settings, encoding, song, folder, name, format_name is None, gain, key, tempo)],
+    )
+
+
+def _track(
+    settings: session.Settings,
+    encoding: Encoding,
+    song: Song,
+    folder: pathlib.Path,
+    name: str,
+    keep_video: bool,
+    gain: float,
+    key: float,
+    tempo: float,
+) -> Track:
+    from ..audio.formats import VIDEO_SUFFIXES
+    from ..audio.source import has_video
+    from ..audio.video import video_suffix
+    from ..rendering import Track
+
+    video = keep_video and song.path.suffix.lower() in VIDEO_SUFFIXES and has_video(song.path)
+    if video and tempo != 100:
+        raise UsageError(f"{song.path}: --tempo would part sound and picture; add --format for the sound alone")
+    suffix = video_suffix(song.path) if video else encoding.format.suffix
+    target = session.target(settings, song, folder, name, "karaoke", suffix)
+    return Track("karaoke", "Karaoke", gain, 1.0, target, video, key, tempo)

@@ -1,0 +1,57 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import enum
+import pathlib
+from typing import Annotated
+
+import typer
+
+
+class Stem(str, enum.Enum):
+    """Which stem to write."""
+
+    VOCALS = "vocals"
+    ACCOMPANIMENT = "accompaniment"
+
+
+class Device(str, enum.Enum):
+    """Where the network runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Songs, videos, folders, patterns, or - for standard input.")
+]
+Out = Annotated[str, typer.Option("-o", "--out", help="Output folder, or - for standard output.")]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
+Name = Annotated[str, typer.Option("--name", help="Output names: {name}, {stem}, {ext}, {model}.")]
+FormatName = Annotated[str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a.")]
+Subtype = Annotated[
+    str | None,
+    typer.Option("--subtype", help="pcm_u8, pcm_16, pcm_24, pcm_32, float or double; default: as the input."),
+]
+Bitrate = Annotated[str, typer.Option("--bitrate", help="Of a lossy stereo output, such as 192k.")]
+Model = Annotated[str, typer.Option("--model", help="A name that `vocalsep models` lists, or a model file.")]
+DeviceName = Annotated[Device, typer.Option("--device", help="Where the network runs.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: all cores.")]
+Overlap = Annotated[
+    float | None,
+    typer.Option(
+        "--overlap",
+        min=0,
+        help="Seconds that each chunk hears beyond either end; default: all that matters. Less is faster.",
+    ),
+]
+SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Pass over songs whose outputs exist.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Salvage = Annotated[bool, typer.Option("--salvage", help="Take what can be decoded of damaged files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+
+DEFAULT_OUT = pathlib.Path("separated")

@@ -1,0 +1,251 @@
+"""One run of split or karaoke: plan, refuse early, work through the songs, and say what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from .. import __version__
+from ..errors import UsageError, VocalsepError
+
+if TYPE_CHECKING:
+    from ..batch import Batch
+    from ..planning import Missing, Song
+    from ..rendering import Encoding, Track
+    from ..separator import Separator
+
+STREAM = "-"
+INTERRUPTED = 130
+ENVELOPE = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+ENDLESS = "{desc}: {n:.0f} s done in {elapsed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the user asked for, apart from the tracks themselves."""
+
+    paths: Sequence[str]
+    out: str
+    recursive: bool
+    model: str
+    device: str
+    threads: int | None
+    overlap: float | None
+    skip_existing: bool
+    overwrite: bool
+    salvage: bool
+    json: bool
+    quiet: bool
+
+
+Plan = Callable[["Song", pathlib.Path], "list[Track]"]
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn every expected error into one line on standard error and exit code 2."""
+    try:
+        yield
+    except VocalsepError as error:
+        typer.echo(f"vocalsep: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("vocalsep: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
+    """Separate all songs that `settings` names; `plan` gives a song's tracks below an output folder.
+
+    Raises
+    ------
+    typer.Exit
+        With the batch's exit code where it is not 0.
+    """
+    from ..batch import Batch
+
+    with one_line_errors(), tempfile.TemporaryDirectory(prefix="vocalsep-") as scratch:
+        _check(settings)
+        jobs, missing = _jobs(settings, pathlib.Path(scratch), plan)
+        batch = Batch(
+            encoding,
+            overwrite=settings.overwrite,
+            skip_existing=settings.skip_existing,
+            salvage=settings.salvage,
+            report=_report,
+        )
+        interrupted = False
+        try:
+            batch.add_missing(missing)
+            _work(batch, jobs, settings)
+            if settings.out == STREAM:
+                _to_stdout(batch)
+        except KeyboardInterrupt:
+            interrupted = True
+        _summary(batch, settings, len(jobs) + len(missing), interrupted)
+        code = INTERRUPTED if interrupted else batch.exit_code
+        if code:
+            raise typer.Exit(code)
+
+
+def _check(settings: Settings) -> None:
+    if settings.overwrite and settings.skip_existing:
+        raise UsageError("--overwrite and --skip-existing exclude each other")
+    if settings.out == STREAM and settings.json:
+        raise UsageError("--out - and --json both want standard output; choose one")
+    if list(settings.paths).count(STREAM) > 1:
+        raise UsageError("standard input (-) can be read only once")
+
+
+def _jobs(
+    settings: Settings, scratch: pathlib.Path, plan: Plan
+) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
+    from ..planning import check_targets, find_songs
+
+    streamed = settings.out == STREAM
+    out = scratch / "out" if streamed else pathlib.Path(settings.out)
+    songs, missing = find_songs(settings.paths, settings.recursive, None if streamed else out)
+    if STREAM in settings.paths:
+        spooled = _spool(scratch)
+        songs = [dataclasses.replace(song, path=spooled) if str(song.path) == STREAM else song for song in songs]
+    jobs = [(song, plan(song, out)) for song in songs]
+    if streamed and (len(jobs) != 1 or len(jobs[0][1]) != 1):
+        raise UsageError("--out - takes one song and one stem; choose it with --stem")
+    check_targets(
+        [(song, [track.target for track in tracks]) for song, tracks in jobs],
+        settings.overwrite,
+        settings.skip_existing,
+    )
+    return jobs, missing
+
+
+def _spool(scratch: pathlib.Path) -> pathlib.Path:
+    # Decoders seek; a pipe cannot.
+    spooled = scratch / "stdin"
+    with spooled.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return spooled
+
+
+def _work(batch: Batch, jobs: list[tuple[Song, list[Track]]], settings: Settings) -> None:
+    from tqdm import tqdm
+
+    if not jobs:
+        return
+    separator = None
+    # tqdm itself leaves the bars out where standard error is no terminal
+    hidden = True if settings.quiet else None
+    with tqdm(
+        total=len(jobs), unit="song", desc="songs", disable=hidden if len(jobs) > 1 else True, leave=False
+    ) as bar:
+        for song, tracks in jobs:
+            if batch.skips(tracks):
+                batch.skip(song, tracks)
+            else:
+                separator = separator or _separator(settings)
+                with _song_bar(song, hidden) as progress:
+                    batch.run(separator, song, tracks, progress)
+            bar.update()
+
+
+def _separator(settings: Settings) -> Separator:
+    import torch
+
+    from ..separator import Separator
+
+    separator = Separator(settings.model, device=settings.device, threads=settings.threads, overlap=settings.overlap)
+    if separator.fallback:
+        _report(f"vocalsep: {separator.fallback}")
+    if not settings.quiet:
+        name = str(settings.model)
+        _report(f"model {name} on {separator.device.type}, {torch.get_num_threads()} threads")
+    return separator
+
+
+@contextlib.contextmanager
+def _song_bar(song: Song, hidden: bool | None) -> Iterator[Callable[[int, int | None], None]]:
+    from tqdm import tqdm
+
+    with tqdm(desc=song.name, disable=hidden, leave=False, bar_format=ENVELOPE) as bar:
+
+        def watch(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield watch
+
+
+def _report(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+def _to_stdout(batch: Batch) -> None:
+    for outcome in batch.outcomes:
+        if outcome.rendered is not None:
+            for path in outcome.outputs.values():
+                with open(path, "rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+def _summary(batch: Batch, settings: Settings, inputs: int, interrupted: bool) -> None:
+    from ..batch import DONE, FAILED, SKIPPED
+
+    counts = {status: batch.count(status) for status in (DONE, SKIPPED, FAILED)}
+    if settings.json:
+        said = {
+            "version": __version__,
+            "model": settings.model,
+            "interrupted": interrupted,
+            **counts,
+            "files": [outcome.to_dict() for outcome in batch.outcomes],
+        }
+        typer.echo(json.dumps(said, indent=2))
+    if interrupted:
+        _report(f"vocalsep: interrupted, {counts[DONE]} of {inputs} done; no unfinished file was left")
+    elif not settings.quiet and (inputs > 1 or counts[SKIPPED]):
+        _report(", ".join(f"{count} {status}" for status, count in counts.items()))
+    if not settings.quiet and not settings.json and settings.out != STREAM and inputs == 1 and counts[DONE]:
+        for path in batch.outcomes[0].outputs.values():
+            typer.echo(path)
+
+
+def encoding(format_name: str, subtype: str | None, bitrate: str) -> Encoding:
+    """Understand --format, --subtype and --bitrate; raises UsageError."""
+    from ..audio.formats import output_format
+    from ..rendering import Encoding
+
+    form = output_format(format_name)
+    form.subtype_for("FLOAT", subtype)
+    return Encoding(form, subtype, _bits_per_second(bitrate))
+
+
+def target(settings: Settings, song: Song, folder: pathlib.Path, template: str, stem: str, suffix: str) -> pathlib.Path:
+    """Where an output goes: the template filled in, below the folder that the song's place gives."""
+    from ..outputs import named
+
+    model = pathlib.Path(settings.model).stem
+    fields = {"name": song.name, "stem": stem, "ext": suffix.removeprefix("."), "model": model}
+    return folder / song.folder / named(template, fields)
+
+
+def _bits_per_second(text: str) -> int:
+    number, kilo = (text[:-1], 1000) if text[-1:] in "kK" else (text, 1)
+    try:
+        bits = round(float(number) * kilo)
+    except (ValueError, OverflowError):
+        raise UsageError(f"--bitrate {text!r} is not understood; write it as 256k") from None
+    if not 8000 <= bits <= 512000:
+        raise UsageError(f"--bitrate {text} is out of range; 8k to 512k")
+    return bits

@@ -1,0 +1,63 @@
+"""`vocalsep split`."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options, session
+
+if TYPE_CHECKING:
+    from ..planning import Song
+    from ..rendering import Encoding, Track
+
+NAME = "{name}/{stem}.{ext}"
+
+
+def split(
+    paths: options.Paths,
+    out: options.Out = str(options.DEFAULT_OUT),
+    stem: Annotated[options.Stem | None, typer.Option("--stem", help="Write this stem only.")] = None,
+    name: options.Name = NAME,
+    format_name: options.FormatName = "wav",
+    subtype: options.Subtype = None,
+    bitrate: options.Bitrate = "256k",
+    recursive: options.Recursive = False,
+    model: options.Model = "default",
+    device: options.DeviceName = options.Device.AUTO,
+    threads: options.Threads = None,
+    overlap: options.Overlap = None,
+    skip_existing: options.SkipExisting = False,
+    overwrite: options.Overwrite = False,
+    salvage: options.Salvage = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Split songs into vocals and accompaniment, which sum to the song.
+
+    Outputs have the song's own length, rate, channels and bit depth. Exit code 0: all done; 1: some songs failed;
+    2: nothing could be done.
+    """
+    settings = session.Settings(
+        paths, out, recursive, model, device.value, threads, overlap, skip_existing, overwrite, salvage, as_json, quiet
+    )
+    with session.one_line_errors():
+        from ..outputs import check_template
+
+        stems = [stem.value] if stem else [one.value for one in options.Stem]
+        check_template(name, len(stems))
+        encoding = session.encoding(format_name or "wav", subtype, bitrate)
+    session.run(
+        settings, encoding, lambda song, folder: [_track(settings, encoding, song, folder, name, one) for one in stems]
+    )
+
+
+def _track(
+    settings: session.Settings, encoding: Encoding, song: Song, folder: pathlib.Path, name: str, stem: str
+) -> Track:
+    from ..rendering import Track
+
+    target = session.target(settings, song, folder, name, stem, encoding.format.suffix)
+    return Track(stem, stem.capitalize(), float(stem == "vocals"), float(stem == "accompaniment"), target)

@@ -1,0 +1,40 @@
+"""What splitting a song would take, from a short trial on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+
+from .audio.formats import FORMATS, INTEGER_BITS
+from .audio.source import SourceInfo
+from .separator import PAIRS, Separator
+
+TRIAL_S = 12.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Seconds of work and bytes of two WAV stems; None where the song's length is unknown."""
+
+    seconds: float | None
+    size: int | None
+
+
+def split_cost(song: SourceInfo, model: str) -> Cost:
+    """Time the model on a few seconds of noise and scale that to the song; raises ModelError."""
+    if song.samples is None:
+        return Cost(None, None)
+    separator = Separator(model)
+    rate = separator.sample_rate
+    noise = np.random.default_rng(0).standard_normal((2, int(TRIAL_S * rate))).astype(np.float32)
+    # The first run pays for memory and thread start-up, not for music.
+    separator.separate(noise[:, :rate], rate)
+    started = time.perf_counter()
+    separator.separate(noise, rate)
+    factor = (time.perf_counter() - started) / TRIAL_S
+    seconds = factor * len(PAIRS[song.channels]) * song.samples / song.sample_rate
+    subtype = FORMATS["wav"].subtype_for(song.subtype, None) or "FLOAT"
+    width = INTEGER_BITS.get(subtype, 64 if subtype == "DOUBLE" else 32) // 8
+    return Cost(seconds, 2 * song.samples * song.channels * width)

@@ -1,0 +1,124 @@
+"""From what the user named (files, folders, patterns, standard input) to a list of songs and their outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import pathlib
+import sys
+from collections.abc import Iterable, Sequence
+
+from .audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from .errors import OutputError, UsageError
+
+STDIN = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Song:
+    """One input: its path, and the folder (relative to what was named) that its outputs keep."""
+
+    path: pathlib.Path
+    folder: pathlib.Path = pathlib.Path()
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix; ``song.stem.mp4`` is called ``song``."""
+        name = self.path.stem
+        return name.removesuffix(".stem") or name
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """Something that was named and is no song, and why."""
+
+    named: str
+    why: str
+
+
+def find_songs(named: Sequence[str], recursive: bool, out: pathlib.Path | None) -> tuple[list[Song], list[Missing]]:
+    """Find the songs that the arguments name, each once, in a stable order.
+
+    Parameters
+    ----------
+    named : sequence of str
+        Files, folders, patterns such as ``*.mp3``, or ``-``.
+    recursive : bool
+        Look into the folders' subfolders too.
+    out : pathlib.Path or None
+        Output folder, whose files are not taken for songs.
+
+    Returns
+    -------
+    songs, missing : list of Song, list of Missing
+    """
+    songs: dict[pathlib.Path, Song] = {}
+    missing: list[Missing] = []
+    for argument in named:
+        path = pathlib.Path(argument)
+        if argument == STDIN or path.is_file():
+            found = [Song(path)]
+        elif path.is_dir():
+            found = list(_inside(path, recursive, out))
+            if not found:
+                deeper = "" if recursive else "; --recursive looks into subfolders"
+                missing.append(Missing(argument, f"no audio files in this folder{deeper}"))
+        elif glob.has_magic(argument):
+            found = [Song(p) for p in map(pathlib.Path, sorted(glob.glob(argument, recursive=True))) if _is_song(p)]
+            if not found:
+                missing.append(Missing(argument, "no audio file matches this pattern"))
+        else:
+            found = [Song(path)] if path.exists() else []
+            if not found:
+                missing.append(Missing(argument, "no such file or folder"))
+        for song in found:
+            songs.setdefault(song.path if argument == STDIN else song.path.resolve(), song)
+    return list(songs.values()), missing
+
+
+def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path]]], overwrite: bool, skip: bool) -> None:
+    """Refuse a plan that would lose something, before any work starts.
+
+    Raises
+    ------
+    UsageError
+        Two songs would write the same file.
+    OutputError
+        An output exists and neither overwriting nor skipping was asked for, or would replace an input.
+    """
+    writers: dict[str, Song] = {}
+    inputs = set()
+    planned = list(songs)
+    for song, _ in planned:
+        inputs.add(song.path.resolve())
+    standing = []
+    for song, targets in planned:
+        for target in targets:
+            key = str(target.absolute()).casefold() if sys.platform in ("win32", "darwin") else str(target.absolute())
+            other = writers.setdefault(key, song)
+            if other is not song:
+                raise UsageError(
+                    f"{other.path} and {song.path} would both write {target}; use --name or split them apart"
+                )
+            if target.resolve() in inputs:
+                raise OutputError(f"{target} is one of the inputs; choose another folder with --out")
+            if target.exists():
+                standing.append(target)
+    if standing and not overwrite and not skip:
+        more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
+        verb = "exist" if more else "exists"
+        raise OutputError(f"{standing[0]}{more} {verb}; --overwrite replaces, --skip-existing passes over")
+
+
+def _inside(folder: pathlib.Path, recursive: bool, out: pathlib.Path | None) -> Iterable[Song]:
+    outputs = out.resolve() if out is not None else None
+    for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        ours = outputs is not None and outputs != folder.resolve() and outputs in path.resolve().parents
+        if _is_song(path) and not hidden and not ours:
+            yield Song(path, inside.parent)
+
+
+def _is_song(path: pathlib.Path) -> bool:
+    return path.suffix.lower() in AUDIO_SUFFIXES | VIDEO_SUFFIXES and path.is_file()

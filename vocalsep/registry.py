@@ -1,0 +1,74 @@
+"""Find models: by the name of one that ships with vocalsep, or by the path of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+from .errors import ModelError
+
+SUFFIX = ".safetensors"
+CHECKSUMS = "SHA256SUMS"
+DEFAULT = "default"
+
+
+def models_folder() -> pathlib.Path:
+    """The folder of the shipped models: inside the installed package, or beside it in a source checkout."""
+    package = pathlib.Path(__file__).resolve().parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def shipped() -> dict[str, pathlib.Path]:
+    """Name and path of every model that ships with vocalsep."""
+    return {path.name.removesuffix(SUFFIX): path for path in sorted(models_folder().glob(f"*{SUFFIX}"))}
+
+
+def find(model: str | pathlib.Path) -> pathlib.Path:
+    """Turn a model's name or path into the path of its file.
+
+    A shipped model is compared with its published checksum, so that a damaged installation is noticed.
+
+    Raises
+    ------
+    ModelError
+        No such name or file, or the checksum is wrong.
+    """
+    named = shipped().get(str(model))
+    if named is not None:
+        expected = published_checksums().get(named.name)
+        if expected is not None and checksum(named) != expected:
+            raise ModelError(f"{named}: the checksum is wrong; install vocalsep again")
+        return named
+    path = pathlib.Path(model)
+    if path.is_file():
+        return path
+    if path.suffix == SUFFIX or len(path.parts) > 1:
+        raise ModelError(f"{path}: no such model file")
+    raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(shipped()) or 'none'}, or give a path")
+
+
+def checksum(path: pathlib.Path) -> str:
+    """SHA-256 of a file in hexadecimal; raises ModelError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return (
+                hashlib.file_digest(file, "sha256").hexdigest()
+                if hasattr(hashlib, "file_digest")
+                else _digest(file.read())
+            )
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def published_checksums() -> dict[str, str]:
+    """File name and SHA-256 of the shipped models, from the list beside them."""
+    listing = models_folder() / CHECKSUMS
+    if not listing.is_file():
+        return {}
+    pairs = (line.split() for line in listing.read_text("utf-8").splitlines() if line.strip())
+    return {name: digest for digest, name in pairs}

@@ -1,0 +1,218 @@
+"""From one song file to its output files: decode, separate, mix, encode, tag, and only then name."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from .audio.formats import INTEGER_BITS, Format
+from .audio.sink import Sink
+from .audio.source import Source, SourceInfo, open_source, peak
+from .audio.varispeed import KeyTempo
+from .audio.video import audio_format, replace_audio
+from .errors import AudioError
+from .outputs import Pending
+from .remainder import accompaniment_of
+from .separator import Separator
+from .tags import read_tags, write_tags
+
+# What is encoded with loss is first put on a grid this fine, so that the clip guard works on it too.
+LOSSY_BITS = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """How outputs are written: format, sample type (None: the source's) and bits per second of a stereo pair."""
+
+    format: Format
+    subtype: str | None = None
+    bitrate: int = 256_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """One output: how much of each stem it holds (linear gains), its title's mark, and where it goes.
+
+    `video` makes it a copy of the source's video with this sound.
+    """
+
+    name: str
+    mark: str
+    vocals: float
+    accompaniment: float
+    target: pathlib.Path
+    video: bool = False
+    key: float = 0.0
+    tempo: float = 100.0
+
+    @property
+    def shifted(self) -> bool:
+        """Whether key or tempo differ from the song's."""
+        return self.key != 0 or self.tempo != 100
+
+
+@dataclasses.dataclass
+class Rendered:
+    """What became of a song: lengths in samples, times in seconds, the gain of the clip guard in dB, remarks."""
+
+    info: SourceInfo
+    samples: int
+    seconds: float
+    gain_db: float
+    remarks: list[str]
+
+
+def render(
+    separator: Separator,
+    path: pathlib.Path,
+    tracks: list[Track],
+    encoding: Encoding,
+    *,
+    overwrite: bool = False,
+    salvage: bool = False,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Rendered:
+    """Separate one file and write its tracks: all of them whole, or none.
+
+    Parameters
+    ----------
+    separator : Separator
+    path : pathlib.Path
+    tracks : list of Track
+    encoding : Encoding
+    overwrite : bool
+        Replace files that stand under the tracks' names.
+    salvage : bool
+        Take what can be decoded of a damaged file.
+    progress : callable, optional
+        Called with the samples done and the samples expected, None where the file does not say.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be decoded, or the format cannot hold it.
+    OutputError
+        An output cannot be written, or exists.
+    """
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(path, salvage))
+        info = source.info
+        job = _Job(info, encoding, tracks)
+        gain = job.guard_gain(salvage)
+        outputs = [stack.enter_context(_Output(job, track, overwrite)) for track in tracks]
+        for mixture, vocals in separator.vocals_of(_scaled(source, gain), info.sample_rate, info.channels):
+            stems = accompaniment_of(mixture, vocals, job.bits)
+            for output in outputs:
+                output.write(*stems)
+            if progress is not None:
+                progress(source.read, info.samples)
+        if source.read == 0:
+            raise AudioError("holds no samples: there is nothing to separate")
+        for output in outputs:
+            output.finish()
+        for output in outputs:
+            output.commit()
+    return Rendered(info, source.read, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))
+
+
+def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
+    for block in source.blocks():
+        yield block if gain == 1 else block * block.dtype.type(gain)
+
+
+class _Job:
+    """What holds for all tracks of one song."""
+
+    def __init__(self, info: SourceInfo, encoding: Encoding, tracks: list[Track]):
+        self.info = info
+        self.encoding = encoding
+        self.form = audio_format(tracks[0].target.suffix) if tracks[0].video else encoding.format
+        self.form.check_channels(info.channels)
+        self.subtype = self.form.subtype_for(info.subtype, encoding.subtype)
+        self.bits = LOSSY_BITS if self.form.lossy else INTEGER_BITS.get(self.subtype or "")
+        self.tags = read_tags(info.path)
+
+    def guard_gain(self, salvage: bool) -> float:
+        """The one gain that brings a mixture of more than full scale into an output that cannot hold that."""
+        if self.bits is None or self.info.bounded:
+            return 1.0
+        loudest = peak(self.info.path, salvage)
+        return 1.0 if loudest <= 1 else 1 / loudest
+
+    def remarks(self, source: Source, gain: float) -> list[str]:
+        remarks = []
+        if gain != 1:
+            remarks.append(f"peaks at {-20 * math.log10(gain):+.1f} dB: all stems are lowered by that much")
+        if source.repaired:
+            remarks.append(f"{source.repaired} samples are NaN, infinite or impossibly large: taken as silence")
+        if source.damaged:
+            remarks.append(f"damaged, {source.damaged}: split what could be decoded")
+        rate = self.form.rate_for(self.info.sample_rate)
+        if rate != self.info.sample_rate:
+            remarks.append(f"{self.form.name} cannot hold {self.info.sample_rate} Hz: written at {rate} Hz")
+        return remarks
+
+
+class _Output:
+    """One track on its way to its file."""
+
+    def __init__(self, job: _Job, track: Track, overwrite: bool):
+        self.job = job
+        self.track = track
+        info = job.info
+        self.pending = Pending(track.target, overwrite)
+        try:
+            self.sound = self.pending
+            if track.video:
+                self.sound = Pending(track.target.with_suffix(job.form.suffix), overwrite=False)
+            self.shift = KeyTempo(info.channels, info.sample_rate, track.key, track.tempo) if track.shifted else None
+            self.sink = Sink(
+                self.sound.path,
+                job.form,
+                sample_rate=info.sample_rate,
+                channels=info.channels,
+                subtype=job.subtype,
+                bitrate=job.encoding.bitrate,
+                samples=None if info.samples is None else round(info.samples * 100 / track.tempo),
+            )
+        except BaseException:
+            self.pending.discard()
+            raise
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sink.abandon()
+        self.sound.discard()
+        self.pending.discard()
+
+    def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+        track = self.track
+        if track.vocals == 0:
+            block = accompaniment if track.accompaniment == 1 else accompaniment * track.accompaniment
+        elif track.accompaniment == 0:
+            block = vocals if track.vocals == 1 else vocals * track.vocals
+        else:
+            block = vocals * track.vocals + accompaniment * track.accompaniment
+        self.sink.write(block if self.shift is None else self.shift.push(block))
+
+    def finish(self) -> None:
+        if self.shift is not None:
+            self.sink.write(self.shift.flush())
+        self.sink.finish()
+        tags = self.job.tags.marked(self.track.mark, self.job.info.path.stem)
+        if self.track.video:
+            replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0])
+        else:
+            write_tags(self.pending.path, tags)
+
+    def commit(self) -> None:
+        self.pending.commit()
