@@ -197,7 +197,9 @@ def test_standard_input_to_standard_output(tmp_path):
 
 def test_name_template_and_single_stem(tmp_path):
     song = write(tmp_path / "song.wav", tones(0.5))
-    done = vocalsep("split", song, "-o", tmp_path / "o", "--stem", "accompaniment", "--name", "{model}/{name}_{stem}.{ext}")
+    done = vocalsep(
+        "split", song, "-o", tmp_path / "o", "--stem", "accompaniment", "--name", "{model}/{name}_{stem}.{ext}"
+    )
     assert done.returncode == 0
     assert [p.name for p in (tmp_path / "o").rglob("*.wav")] == ["song_accompaniment.wav"]
     assert done.stdout.decode().strip() == str(tmp_path / "o" / "default" / "song_accompaniment.wav")

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from conftest import RATE, sdr, tones
+from conftest import RATE, read, sdr, tones, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocalsep import AudioError, Separator, UsageError
+from vocalsep import AudioError, OutputError, Separator, UsageError
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000, 192000])
@@ -193,3 +193,15 @@ def test_it_separates_a_real_song_that_it_never_heard(separator, real_stems):
     estimate = separator.separate(mixture, RATE)
     for stem in ("vocals", "accompaniment"):
         assert sdr(real_stems[stem], getattr(estimate, stem)) > sdr(real_stems[stem], mixture) + 3
+
+
+def test_files_are_separated_like_arrays(separator, tmp_path):
+    song = write(tmp_path / "song.wav", tones(1.5), subtype="FLOAT")
+    paths = separator.separate_file(song, tmp_path / "out", format="wav")
+    expected = separator.separate(read(song, "float32"), RATE)
+    assert np.array_equal(read(paths["vocals"], "float32"), expected.vocals)
+    assert np.array_equal(read(paths["accompaniment"], "float32"), expected.accompaniment)
+    with pytest.raises(OutputError, match="exists"):
+        separator.separate_file(song, tmp_path / "out")
+    with pytest.raises(UsageError, match="unknown stem"):
+        separator.separate_file(song, tmp_path / "out", stems=["drums"])

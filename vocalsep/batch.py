@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .engine import Engine
 from .errors import VocalsepError
 from .planning import Missing, Song
 from .rendering import Encoding, Rendered, Track, render
-from .separator import Separator
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
@@ -91,7 +91,7 @@ class Batch:
 
     def run(
         self,
-        separator: Separator,
+        engine: Engine,
         song: Song,
         tracks: list[Track],
         progress: Callable[[int, int | None], None] | None = None,
@@ -100,7 +100,7 @@ class Batch:
         source = str(song.path)
         try:
             rendered = render(
-                separator,
+                engine,
                 song.path,
                 tracks,
                 self.encoding,

@@ -9,7 +9,8 @@ import numpy as np
 
 from .audio.formats import FORMATS, INTEGER_BITS
 from .audio.source import SourceInfo
-from .separator import PAIRS, Separator
+from .engine import PAIRS
+from .separator import Separator
 
 TRIAL_S = 12.0
 

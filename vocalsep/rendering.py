@@ -16,10 +16,10 @@ from .audio.sink import Sink
 from .audio.source import Source, SourceInfo, open_source, peak
 from .audio.varispeed import KeyTempo
 from .audio.video import audio_format, replace_audio
-from .errors import AudioError
+from .engine import Engine
+from .errors import AudioError, UsageError
 from .outputs import Pending
 from .remainder import accompaniment_of
-from .separator import Separator
 from .tags import read_tags, write_tags
 
 # What is encoded with loss is first put on a grid this fine, so that the clip guard works on it too.
@@ -57,6 +57,13 @@ class Track:
         return self.key != 0 or self.tempo != 100
 
 
+def stem_track(stem: str, target: pathlib.Path) -> Track:
+    """The track of ``vocals`` or ``accompaniment`` by itself; raises UsageError for any other name."""
+    if stem not in ("vocals", "accompaniment"):
+        raise UsageError(f"unknown stem {stem!r}; choose vocals or accompaniment")
+    return Track(stem, stem.capitalize(), float(stem == "vocals"), float(stem == "accompaniment"), target)
+
+
 @dataclasses.dataclass
 class Rendered:
     """What became of a song: lengths in samples, times in seconds, the gain of the clip guard in dB, remarks."""
@@ -69,7 +76,7 @@ class Rendered:
 
 
 def render(
-    separator: Separator,
+    engine: Engine,
     path: pathlib.Path,
     tracks: list[Track],
     encoding: Encoding,
@@ -82,7 +89,7 @@ def render(
 
     Parameters
     ----------
-    separator : Separator
+    engine : Engine
     path : pathlib.Path
     tracks : list of Track
     encoding : Encoding
@@ -107,7 +114,7 @@ def render(
         job = _Job(info, encoding, tracks)
         gain = job.guard_gain(salvage)
         outputs = [stack.enter_context(_Output(job, track, overwrite)) for track in tracks]
-        for mixture, vocals in separator.vocals_of(_scaled(source, gain), info.sample_rate, info.channels):
+        for mixture, vocals in engine.vocals_of(_scaled(source, gain), info.sample_rate, info.channels):
             stems = accompaniment_of(mixture, vocals, job.bits)
             for output in outputs:
                 output.write(*stems)

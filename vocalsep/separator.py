@@ -1,38 +1,23 @@
-"""Separate mixtures into vocals and accompaniment: whole arrays, or streams of any length."""
+"""Separate mixtures into vocals and accompaniment: arrays, streams of any length, and files."""
 
 from __future__ import annotations
 
+import itertools
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import registry
-from .audio.resample import Resampler
-from .audio.source import MOST_CHANNELS, RATES_HZ
-from .checkpoint import load
-from .errors import AudioError, UsageError
+from .audio.formats import output_format
+from .audio.source import MOST_CHANNELS
+from .engine import Engine
+from .errors import AudioError
+from .rendering import Encoding, render, stem_track
 
-if TYPE_CHECKING:
-    import torch
-
-    from .masking import MaskStream
-
+STEMS = ("vocals", "accompaniment")
 # Largest piece of an array that is handed to the stream at once, in samples.
 PIECE = 1 << 16
-CORE_FRAMES = 960
-# Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
-PAIRS = {
-    1: ((0,),),
-    2: ((0, 1),),
-    3: ((0, 1), (2,)),
-    4: ((0, 1), (2, 3)),
-    5: ((0, 1), (2,), (3, 4)),
-    6: ((0, 1), (2,), (3,), (4, 5)),
-    7: ((0, 1), (2,), (3,), (4,), (5, 6)),
-    8: ((0, 1), (2,), (3,), (4, 5), (6, 7)),
-}
 
 
 class Stems(NamedTuple):
@@ -42,7 +27,7 @@ class Stems(NamedTuple):
     accompaniment: Any
 
 
-class Separator:
+class Separator(Engine):
     """A model, ready to separate.
 
     Parameters
@@ -81,43 +66,6 @@ class Separator:
     >>> vocals.shape
     (2, 44100)
     """
-
-    def __init__(
-        self,
-        model: str | pathlib.Path = registry.DEFAULT,
-        *,
-        device: str = "auto",
-        threads: int | None = None,
-        overlap: float | None = None,
-        core_frames: int = CORE_FRAMES,
-    ):
-        import torch
-
-        if threads is not None:
-            if threads < 1:
-                raise UsageError(f"threads must be at least 1, not {threads}")
-            torch.set_num_threads(threads)
-        self.path = registry.find(model)
-        self.network, self.info = load(self.path)
-        self.front_end = self.info.config.front_end
-        self.sample_rate = self.front_end.sample_rate
-        self.device, self.fallback = _choose_device(device)
-        # channels-last is the layout in which CPU convolutions run fastest
-        self.network = self.network.to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        stride = self.network.config.stride
-        if core_frames < stride or core_frames % stride:
-            raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
-        self.core = core_frames
-        self.context = self._context(overlap)
-
-    def _context(self, overlap: float | None) -> int:
-        config = self.network.config
-        frames: float = config.context
-        if overlap is not None:
-            if not overlap >= 0:
-                raise UsageError(f"overlap must be 0 or more seconds, not {overlap}")
-            frames = min(frames, overlap * self.front_end.sample_rate / self.front_end.hop)
-        return int(-(-frames // config.stride) * config.stride)
 
     def separate(
         self, mixture: Any, sample_rate: int, *, progress: Callable[[int, int | None], None] | None = None
@@ -200,106 +148,62 @@ class Separator:
         if first is None:
             return
         done = 0
-        for mixture, vocals in self.vocals_of(_chain(first, arrays), sample_rate, first.shape[0]):
+        for mixture, vocals in self.vocals_of(itertools.chain([first], arrays), sample_rate, first.shape[0]):
             done += vocals.shape[1]
             yield Stems(vocals, mixture - vocals)
             if progress is not None:
                 progress(done, total)
 
-    def vocals_of(
-        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield pairs of mixture and vocals, (channels, samples) each, for blocks of a mixture.
+    def separate_file(
+        self,
+        path: str | pathlib.Path,
+        out: str | pathlib.Path,
+        *,
+        stems: Sequence[str] = STEMS,
+        format: str = "wav",
+        subtype: str | None = None,
+        bitrate: int = 256_000,
+        overwrite: bool = False,
+        salvage: bool = False,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> dict[str, pathlib.Path]:
+        """Separate a song or video file into files of its own length, rate and channels.
 
-        The engine below `separate` and `stream`: blocks are checked by the caller.
+        Parameters
+        ----------
+        path : str or path
+        out : str or path
+            Folder of the outputs, ``vocals`` and ``accompaniment`` with the format's suffix.
+        stems : sequence of str
+            Which of the two to write.
+        format : str
+            ``wav``, ``flac``, ``ogg``, ``opus``, ``mp3`` or ``m4a``.
+        subtype : str, optional
+            Sample type such as ``pcm_16``; by default the input's, ``float`` for a lossy one.
+        bitrate : int
+            Bits per second of a lossy stereo output.
+        overwrite : bool
+            Replace files that are there; otherwise they raise.
+        salvage : bool
+            Take what can be decoded of a damaged file.
+        progress : callable, optional
+            Called with the samples done and the samples expected, None where the file does not say.
+
+        Returns
+        -------
+        dict
+            The path of each stem.
 
         Raises
         ------
-        AudioError
-            Unsupported rate or number of channels, or the number changes.
+        AudioError, OutputError, UsageError
+            The file cannot be decoded, an output not be written, or an option makes no sense.
         """
-        if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
-            raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
-        if channels not in PAIRS:
-            raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
-        groups = [_Group(self, list(group), sample_rate) for group in PAIRS[channels]]
-        waiting: list[np.ndarray] = []
-        ready: list[list[np.ndarray]] = [[] for _ in groups]
-        for block in blocks:
-            if block.shape[0] != channels:
-                raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
-            waiting.append(block)
-            for group, parts in zip(groups, ready, strict=True):
-                parts.append(group.push(block))
-            if all(sum(part.shape[1] for part in parts) for parts in ready):
-                yield _take(waiting, ready, PAIRS[channels], last=False)
-        for group, parts in zip(groups, ready, strict=True):
-            parts.append(group.flush())
-        if waiting:
-            yield _take(waiting, ready, PAIRS[channels], last=True)
-
-
-class _Group:
-    """One channel or stereo pair on its way to the model's rate, through the model, and back."""
-
-    def __init__(self, separator: Separator, channels: list[int], sample_rate: int):
-        from .masking import MaskStream
-
-        self.channels = channels
-        self.down = Resampler(len(channels), sample_rate, separator.sample_rate)
-        self.up = Resampler(len(channels), separator.sample_rate, sample_rate)
-        self.stream: MaskStream = MaskStream(
-            separator.network,
-            separator.front_end,
-            len(channels),
-            separator.core,
-            separator.context,
-            separator.device,
-        )
-
-    def push(self, block: np.ndarray) -> np.ndarray:
-        return self.up.push(self._masked(self.down.push(block[self.channels])))
-
-    def flush(self) -> np.ndarray:
-        import torch
-
-        rest = self._masked(self.down.flush())
-        last = self.stream.flush()
-        vocals = torch.cat([torch.from_numpy(rest), last], dim=1).numpy()
-        return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
-
-    def _masked(self, samples: np.ndarray) -> np.ndarray:
-        import torch
-
-        return self.stream.push(torch.from_numpy(np.ascontiguousarray(samples))).numpy()
-
-
-def _take(
-    waiting: list[np.ndarray],
-    ready: list[list[np.ndarray]],
-    groups: tuple[tuple[int, ...], ...],
-    last: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Take as many samples of mixture and vocals as all groups have ready; at the end, all of the mixture."""
-    mixture = np.concatenate(waiting, axis=1)
-    voices = [np.concatenate(parts, axis=1) for parts in ready]
-    count = min(mixture.shape[1], *(voice.shape[1] for voice in voices))
-    if last:
-        # Two conversions of rate can round the length down by a sample.
-        count = mixture.shape[1]
-        voices = [np.pad(voice, ((0, 0), (0, max(0, count - voice.shape[1])))) for voice in voices]
-    vocals = np.empty((mixture.shape[0], count), mixture.dtype)
-    for group, voice in zip(groups, voices, strict=True):
-        vocals[list(group)] = voice[:, :count]
-    waiting[:] = [mixture[:, count:].copy()]
-    for parts, voice in zip(ready, voices, strict=True):
-        parts[:] = [voice[:, count:].copy()]
-    return mixture[:, :count], vocals
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest
+        encoding = Encoding(output_format(format), subtype, bitrate)
+        targets = {stem: pathlib.Path(out) / f"{stem}{encoding.format.suffix}" for stem in stems}
+        tracks = [stem_track(stem, target) for stem, target in targets.items()]
+        render(self, pathlib.Path(path), tracks, encoding, overwrite=overwrite, salvage=salvage, progress=progress)
+        return targets
 
 
 def _checked(mixture: Any) -> np.ndarray:
@@ -320,16 +224,3 @@ def _checked(mixture: Any) -> np.ndarray:
     if not np.isfinite(array).all():
         raise AudioError("the mixture holds NaN or infinite samples")
     return array
-
-
-def _choose_device(asked: str) -> tuple[torch.device, str]:
-    import torch
-
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if asked == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name])), ""
-    if asked not in there:
-        raise UsageError(f"unknown device {asked!r}; choose auto, cpu, cuda or mps")
-    if not there[asked]:
-        return torch.device("cpu"), f"{asked} is not available here; using the cpu"
-    return torch.device(asked), ""

@@ -25,6 +25,8 @@ RATES_HZ = (8000, 192000)
 LOUDEST = 1e9
 # Containers round their duration; only a larger shortfall than this means that the end is missing.
 SHORTFALL_S = 1.0
+# Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
+TOLERATED_LOSS = 0.01
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,asf,avi,flv,"
@@ -93,7 +95,7 @@ class Source:
     repaired : int
         Samples that were NaN, infinite or impossibly large, and were replaced by silence.
     damaged : str
-        What was passed over in a damaged file, where `salvage` allows that; empty otherwise.
+        What was passed over in a damaged file: a few packets, or more where `salvage` allows it; else empty.
     """
 
     def __init__(self, info: SourceInfo, salvage: bool):
@@ -248,20 +250,26 @@ class _AvSource(Source):
         import av
 
         info = self.info
+        packets = lost = 0
         try:
             for packet in self.container.demux(self.stream):
+                packets += 1
                 try:
                     frames = packet.decode()
-                except av.error.FFmpegError as error:
-                    self._damage(f"at {self.read / info.sample_rate:.1f} s ({error.strerror})")
+                except av.error.InvalidDataError:
+                    lost += 1
                     continue
                 for frame in frames:
-                    if frame.sample_rate != info.sample_rate or frame.layout.nb_channels != info.channels:
-                        self._damage(f"at {self.read / info.sample_rate:.1f} s (its rate or channels change)")
-                        return
-                    yield _samples(frame, info.wide)
+                    if (frame.sample_rate, frame.layout.nb_channels) == (info.sample_rate, info.channels):
+                        yield _samples(frame, info.wide)
+                    else:
+                        lost += 1
         except av.error.FFmpegError as error:
             self._damage(f"at {self.read / info.sample_rate:.1f} s ({error.strerror})")
+        if lost > packets * TOLERATED_LOSS:
+            self._damage(f"{lost} of its {packets} packets cannot be decoded")
+        elif lost:
+            self.damaged = f"{lost} of its {packets} packets cannot be decoded"
 
 
 def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
@@ -303,14 +311,22 @@ def _open(path: pathlib.Path, salvage: bool) -> Source:
     import soundfile
 
     with path.open("rb") as file:
-        if not file.read(1):
-            raise AudioError("is empty (0 bytes)")
-    with contextlib.suppress(soundfile.LibsndfileError):
-        return _SoundFileSource(path, salvage)
+        head = file.read(4)
+    if not head:
+        raise AudioError("is empty (0 bytes)")
+    # libsndfile decodes MP3 too, but its decoder writes its own complaints to the user's terminal.
+    if not _looks_like_mp3(path, head):
+        with contextlib.suppress(soundfile.LibsndfileError):
+            return _SoundFileSource(path, salvage)
     try:
         return _AvSource(path, salvage)
     except av.error.FFmpegError:
         raise AudioError("is no audio file, or one too damaged to open") from None
+
+
+def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
+    synchronised = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or synchronised
 
 
 def peak(path: pathlib.Path, salvage: bool = False) -> float:

@@ -57,7 +57,7 @@ def split(
 def _track(
     settings: session.Settings, encoding: Encoding, song: Song, folder: pathlib.Path, name: str, stem: str
 ) -> Track:
-    from ..rendering import Track
+    from ..rendering import stem_track
 
     target = session.target(settings, song, folder, name, stem, encoding.format.suffix)
-    return Track(stem, stem.capitalize(), float(stem == "vocals"), float(stem == "accompaniment"), target)
+    return stem_track(stem, target)

@@ -1,0 +1,46 @@
+import json
+
+from conftest import tones, vocalsep, write
+
+from vocalsep import registry
+
+
+def test_models_lists_what_one_wants_to_know():
+    (model,) = [m for m in json.loads(vocalsep("models", "--json").stdout) if m["name"] == "default"]
+    assert model["sample_rate"] == 44100
+    assert model["sha256"] == registry.checksum(registry.find("default"))
+    assert model["licence"] != "not stated"
+    assert model["figures"]
+    text = vocalsep("models").stdout.decode()
+    for word in ("default", "44100 Hz", "MB", model["sha256"]):
+        assert word in text
+
+
+def test_info_of_a_song(tmp_path):
+    song = write(tmp_path / "song.flac", tones(2.0, 48000), 48000, subtype="PCM_24")
+    said = json.loads(vocalsep("info", song, "--json").stdout)
+    assert (said["sample_rate"], said["channels"], said["samples"]) == (48000, 2, 96000)
+    assert said["split_subtype"] == "PCM_24"
+    assert said["split_size_bytes"] == 2 * 96000 * 2 * 3
+    assert said["split_time_s"] > 0
+    assert "2.0" in vocalsep("info", song).stdout.decode()
+
+
+def test_info_of_a_model_file():
+    said = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
+    assert said["architecture"] == "unet"
+
+
+def test_info_of_what_is_no_song_is_one_line(tmp_path):
+    (tmp_path / "a.mp3").write_text("words")
+    done = vocalsep("info", tmp_path / "a.mp3")
+    assert done.returncode == 2
+    assert len(done.stderr.decode().splitlines()) == 1
+
+
+def test_help_and_version_answer():
+    assert b"karaoke" in vocalsep("--help").stdout
+    assert vocalsep("--version").stdout.startswith(b"vocalsep ")
+    for command in ("split", "karaoke", "models", "info"):
+        assert vocalsep(command, "--help").returncode == 0
+    assert vocalsep("split").returncode == 2

@@ -1,0 +1,205 @@
+"""A model at work on mixtures of any rate and number of channels, block by block."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import registry
+from .audio.resample import Resampler
+from .audio.source import MOST_CHANNELS, RATES_HZ
+from .checkpoint import load
+from .errors import AudioError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from .masking import MaskStream
+
+CORE_FRAMES = 960
+# Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
+PAIRS = {
+    1: ((0,),),
+    2: ((0, 1),),
+    3: ((0, 1), (2,)),
+    4: ((0, 1), (2, 3)),
+    5: ((0, 1), (2,), (3, 4)),
+    6: ((0, 1), (2,), (3,), (4, 5)),
+    7: ((0, 1), (2,), (3,), (4,), (5, 6)),
+    8: ((0, 1), (2,), (3,), (4, 5), (6, 7)),
+}
+
+
+class Engine:
+    """A model on a device, and how a mixture of any rate and channels passes through it.
+
+    Parameters
+    ----------
+    model : str or path
+        Name of a shipped model, or path of a model file.
+    device : str
+        ``auto`` takes a GPU where there is one; ``cpu``, ``cuda`` and ``mps`` ask for one device. One that is not
+        there is replaced by the CPU, and `fallback` says so.
+    threads : int, optional
+        CPU threads of torch, for the whole process; by default torch's own choice.
+    overlap : float, optional
+        Seconds that each chunk hears beyond either end. By default all that the network can hear, which makes the
+        result independent of the chunks; more gives nothing, less is faster and lets seams appear.
+    core_frames : int
+        Frames of each chunk without its context; a multiple of the network's stride. More needs more memory.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Rate in Hz at which the model works; mixtures of other rates are converted there and back.
+
+    Raises
+    ------
+    ModelError
+        The model is unknown or broken.
+    UsageError
+        A parameter makes no sense.
+    """
+
+    def __init__(
+        self,
+        model: str | pathlib.Path = registry.DEFAULT,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        overlap: float | None = None,
+        core_frames: int = CORE_FRAMES,
+    ):
+        import torch
+
+        if threads is not None:
+            if threads < 1:
+                raise UsageError(f"threads must be at least 1, not {threads}")
+            torch.set_num_threads(threads)
+        self.path = registry.find(model)
+        self.network, self.info = load(self.path)
+        self.front_end = self.info.config.front_end
+        self.sample_rate = self.front_end.sample_rate
+        self.device, self.fallback = _choose_device(device)
+        # channels-last is the layout in which CPU convolutions run fastest
+        self.network = self.network.to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        stride = self.network.config.stride
+        if core_frames < stride or core_frames % stride:
+            raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
+        self.core = core_frames
+        self.context = self._context(overlap)
+
+    def _context(self, overlap: float | None) -> int:
+        config = self.network.config
+        frames: float = config.context
+        if overlap is not None:
+            if not overlap >= 0:
+                raise UsageError(f"overlap must be 0 or more seconds, not {overlap}")
+            frames = min(frames, overlap * self.front_end.sample_rate / self.front_end.hop)
+        return int(-(-frames // config.stride) * config.stride)
+
+    def vocals_of(
+        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield pairs of mixture and vocals, (channels, samples) each, for blocks of a mixture.
+
+        The engine below `separate` and `stream`: blocks are checked by the caller.
+
+        Raises
+        ------
+        AudioError
+            Unsupported rate or number of channels, or the number changes.
+        """
+        if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
+            raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
+        if channels not in PAIRS:
+            raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
+        groups = [_Group(self, list(group), sample_rate) for group in PAIRS[channels]]
+        waiting: list[np.ndarray] = []
+        ready: list[list[np.ndarray]] = [[] for _ in groups]
+        for block in blocks:
+            if block.shape[0] != channels:
+                raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
+            waiting.append(block)
+            for group, parts in zip(groups, ready, strict=True):
+                parts.append(group.push(block))
+            if all(sum(part.shape[1] for part in parts) for parts in ready):
+                yield _take(waiting, ready, PAIRS[channels], last=False)
+        for group, parts in zip(groups, ready, strict=True):
+            parts.append(group.flush())
+        if waiting:
+            yield _take(waiting, ready, PAIRS[channels], last=True)
+
+
+class _Group:
+    """One channel or stereo pair on its way to the model's rate, through the model, and back."""
+
+    def __init__(self, engine: Engine, channels: list[int], sample_rate: int):
+        from .masking import MaskStream
+
+        self.channels = channels
+        self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
+        self.up = Resampler(len(channels), engine.sample_rate, sample_rate)
+        self.stream: MaskStream = MaskStream(
+            engine.network,
+            engine.front_end,
+            len(channels),
+            engine.core,
+            engine.context,
+            engine.device,
+        )
+
+    def push(self, block: np.ndarray) -> np.ndarray:
+        return self.up.push(self._masked(self.down.push(block[self.channels])))
+
+    def flush(self) -> np.ndarray:
+        import torch
+
+        rest = self._masked(self.down.flush())
+        last = self.stream.flush()
+        vocals = torch.cat([torch.from_numpy(rest), last], dim=1).numpy()
+        return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
+
+    def _masked(self, samples: np.ndarray) -> np.ndarray:
+        import torch
+
+        return self.stream.push(torch.from_numpy(np.ascontiguousarray(samples))).numpy()
+
+
+def _take(
+    waiting: list[np.ndarray],
+    ready: list[list[np.ndarray]],
+    groups: tuple[tuple[int, ...], ...],
+    last: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take as many samples of mixture and vocals as all groups have ready; at the end, all of the mixture."""
+    mixture = np.concatenate(waiting, axis=1)
+    voices = [np.concatenate(parts, axis=1) for parts in ready]
+    count = min(mixture.shape[1], *(voice.shape[1] for voice in voices))
+    if last:
+        # Two conversions of rate can round the length down by a sample.
+        count = mixture.shape[1]
+        voices = [np.pad(voice, ((0, 0), (0, max(0, count - voice.shape[1])))) for voice in voices]
+    vocals = np.empty((mixture.shape[0], count), mixture.dtype)
+    for group, voice in zip(groups, voices, strict=True):
+        vocals[list(group)] = voice[:, :count]
+    waiting[:] = [mixture[:, count:].copy()]
+    for parts, voice in zip(ready, voices, strict=True):
+        parts[:] = [voice[:, count:].copy()]
+    return mixture[:, :count], vocals
+
+
+def _choose_device(asked: str) -> tuple[torch.device, str]:
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if asked == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name])), ""
+    if asked not in there:
+        raise UsageError(f"unknown device {asked!r}; choose auto, cpu, cuda or mps")
+    if not there[asked]:
+        return torch.device("cpu"), f"{asked} is not available here; using the cpu"
+    return torch.device(asked), ""
