@@ -73,7 +73,7 @@ def test_senseless_templates_are_refused(template, words):
 
 @given(st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=300))
 def test_names_always_fit_the_file_system(name):
-    fields = {"name": name, "stem": "karaoke", "ext": "flac", "model": "default"}
+    fields = {"name": name, "source": name, "stem": "karaoke", "ext": "flac", "model": "default"}
     filled = named("{name} ({stem}).{ext}", fields)
     assert all(len(os.fsencode(part)) <= 255 for part in filled.parts)
     assert filled.name.endswith(" (karaoke).flac")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from .errors import OutputError, UsageError
 
-NAME_FIELDS = ("name", "stem", "ext", "model")
+NAME_FIELDS = ("name", "source", "stem", "ext", "model")
 # Most file systems count the bytes of a name in 8 bits.
 LONGEST_NAME = 255
 
@@ -113,8 +113,9 @@ def named(template: str, fields: Mapping[str, str]) -> pathlib.Path:
     parts = []
     for part in pathlib.PurePath(template).parts:
         values = dict(fields)
-        while len(os.fsencode(part.format_map(values))) > LONGEST_NAME and values["name"]:
-            values["name"] = values["name"][:-1]
+        while len(os.fsencode(part.format_map(values))) > LONGEST_NAME:
+            longest = max(values, key=lambda field: len(values[field]) if f"{{{field}" in part else 0)
+            values[longest] = values[longest][:-1]
         parts.append(part.format_map(values))
     return pathlib.Path(*parts)
 

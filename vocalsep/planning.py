@@ -98,7 +98,7 @@ def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path]]], overwrit
             other = writers.setdefault(key, song)
             if other is not song:
                 raise UsageError(
-                    f"{other.path} and {song.path} would both write {target}; use --name or split them apart"
+                    f"{other.path} and {song.path} would both write {target}; try --name '{{source}}/{{stem}}.{{ext}}'"
                 )
             if target.resolve() in inputs:
                 raise OutputError(f"{target} is one of the inputs; choose another folder with --out")

@@ -50,19 +50,14 @@ def find(model: str | pathlib.Path) -> pathlib.Path:
 
 def checksum(path: pathlib.Path) -> str:
     """SHA-256 of a file in hexadecimal; raises ModelError if it cannot be read."""
+    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            return (
-                hashlib.file_digest(file, "sha256").hexdigest()
-                if hasattr(hashlib, "file_digest")
-                else _digest(file.read())
-            )
+            while block := file.read(1 << 20):
+                digest.update(block)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return digest.hexdigest()
 
 
 def published_checksums() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import pathlib
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,8 @@ from .resample import Resampler
 WRITE_SAMPLES = 1 << 15
 # A plain WAV counts its bytes in 32 bits.
 LARGEST_WAV = (1 << 32) - (1 << 20)
+# A disk with less than this many free bytes counts as full.
+FULL = 1 << 20
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 # Nominal bit rates of Vorbis qualities 0.0, 0.1, ... 1.0, stereo at 44.1 kHz (Xiph's table), bits per second.
 VORBIS_BITRATES = (64000, 80000, 96000, 112000, 128000, 160000, 192000, 224000, 256000, 320000, 500000)
@@ -110,9 +113,17 @@ class Sink:
 def _failure(path: pathlib.Path, error: Exception) -> OutputError:
     if isinstance(error, OutputError):
         return error
-    full = getattr(error, "errno", None) == errno.ENOSPC
+    # libsndfile says no more than "System error" when the disk is full
+    full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < FULL
     why = "the disk is full" if full else (getattr(error, "strerror", None) or str(error) or "write failed")
     return OutputError(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {why}")
+
+
+def _free_bytes(folder: pathlib.Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return FULL
 
 
 class _SoundFileWriter:

@@ -30,7 +30,9 @@ Paths = Annotated[
 ]
 Out = Annotated[str, typer.Option("-o", "--out", help="Output folder, or - for standard output.")]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
-Name = Annotated[str, typer.Option("--name", help="Output names: {name}, {stem}, {ext}, {model}.")]
+Name = Annotated[
+    str, typer.Option("--name", help="Output names: {name}, {source} (with its suffix), {stem}, {ext}, {model}.")
+]
 FormatName = Annotated[str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a.")]
 Subtype = Annotated[
     str | None,

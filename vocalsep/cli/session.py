@@ -236,7 +236,13 @@ def target(settings: Settings, song: Song, folder: pathlib.Path, template: str, 
     from ..outputs import named
 
     model = pathlib.Path(settings.model).stem
-    fields = {"name": song.name, "stem": stem, "ext": suffix.removeprefix("."), "model": model}
+    fields = {
+        "name": song.name,
+        "source": song.path.name,
+        "stem": stem,
+        "ext": suffix.removeprefix("."),
+        "model": model,
+    }
     return folder / song.folder / named(template, fields)
 
 

@@ -1,0 +1,51 @@
+"""The scripts that users copy, run as they are."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import DEMO, RATE, read, tones, write
+
+
+def run(*command: object, **options) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment, **options)
+
+
+def test_separate_song(tmp_path):
+    song = write(tmp_path / "song.wav", tones(1.0))
+    done = run(sys.executable, DEMO / "separate_song.py", song)
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "song" / "vocals.wav").shape == (2, RATE)
+    assert "no such file" in run(sys.executable, DEMO / "separate_song.py", tmp_path / "gone.wav").stderr
+
+
+def test_stream_levels(tmp_path):
+    done = run(sys.executable, DEMO / "stream_levels.py", write(tmp_path / "song.wav", tones(2.0)))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1].startswith("up to    2.0 s: vocals")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+def test_karaoke_folder(tmp_path):
+    if shutil.which("vocalsep", path=f"{pathlib.Path(sys.executable).parent}") is None:
+        pytest.skip("the vocalsep command is not installed")
+    write(tmp_path / "songs" / "album" / "song.wav", tones(1.0))
+    for _ in range(2):
+        done = run("sh", DEMO / "karaoke_folder.sh", tmp_path / "songs", tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "album" / "song (karaoke).mp3").exists()
+    assert "1 skipped" in done.stderr
+
+
+def test_the_shipped_song_and_its_stems_fit_together(demo):
+    length = demo["mixture"].shape[1]
+    assert 20 * RATE < length < 30 * RATE
+    assert demo["vocals"].shape == demo["accompaniment"].shape == (2, length)
+    error = demo["mixture"] - demo["vocals"] - demo["accompaniment"]
+    assert (error**2).sum() < (demo["mixture"] ** 2).sum() / 100
+    for path in (DEMO / "song.ogg", *(DEMO / "song-stems").iterdir()):
+        assert path.stat().st_size < 1_000_000
