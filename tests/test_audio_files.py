@@ -139,6 +139,30 @@ def test_nan_infinite_and_absurd_samples_become_silence(tmp_path):
     assert np.isfinite(decoded).all()
 
 
+def test_a_guessed_length_condemns_no_file(tmp_path):
+    """An ADTS stream has no count of its frames, and what FFmpeg makes of its size is far off."""
+    path = tmp_path / "bare.aac"
+    audio = np.concatenate([tones(20, channels=1), np.zeros((1, 60 * RATE), np.float32)], axis=1)
+    with av.open(str(path), "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=RATE)
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(audio, format="fltp", layout="mono")
+        frame.sample_rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with open_source(path) as source:
+        decoded = sum(block.shape[1] for block in source.blocks())
+        assert abs(source.info.samples - decoded) > RATE, "the guess is too good for this test"
+    assert decoded == pytest.approx(80 * RATE, abs=3000)
+
+
+def test_tags_in_an_old_encoding_keep_nobody_from_a_song(tmp_path):
+    path = encode(tmp_path / "song.mp3", tones(1.0))
+    # an ID3v1 block in Latin-1
+    path.write_bytes(path.read_bytes() + b"TAG" + b"Caf\xe9 \xff".ljust(30, b"\0") + bytes(94) + b"\xff")
+    assert decode(path).shape[0] == 2
+
+
 def _text(path):
     path.write_text("la la la " * 500)
 

@@ -12,10 +12,10 @@ import vocalsep
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
     {"errors"},
-    {"config", "audio.formats", "audio.resample", "outputs"},
-    {"stft", "unet", "audio.source", "audio.sink", "remainder", "tags", "registry", "chunking"},
-    {"checkpoint", "masking", "planning", "audio.varispeed", "audio.video"},
-    {"engine"},
+    {"config", "audio.formats", "audio.container", "audio.resample", "outputs"},
+    {"stft", "unet", "audio.source", "audio.sink", "remainder", "registry", "tags.fields", "tags.riff", "chunking"},
+    {"tags.reading", "tags.writing", "checkpoint", "masking", "planning", "audio.varispeed", "audio.video"},
+    {"engine", "tags"},
     {"rendering"},
     {"separator", "batch"},
     {"estimate"},

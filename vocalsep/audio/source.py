@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import math
 import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import AudioError
+from .container import open_container
 from .formats import INTEGER_BITS
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ RATES_HZ = (8000, 192000)
 # Nothing audible is this loud; squares of larger values overflow 32-bit floats.
 LOUDEST = 1e9
 # Containers round their duration; only a larger shortfall than this means that the end is missing.
-SHORTFALL_S = 1.0
+ROUNDED_S = 1.0
+# Where the frame count of an MP3 stands, if it has one: this close behind its tags.
+FIRST_FRAME_BYTES = 2048
+GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "amr", "mpeg", "mpegts", "flv", "avi"))
 # Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
 TOLERATED_LOSS = 0.01
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
@@ -53,8 +58,9 @@ class SourceInfo:
     lossy : bool
     video : bool
         Whether there is a moving picture.
-    exact : bool
-        Whether `samples` is exact; containers such as mp4 and mkv only give a rounded duration.
+    slack_s : float
+        How many seconds `samples` may be too large in a whole file: none where it was counted, some where a container
+        rounds, any number where it is guessed from the size of the file.
     """
 
     path: pathlib.Path
@@ -66,7 +72,7 @@ class SourceInfo:
     subtype: str
     lossy: bool
     video: bool = False
-    exact: bool = True
+    slack_s: float = 0.0
 
     @property
     def duration(self) -> float | None:
@@ -138,7 +144,7 @@ class Source:
         info = self.info
         if info.samples is not None:
             missing = info.samples - self.read
-            if missing > (0 if info.exact else SHORTFALL_S * info.sample_rate):
+            if missing > info.slack_s * info.sample_rate:
                 self._damage(
                     f"ends early: {self.read / info.sample_rate:.1f} s of the {info.samples / info.sample_rate:.1f} s "
                     "that it announces"
@@ -196,13 +202,10 @@ class _SoundFileSource(Source):
 
 class _AvSource(Source):
     def __init__(self, path: pathlib.Path, salvage: bool):
-        import av
-
-        # An open file rather than a name: FFmpeg takes names such as "http:x" for addresses.
         self.file: io.BufferedReader = path.open("rb")
         try:
-            self.container: av.container.InputContainer = av.open(
-                self.file, options={"format_whitelist": DEMUXERS}, metadata_errors="replace"
+            self.container: av.container.InputContainer = open_container(
+                self.file, options={"format_whitelist": DEMUXERS}
             )
         except BaseException:
             self.file.close()
@@ -239,7 +242,7 @@ class _AvSource(Source):
             subtype=subtype,
             lossy=not lossless,
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
-            exact=False,
+            slack_s=ROUNDED_S if _counts(path, self.container.format.name) else math.inf,
         )
 
     def close(self) -> None:
@@ -346,6 +349,20 @@ def has_video(path: pathlib.Path) -> bool:
 
 def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & stream.disposition.attached_pic) or stream.codec_context.name in ("png", "mjpeg")
+
+
+def _counts(path: pathlib.Path, container: str) -> bool:
+    """Whether a file counts its length; FFmpeg guesses that of bare streams from their size and bit rate."""
+    if container != "mp3":
+        return container not in GUESSED_DURATIONS
+    with path.open("rb") as file:
+        head = file.read(10)
+        tags = 0
+        if head.startswith(b"ID3") and len(head) == 10:
+            tags = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        file.seek(tags)
+        frame = file.read(FIRST_FRAME_BYTES)
+    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def _subtype(context: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OutputError
+from .container import open_container
 from .formats import FORMATS, Format
 
 # WebM holds Opus; everything else that players read holds AAC.
@@ -37,7 +38,12 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
     import av
 
     try:
-        with av.open(video.open("rb"), metadata_errors="replace") as pictures, av.open(str(audio.absolute())) as sound:
+        with (
+            video.open("rb") as film,
+            audio.open("rb") as track,
+            open_container(film) as pictures,
+            open_container(track) as sound,
+        ):
             container = CONTAINERS[target.suffix.lower()]
             with av.open(str(target.absolute()), "w", format=container, options={"fflags": "+bitexact"}) as out:
                 _remux(pictures, sound, out, title)

@@ -1,0 +1,152 @@
+"""Read tags and cover art from any format (mutagen, and FFmpeg's libraries for what it does not know)."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import pathlib
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..audio.container import open_container
+from ..audio.source import DEMUXERS
+from .fields import FIELDS, FRONT_COVER, Item, Picture, Tags, tidy
+from .riff import info_lists
+
+
+def read_tags(path: str | pathlib.Path) -> Tags:
+    """Read what tags can be read; broken ones count as none, and nothing is raised.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file of any kind, or none at all.
+
+    Returns
+    -------
+    Tags
+        Without what is too large for some format: pictures of more than 16 MB and endless texts.
+    """
+    for reader in (_read_with_mutagen, _read_riff_info, _read_with_ffmpeg):
+        tags = tidy(_until_broken(reader(pathlib.Path(path))))
+        if tags.fields or tags.pictures:
+            return tags
+    return Tags()
+
+
+def _until_broken(items: Iterator[Item]) -> Iterator[Item]:
+    # Parsers raise many kinds of errors on damaged tags; what came before the damage is worth keeping.
+    with contextlib.suppress(Exception):
+        yield from items
+
+
+def _read_with_mutagen(path: pathlib.Path) -> Iterator[Item]:
+    import mutagen
+    from mutagen.apev2 import APEv2
+    from mutagen.asf import ASFTags
+    from mutagen.id3 import ID3
+    from mutagen.mp4 import MP4Tags
+
+    file: Any = mutagen.File(path)
+    if file is None:
+        return
+    for kind, reader in ((ID3, _read_id3), (MP4Tags, _read_mp4), (ASFTags, _read_asf), (APEv2, _read_ape)):
+        if isinstance(file.tags, kind):
+            yield from reader(file.tags)
+            return
+    for block in getattr(file, "pictures", []):
+        yield _from_block(block)
+    yield from _read_vorbis(file.tags or [])
+
+
+def _read_id3(tags: Any) -> Iterator[Item]:
+    for field in FIELDS:
+        for frame in tags.getall(field.id3):
+            # iTunes keeps its own data in comments with a description.
+            if field.id3 == "COMM" and frame.desc:
+                continue
+            values = frame.genres if field.id3 == "TCON" else frame.text
+            for value in [values] if isinstance(values, str) else values:
+                yield field.name, value
+    for frame in tags.getall("APIC"):
+        yield Picture(frame.data, frame.mime, int(frame.type), frame.desc)
+
+
+def _read_mp4(tags: Any) -> Iterator[Item]:
+    for field in FIELDS:
+        values = tags.get(field.mp4, [])
+        for value in values if isinstance(values, list) else [values]:
+            if isinstance(value, bytes):
+                value = value.decode("utf-8", "replace")
+            elif isinstance(value, tuple):
+                value = "/".join(str(number or "") for number in value)
+            yield field.name, value
+    for cover in tags.get("covr", []):
+        yield Picture(bytes(cover), "image/png" if cover.imageformat == cover.FORMAT_PNG else "image/jpeg")
+
+
+def _read_asf(tags: Any) -> Iterator[Item]:
+    for field in FIELDS:
+        for value in tags.get(field.asf, []):
+            yield field.name, value
+    for packed in tags.get("WM/Picture", []):
+        with contextlib.suppress(ValueError, struct.error):
+            kind, size = struct.unpack_from("<BI", packed.value)
+            start = len(packed.value) - size
+            mime, description, _ = packed.value[5:start].decode("utf-16-le").split("\0")
+            yield Picture(packed.value[start:], mime, kind, description)
+
+
+def _read_ape(tags: Any) -> Iterator[Item]:
+    covers = {"cover art (front)": FRONT_COVER, "cover art (back)": FRONT_COVER + 1}
+    for key, value in tags.items():
+        if value.kind == 0:
+            yield from ((key, text) for text in value)
+        elif key.lower() in covers:
+            yield Picture(value.value.partition(b"\0")[2], "", covers[key.lower()])
+
+
+def _read_vorbis(comments: Iterable[tuple[str, str]]) -> Iterator[Item]:
+    from mutagen.flac import Picture as Block
+
+    for key, value in comments:
+        if key.lower() == "coverart":
+            with contextlib.suppress(ValueError):
+                yield Picture(base64.b64decode(value), "")
+        elif key.lower() == "metadata_block_picture":
+            # A broken block makes mutagen raise whatever its fields happen to hold.
+            with contextlib.suppress(Exception):
+                yield _from_block(Block(base64.b64decode(value)))
+        else:
+            yield key, value
+
+
+def _from_block(block: Any) -> Picture:
+    return Picture(block.data, block.mime, int(block.type), block.desc)
+
+
+def _read_riff_info(path: pathlib.Path) -> Iterator[Item]:
+    names = {field.riff.encode(): field.name for field in FIELDS if field.riff}
+    with path.open("rb") as file:
+        for _, data in info_lists(file):
+            at = 4
+            while at + 8 <= len(data):
+                name, length = struct.unpack_from("<4sI", data, at)
+                if name in names:
+                    yield names[name], _decoded(data[at + 8 : at + 8 + length])
+                at += 8 + length + length % 2
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def _read_with_ffmpeg(path: pathlib.Path) -> Iterator[Item]:
+    with path.open("rb") as file, open_container(file, options={"format_whitelist": DEMUXERS}) as container:
+        for key, value in container.metadata.items():
+            # FFmpeg adds the language, as in lyrics-eng.
+            yield key.partition("-")[0], value
