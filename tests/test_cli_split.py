@@ -91,6 +91,17 @@ def test_every_output_format_is_playable(tmp_path, form):
         assert 0 <= heard.shape[1] - 72000 < (1024 if form == "m4a" else 1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are always text")
+@pytest.mark.parametrize("form", ["wav", "mp3"])
+def test_names_that_are_no_text(tmp_path, form):
+    song = write(tmp_path / "song.wav", tones(0.5))
+    odd = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \xff.wav"))
+    song.rename(odd)
+    done = vocalsep("split", odd, "-o", tmp_path / "out", "--format", form)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / odd.stem / f"vocals.{form}").stat().st_size > 1000
+
+
 def test_loud_integer_songs_keep_their_sum_and_never_wrap(tmp_path):
     rng = np.random.default_rng(1)
     loud = np.clip(tones(2, seed=4) * 9 + rng.standard_normal((2, 2 * RATE)), -1, 1 - 2**-15)

@@ -12,7 +12,7 @@ import vocalsep
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
     {"errors"},
-    {"config", "audio.formats", "audio.container", "audio.resample", "outputs"},
+    {"config", "audio.formats", "audio.container", "audio.native", "audio.resample", "outputs"},
     {"stft", "unet", "audio.source", "audio.sink", "remainder", "registry", "tags.fields", "tags.riff", "chunking"},
     {"tags.reading", "tags.writing", "checkpoint", "masking", "planning", "audio.varispeed", "audio.video"},
     {"engine", "tags"},

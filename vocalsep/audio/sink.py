@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import OutputError
 from .formats import INTEGER_BITS, Format
+from .native import native
 from .resample import Resampler
 
 # libsndfile's Vorbis encoder keeps a whole write on the stack.
@@ -151,7 +152,7 @@ class _SoundFileWriter:
             stereo = bitrate * 2 / channels * 44100 / max(rate, 8000)
             quality = float(np.interp(stereo, VORBIS_BITRATES, np.linspace(0, 1, len(VORBIS_BITRATES))))
             options = {"subtype": "VORBIS", "compression_level": 1 - quality}
-        self.file = soundfile.SoundFile(path, "w", rate, channels, format=container, **options)
+        self.file = soundfile.SoundFile(native(path), "w", rate, channels, format=container, **options)
 
     def write(self, block: np.ndarray) -> None:
         if self.bits:
@@ -169,7 +170,7 @@ class _SoundFileWriter:
         self.file.close()
         # A full disk can fail silently when buffers are flushed: the last sample must be there.
         if self.written:
-            with soundfile.SoundFile(self.path) as check:
+            with soundfile.SoundFile(native(self.path)) as check:
                 whole = check.frames == self.written
                 check.seek(max(0, self.written - 1))
                 if not whole or len(check.read(1)) != 1:
@@ -184,7 +185,8 @@ class _AvWriter:
         import av
 
         # bitexact leaves out dates and random serial numbers: the same stem gives the same file.
-        self.container: Any = av.open(str(path.absolute()), "w", format=container, options={"fflags": "+bitexact"})
+        self.file = path.open("wb")
+        self.container: Any = av.open(self.file, "w", format=container, options={"fflags": "+bitexact"})
         self.stream: Any = self.container.add_stream(codec, rate=rate)
         self.stream.codec_context.layout = LAYOUTS[channels - 1]
         self.stream.codec_context.bit_rate = bitrate
@@ -214,14 +216,17 @@ class _AvWriter:
         self.container.mux(self.stream.encode(None))
         self.open = False
         self.container.close()
+        self.file.close()
 
     def abandon(self) -> None:
         import av
 
         if self.open:
             self.open = False
-            with contextlib.suppress(av.error.FFmpegError):
+            with contextlib.suppress(av.error.FFmpegError, OSError):
                 self.container.close()
+        with contextlib.suppress(OSError):
+            self.file.close()
 
 
 def _integers(block: np.ndarray, bits: int) -> np.ndarray:

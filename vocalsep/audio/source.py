@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import AudioError
 from .container import open_container
 from .formats import INTEGER_BITS
+from .native import native
 
 if TYPE_CHECKING:
     import av
@@ -160,7 +161,7 @@ class _SoundFileSource(Source):
     def __init__(self, path: pathlib.Path, salvage: bool):
         import soundfile
 
-        self.file: soundfile.SoundFile = soundfile.SoundFile(path)
+        self.file: soundfile.SoundFile = soundfile.SoundFile(native(path))
         file = self.file
         lossless = (
             file.subtype in INTEGER_BITS or file.subtype in ("FLOAT", "DOUBLE") or file.subtype.startswith("ALAC")

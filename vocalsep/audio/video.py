@@ -43,11 +43,12 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
             audio.open("rb") as track,
             open_container(film) as pictures,
             open_container(track) as sound,
+            target.open("wb") as file,
         ):
             container = CONTAINERS[target.suffix.lower()]
-            with av.open(str(target.absolute()), "w", format=container, options={"fflags": "+bitexact"}) as out:
+            with av.open(file, "w", format=container, options={"fflags": "+bitexact"}) as out:
                 _remux(pictures, sound, out, title)
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"cannot put the sound into a {target.suffix} video: {error}") from None
 
 

@@ -27,7 +27,7 @@ def models(as_json: options.Json = False) -> None:
         typer.echo(f"{model['name']}{' (default)' if model['name'] == registry.DEFAULT else ''}")
         for key, value in model.items():
             if key != "name":
-                typer.echo(f"  {key.replace('_', ' '):<12} {_readable(key, value)}")
+                typer.echo(f"  {_label(key):<12} {_readable(key, value)}")
 
 
 def info(
@@ -54,7 +54,7 @@ def info(
         typer.echo(json.dumps(said, indent=2))
         return
     for key, value in said.items():
-        typer.echo(f"{key.replace('_', ' '):<18} {_readable(key, value)}")
+        typer.echo(f"{_label(key):<16} {_readable(key, value)}")
 
 
 def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
@@ -101,6 +101,11 @@ def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
     said["split_time_s"] = cost.seconds
     said["split_size_bytes"] = cost.size
     return said
+
+
+def _label(key: str) -> str:
+    """The name of a value without its unit, which `_readable` shows."""
+    return key.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
 
 
 def _readable(key: str, value: Any) -> str:
