@@ -193,6 +193,10 @@ def test_existing_outputs_are_refused_skipped_or_replaced(tmp_path):
     assert b"--overwrite" in refused.stderr
     assert vocalsep("split", song, "-o", out, "--skip-existing").returncode == 0
     assert vocals.read_bytes() == b"precious"
+    (out / "song" / "accompaniment.wav").unlink()
+    assert vocalsep("split", song, "-o", out, "--skip-existing").returncode == 0
+    assert vocals.read_bytes() == b"precious"
+    assert (out / "song" / "accompaniment.wav").exists()
     assert vocalsep("split", song, "-o", out, "--overwrite").returncode == 0
     assert vocals.read_bytes() != b"precious"
 

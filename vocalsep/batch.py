@@ -102,10 +102,9 @@ class Batch:
             rendered = render(
                 engine,
                 song.path,
-                tracks,
+                [track for track in tracks if not (self.skip_existing and track.target.exists())],
                 self.encoding,
-                # A song with one of its stems missing is done again, as a whole.
-                overwrite=self.overwrite or self.skip_existing,
+                overwrite=self.overwrite,
                 salvage=self.salvage,
                 progress=progress,
             )
