@@ -80,7 +80,7 @@ def test_what_only_ffmpeg_reads(tmp_path, suffix):
 
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg", "opus", "mp3", "m4a"])
 def test_every_output_format_is_playable(tmp_path, form):
-    from vocalsep.audio.source import open_source
+    from vocalsep.audio.decoding import open_source
 
     song = write(tmp_path / "song.wav", tones(1.5, 48000), 48000)
     assert vocalsep("split", song, "-o", tmp_path, "--format", form, "--bitrate", "192k").returncode == 0

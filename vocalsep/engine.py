@@ -36,20 +36,7 @@ PAIRS = {
 class Engine:
     """A model on a device, and how a mixture of any rate and channels passes through it.
 
-    Parameters
-    ----------
-    model : str or path
-        Name of a shipped model, or path of a model file.
-    device : str
-        ``auto`` takes a GPU where there is one; ``cpu``, ``cuda`` and ``mps`` ask for one device. One that is not
-        there is replaced by the CPU, and `fallback` says so.
-    threads : int, optional
-        CPU threads of torch, for the whole process; by default torch's own choice.
-    overlap : float, optional
-        Seconds that each chunk hears beyond either end. By default all that the network can hear, which makes the
-        result independent of the chunks; more gives nothing, less is faster and lets seams appear.
-    core_frames : int
-        Frames of each chunk without its context; a multiple of the network's stride. More needs more memory.
+    Takes the parameters of `Separator`, which builds on it and explains them.
 
     Attributes
     ----------

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from .audio.decoding import open_source, peak
 from .audio.formats import INTEGER_BITS, Format
 from .audio.sink import Sink
-from .audio.source import Source, SourceInfo, open_source, peak
+from .audio.source import Source, SourceInfo
 from .audio.varispeed import KeyTempo
 from .audio.video import audio_format, replace_audio
 from .engine import Engine
@@ -85,7 +86,7 @@ def render(
     salvage: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Rendered:
-    """Separate one file and write its tracks: all of them whole, or none.
+    """Separate one file and write its tracks, each whole; if one cannot be made, none is.
 
     Parameters
     ----------
@@ -174,9 +175,8 @@ class _Output:
         self.job = job
         self.track = track
         info = job.info
-        self.pending = Pending(track.target, overwrite)
+        self.pending = self.sound = Pending(track.target, overwrite)
         try:
-            self.sound = self.pending
             if track.video:
                 self.sound = Pending(track.target.with_suffix(job.form.suffix), overwrite=False)
             self.shift = KeyTempo(info.channels, info.sample_rate, track.key, track.tempo) if track.shifted else None
@@ -190,6 +190,7 @@ class _Output:
                 samples=None if info.samples is None else round(info.samples * 100 / track.tempo),
             )
         except BaseException:
+            self.sound.discard()
             self.pending.discard()
             raise
 

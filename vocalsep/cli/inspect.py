@@ -37,7 +37,7 @@ def info(
 ) -> None:
     """Say what a file is, and what splitting it would take here."""
     from .. import registry
-    from ..audio.source import open_source
+    from ..audio.decoding import open_source
     from ..errors import AudioError
 
     with session.one_line_errors():

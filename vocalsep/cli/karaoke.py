@@ -74,8 +74,8 @@ def _track(
     key: float,
     tempo: float,
 ) -> Track:
+    from ..audio.decoding import has_video
     from ..audio.formats import VIDEO_SUFFIXES
-    from ..audio.source import has_video
     from ..audio.video import video_suffix
     from ..rendering import Track
 

@@ -1,0 +1,85 @@
+"""Open any song file for decoding: libsndfile where it can, FFmpeg's libraries for everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+
+import numpy as np
+
+from ..errors import AudioError
+from .ffmpeg import FfmpegSource
+from .sndfile import SoundFileSource
+from .source import MOST_CHANNELS, RATES_HZ, Source
+
+
+def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
+    """Open an audio or video file for decoding.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    salvage : bool
+        Take what can be decoded of a damaged file instead of raising.
+
+    Raises
+    ------
+    AudioError
+        The file is missing, empty, unreadable, no audio, or has a rate or channel count that is not supported.
+    """
+    try:
+        source = _open(path, salvage)
+    except FileNotFoundError:
+        raise AudioError("no such file") from None
+    except IsADirectoryError:
+        raise AudioError("is a folder") from None
+    except PermissionError:
+        raise AudioError("no permission to read it") from None
+    info = source.info
+    problem = None
+    if not 1 <= info.channels <= MOST_CHANNELS:
+        problem = f"has {info.channels} channels; 1 to {MOST_CHANNELS} are supported"
+    elif not RATES_HZ[0] <= info.sample_rate <= RATES_HZ[1]:
+        problem = f"has a rate of {info.sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported"
+    if problem:
+        source.close()
+        raise AudioError(problem)
+    return source
+
+
+def _open(path: pathlib.Path, salvage: bool) -> Source:
+    import av
+    import soundfile
+
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        raise AudioError("is empty (0 bytes)")
+    # libsndfile decodes MP3 too, but its decoder writes its own complaints to the user's terminal.
+    if not _looks_like_mp3(path, head):
+        with contextlib.suppress(soundfile.LibsndfileError):
+            return SoundFileSource(path, salvage)
+    try:
+        return FfmpegSource(path, salvage)
+    except av.error.FFmpegError:
+        raise AudioError("is no audio file, or one too damaged to open") from None
+
+
+def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
+    synchronised = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or synchronised
+
+
+def peak(path: pathlib.Path, salvage: bool = False) -> float:
+    """Largest absolute sample of a file, decoded once from end to end; raises AudioError as `open_source`."""
+    with open_source(path, salvage) as source:
+        return max((float(np.abs(block).max()) for block in source.blocks()), default=0.0)
+
+
+def has_video(path: pathlib.Path) -> bool:
+    """Whether a file holds a moving picture; False also for one that cannot be read."""
+    try:
+        with open_source(path) as source:
+            return source.info.video
+    except AudioError:
+        return False

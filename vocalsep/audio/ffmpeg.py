@@ -1,0 +1,148 @@
+"""Decode with FFmpeg's libraries (PyAV): mp3, m4a, wma, the sound of videos, and whatever else they know."""
+
+from __future__ import annotations
+
+import io
+import math
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import AudioError
+from .container import open_container
+from .formats import INTEGER_BITS
+from .source import Source, SourceInfo
+
+# Containers round their duration; only a larger shortfall than this means that the end is missing.
+ROUNDED_S = 1.0
+# Where the frame count of an MP3 stands, if it has one: this close behind its tags.
+FIRST_FRAME_BYTES = 2048
+GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "amr", "mpeg", "mpegts", "flv", "avi"))
+# Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
+TOLERATED_LOSS = 0.01
+LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
+
+
+class FfmpegSource(Source):
+    """A file that FFmpeg's libraries decode; see `Source`."""
+
+    def __init__(self, path: pathlib.Path, salvage: bool):
+        self.file: io.BufferedReader = path.open("rb")
+        try:
+            self.container = open_container(self.file)
+        except BaseException:
+            self.file.close()
+            raise
+        try:
+            super().__init__(self._describe(path), salvage)
+        except BaseException:
+            self.close()
+            raise
+
+    def _describe(self, path: pathlib.Path) -> SourceInfo:
+        if not self.container.streams.audio:
+            raise AudioError("holds no audio")
+        self.stream: Any = self.container.streams.audio[0]
+        self.stream.thread_type = "AUTO"
+        context = self.stream.codec_context
+        if context.format is None or not context.sample_rate or not context.channels:
+            raise AudioError("is no audio file, or one too damaged to open")
+        name = context.name
+        lossless = name.startswith("pcm_") or name in LOSSLESS_CODECS
+        subtype = _subtype(context) if lossless else "FLOAT"
+        duration = None
+        if self.stream.duration is not None:
+            duration = float(self.stream.duration * self.stream.time_base)
+        elif self.container.duration is not None:
+            duration = self.container.duration / 1e6
+        return SourceInfo(
+            path=path,
+            container=self.container.format.name,
+            codec=name,
+            sample_rate=context.sample_rate,
+            channels=context.channels,
+            samples=None if duration is None else round(duration * context.sample_rate),
+            subtype=subtype,
+            lossy=not lossless,
+            video=any(not _is_cover(stream) for stream in self.container.streams.video),
+            slack_s=ROUNDED_S if _counts(path, self.container.format.name) else math.inf,
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
+        self.file.close()
+
+    def _decoded(self) -> Iterator[np.ndarray]:
+        import av
+
+        info = self.info
+        packets = lost = 0
+        try:
+            for packet in self.container.demux(self.stream):
+                packets += 1
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    lost += 1
+                    continue
+                for frame in frames:
+                    if (frame.sample_rate, frame.layout.nb_channels) == (info.sample_rate, info.channels):
+                        yield _samples(frame, info.wide)
+                    else:
+                        lost += 1
+        except av.error.FFmpegError as error:
+            self._damage(f"at {self.read / info.sample_rate:.1f} s ({error.strerror})")
+        if lost > packets * TOLERATED_LOSS:
+            self._damage(f"{lost} of its {packets} packets cannot be decoded")
+        elif lost:
+            self.damaged = f"{lost} of its {packets} packets cannot be decoded"
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & stream.disposition.attached_pic) or stream.codec_context.name in ("png", "mjpeg")
+
+
+def _counts(path: pathlib.Path, container: str) -> bool:
+    """Whether a file counts its length; FFmpeg guesses that of bare streams from their size and bit rate."""
+    if container != "mp3":
+        return container not in GUESSED_DURATIONS
+    with path.open("rb") as file:
+        head = file.read(10)
+        tags = 0
+        if head.startswith(b"ID3") and len(head) == 10:
+            tags = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        file.seek(tags)
+        frame = file.read(FIRST_FRAME_BYTES)
+    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _subtype(context: Any) -> str:
+    """Sample type of a lossless codec: FFmpeg decodes 24 bits into 32, so the codec's own header has to tell."""
+    sample_format, header = context.format.name, context.extradata or b""
+    if sample_format.startswith("flt"):
+        return "FLOAT"
+    if sample_format.startswith("dbl"):
+        return "DOUBLE"
+    bits = context.format.bytes * 8
+    if context.name.startswith("pcm_s24"):
+        bits = 24
+    elif context.name == "alac" and len(header) > 17:
+        bits = header[17]
+    elif context.name == "flac" and len(header) > 13:
+        bits = ((header[12] & 1) << 4 | header[13] >> 4) + 1
+    return next((name for name, held in INTEGER_BITS.items() if held >= bits and name != "PCM_S8"), "PCM_32")
+
+
+def _samples(frame: Any, wide: bool) -> np.ndarray:
+    """Return a decoded frame as (channels, samples), float64 if `wide`, else float32."""
+    array = frame.to_ndarray()
+    if not frame.format.is_planar:
+        array = array.reshape(-1, frame.layout.nb_channels).T
+    if array.dtype == np.uint8:
+        array = (array.astype(np.float32) - 128) / 128
+    elif array.dtype.kind == "i":
+        array = array.astype(np.float64) / float(2 ** (8 * array.dtype.itemsize - 1))
+    return np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
