@@ -12,7 +12,6 @@ import argparse
 import copy
 import csv
 import dataclasses
-import json
 import os
 import pathlib
 import time
@@ -32,6 +31,11 @@ from vocalsep.unet import UNet, relative_level
 RATE = 44100
 PATCH_FRAMES = 256
 INSTRUMENTAL_S = 45.0
+LICENCE = "MIT, as far as it is ours to give; some of the training data is for research only (see the card)"
+TRAINED_ON = (
+    "MUSDB18 7-second excerpts (80 songs), Everything Is Free (4 songs), MIR-1K (7 singers), solo voices (about 80 "
+    "singers), instrumental music from Debian packages"
+)
 # The 14 songs that musdb itself names as validation (musdb/configs/mus.yaml).
 MUSDB_VALIDATION = """
 Actions - One Minute Smile|Clara Berry And Wooldog - Waltz For My Victims|Johnny Lokke - Promises & Lies
@@ -299,17 +303,16 @@ def main():
             torch.save(state, state_file.with_suffix(".part"))
             os.replace(state_file.with_suffix(".part"), state_file)
             card = {
-                "trained_on": "MUSDB18 7-second excerpts (80 songs), Everything Is Free (4 songs), MIR-1K (7 singers), "
-                "solo voices, instrumental music from Debian packages",
+                "licence": LICENCE,
+                "trained_on": TRAINED_ON,
                 "steps": step,
                 "batch_size": args.batch_size,
                 "figures": {
-                    "musdb18-7s validation vocals uSDR dB": round(float(vocals_sdr), 2),
-                    "musdb18-7s validation accompaniment uSDR dB": round(float(accompaniment_sdr), 2),
+                    "MUSDB18 validation vocals uSDR dB": round(float(vocals_sdr), 2),
+                    "MUSDB18 validation accompaniment uSDR dB": round(float(accompaniment_sdr), 2),
                 },
             }
             checkpoint.save(args.out / "model.safetensors", average, config, card)
-            (args.out / "card.json").write_text(json.dumps(card, indent=2))
 
 
 if __name__ == "__main__":
