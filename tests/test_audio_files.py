@@ -10,10 +10,12 @@ from conftest import RATE, read, tones, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vocalsep.audio.container import QuietFile
 from vocalsep.audio.decoding import open_source, peak
 from vocalsep.audio.formats import FORMATS, output_format
 from vocalsep.audio.resample import Resampler
 from vocalsep.audio.sink import Sink
+from vocalsep.audio.source import _gathered
 from vocalsep.audio.varispeed import KeyTempo
 from vocalsep.errors import AudioError, OutputError, UsageError
 
@@ -215,6 +217,32 @@ def test_a_wav_from_a_pipe_is_whole(tmp_path):
     assert decode(path).shape == (2, RATE)
 
 
+def test_an_unknown_codec_is_said(tmp_path):
+    path = write(tmp_path / "odd.wav", tones(0.2), subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    data[20:22] = b"\x99\x99"  # the format tag
+    path.write_bytes(data)
+    with pytest.raises(AudioError, match="cannot decode"):
+        decode(path)
+
+
+def test_blocks_of_any_size_are_gathered():
+    blocks = [np.full((1, size), size, np.float32) for size in (1, 2, 70000, 0, 5)]
+    gathered = list(_gathered(iter(blocks)))
+    assert [block.shape[1] for block in gathered] == [70003, 5]
+    assert np.array_equal(np.concatenate(gathered, axis=1), np.concatenate(blocks, axis=1))
+
+
+def test_ffmpeg_never_sees_an_exception_of_a_file(tmp_path):
+    path = write(tmp_path / "a.wav", tones(0.1))
+    with path.open("rb") as file:
+        quiet = QuietFile(file)
+        assert quiet.seek(-5) < 0
+        assert quiet.error is None
+        assert quiet.seek(0) == 0
+        assert quiet.read(4) == b"RIFF"
+
+
 def test_a_format_refuses_what_it_cannot_hold(tmp_path):
     with pytest.raises(AudioError, match="at most 2 channels"):
         encode(tmp_path / "out.mp3", tones(0.1, channels=6))
@@ -239,7 +267,7 @@ def test_an_unwritable_place_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "m4a", "opus"])
-def test_a_full_disk_is_noticed(suffix):
+def test_a_full_disk_is_noticed_and_nothing_else_is_printed(suffix, capfd):
     full = pathlib.Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
@@ -252,5 +280,6 @@ def test_a_full_disk_is_noticed(suffix):
             sink.write(audio)
             sink.finish()
 
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="cannot write"):
         fill()
+    assert capfd.readouterr().err == ""

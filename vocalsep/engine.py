@@ -112,8 +112,10 @@ class Engine:
                 raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
             waiting.append(block)
             for group, parts in zip(groups, ready, strict=True):
-                parts.append(group.push(block))
-            if all(sum(part.shape[1] for part in parts) for parts in ready):
+                part = group.push(block)
+                if part.shape[1]:
+                    parts.append(part)
+            if all(ready):
                 yield _take(waiting, ready, PAIRS[channels], last=False)
         for group, parts in zip(groups, ready, strict=True):
             parts.append(group.flush())
@@ -175,7 +177,7 @@ def _take(
         vocals[list(group)] = voice[:, :count]
     waiting[:] = [mixture[:, count:].copy()]
     for parts, voice in zip(ready, voices, strict=True):
-        parts[:] = [voice[:, count:].copy()]
+        parts[:] = [voice[:, count:].copy()] if voice.shape[1] > count else []
     return mixture[:, :count], vocals
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
+import errno
+import os
+from typing import IO, Any
 
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
 DEMUXERS = (
@@ -14,13 +15,66 @@ DEMUXERS = (
 REPLACES_BAD_TAGS = 19
 
 
-def open_container(file: io.BufferedReader) -> Any:
-    """Open a container for reading.
+class QuietFile:
+    """A binary file for PyAV that keeps its errors instead of raising them.
+
+    PyAV calls it from within FFmpeg, where an exception has nowhere to go and ends up printed on the terminal.
 
     Parameters
     ----------
     file : binary file
         An open file rather than a name: FFmpeg takes names such as ``http:x`` for addresses.
+
+    Attributes
+    ----------
+    error : OSError or None
+        The first error of reading or writing.
+    """
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.name = os.fsencode(file.name).decode("utf-8", "replace")
+        self.error: OSError | None = None
+        self.tell = file.tell
+        self.seekable = file.seekable
+        self.readable = file.readable
+        self.writable = file.writable
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes; none after an error."""
+        try:
+            return self.file.read(size)
+        except OSError as error:
+            self.error = self.error or error
+            return b""
+
+    def write(self, data: bytes) -> int:
+        """Write and return the number of bytes, or a negative error number."""
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            return self._failed(error)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move and return the place, or a negative error number: damaged files name impossible places."""
+        try:
+            return self.file.seek(offset, whence)
+        except ValueError:
+            return -errno.EINVAL
+        except OSError as error:
+            return -errno.EINVAL if error.errno == errno.EINVAL else self._failed(error)
+
+    def _failed(self, error: OSError) -> int:
+        self.error = self.error or error
+        return -(error.errno or errno.EIO)
+
+
+def open_container(file: QuietFile) -> Any:
+    """Open a container for reading.
+
+    Parameters
+    ----------
+    file : QuietFile
 
     Raises
     ------

@@ -29,12 +29,8 @@ def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
     """
     try:
         source = _open(path, salvage)
-    except FileNotFoundError:
-        raise AudioError("no such file") from None
-    except IsADirectoryError:
-        raise AudioError("is a folder") from None
-    except PermissionError:
-        raise AudioError("no permission to read it") from None
+    except OSError as error:
+        raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
     info = source.info
     problem = None
     if not 1 <= info.channels <= MOST_CHANNELS:

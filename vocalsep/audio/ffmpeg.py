@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import pathlib
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AudioError
-from .container import open_container
+from .container import QuietFile, open_container
 from .formats import INTEGER_BITS
 from .source import Source, SourceInfo
 
@@ -29,9 +28,10 @@ class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
     def __init__(self, path: pathlib.Path, salvage: bool):
-        self.file: io.BufferedReader = path.open("rb")
+        self.file = path.open("rb")
+        self.quiet = QuietFile(self.file)
         try:
-            self.container = open_container(self.file)
+            self.container = open_container(self.quiet)
         except BaseException:
             self.file.close()
             raise
@@ -45,8 +45,10 @@ class FfmpegSource(Source):
         if not self.container.streams.audio:
             raise AudioError("holds no audio")
         self.stream: Any = self.container.streams.audio[0]
-        self.stream.thread_type = "AUTO"
         context = self.stream.codec_context
+        if context is None:
+            raise AudioError("holds sound of a kind that FFmpeg cannot decode")
+        self.stream.thread_type = "AUTO"
         if context.format is None or not context.sample_rate or not context.channels:
             raise AudioError("is no audio file, or one too damaged to open")
         name = context.name
@@ -95,6 +97,8 @@ class FfmpegSource(Source):
                         lost += 1
         except av.error.FFmpegError as error:
             self._damage(f"at {self.read / info.sample_rate:.1f} s ({error.strerror})")
+        if self.quiet.error is not None:
+            raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
         if lost > packets * TOLERATED_LOSS:
             self._damage(f"{lost} of its {packets} packets cannot be decoded")
         elif lost:
@@ -138,7 +142,10 @@ def _subtype(context: Any) -> str:
 
 def _samples(frame: Any, wide: bool) -> np.ndarray:
     """Return a decoded frame as (channels, samples), float64 if `wide`, else float32."""
-    array = frame.to_ndarray()
+    try:
+        array = frame.to_ndarray()
+    except ValueError:
+        raise AudioError(f"holds samples of a type that is not supported ({frame.format.name})") from None
     if not frame.format.is_planar:
         array = array.reshape(-1, frame.layout.nb_channels).T
     if array.dtype == np.uint8:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from .container import QuietFile
 from .formats import INTEGER_BITS, Format
 from .native import native
 from .resample import Resampler
@@ -186,7 +187,8 @@ class _AvWriter:
 
         # bitexact leaves out dates and random serial numbers: the same stem gives the same file.
         self.file = path.open("wb")
-        self.container: Any = av.open(self.file, "w", format=container, options={"fflags": "+bitexact"})
+        self.quiet = QuietFile(self.file)
+        self.container: Any = av.open(self.quiet, "w", format=container, options={"fflags": "+bitexact"})
         self.stream: Any = self.container.add_stream(codec, rate=rate)
         self.stream.codec_context.layout = LAYOUTS[channels - 1]
         self.stream.codec_context.bit_rate = bitrate
@@ -216,6 +218,8 @@ class _AvWriter:
         self.container.mux(self.stream.encode(None))
         self.open = False
         self.container.close()
+        if self.quiet.error is not None:
+            raise self.quiet.error
         self.file.close()
 
     def abandon(self) -> None:

@@ -11,12 +11,11 @@ import numpy as np
 
 from .formats import INTEGER_BITS
 from .native import native
-from .source import Source, SourceInfo
+from .source import BLOCK_SAMPLES, Source, SourceInfo
 
 if TYPE_CHECKING:
     import soundfile
 
-BLOCK_SAMPLES = 1 << 16
 # libsndfile's length of a file that does not say.
 UNKNOWN_LENGTH = 1 << 62
 # Programs that write a WAV to a pipe put a size about this large in its header.

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import AudioError
 from .formats import INTEGER_BITS
 
+BLOCK_SAMPLES = 1 << 16
 MOST_CHANNELS = 8
 RATES_HZ = (8000, 192000)
 # Nothing audible is this loud; squares of larger values overflow 32-bit floats.
@@ -123,9 +124,7 @@ class Source:
         AudioError
             The file is damaged, or ends before its declared length, and `salvage` was not asked for.
         """
-        for block in self._decoded():
-            if block.shape[1] == 0:
-                continue
+        for block in _gathered(self._decoded()):
             wrong = ~(np.abs(block) < LOUDEST)
             if wrong.any():
                 self.repaired += int(wrong.sum())
@@ -145,3 +144,17 @@ class Source:
         if not self.salvage:
             raise AudioError(f"damaged file, {what}; --salvage takes what can be decoded")
         self.damaged = self.damaged or what
+
+
+def _gathered(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Join small blocks to larger ones: codecs hand out anything from a single sample up."""
+    held: list[np.ndarray] = []
+    samples = 0
+    for block in blocks:
+        held.append(block)
+        samples += block.shape[1]
+        if samples >= BLOCK_SAMPLES:
+            yield np.concatenate(held, axis=1)
+            held, samples = [], 0
+    if samples:
+        yield np.concatenate(held, axis=1)

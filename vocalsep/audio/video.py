@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OutputError
-from .container import open_container
+from .container import QuietFile, open_container
 from .formats import FORMATS, Format
 
 # WebM holds Opus; everything else that players read holds AAC.
@@ -41,13 +41,16 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
         with (
             video.open("rb") as film,
             audio.open("rb") as track,
-            open_container(film) as pictures,
-            open_container(track) as sound,
+            open_container(QuietFile(film)) as pictures,
+            open_container(QuietFile(track)) as sound,
             target.open("wb") as file,
         ):
             container = CONTAINERS[target.suffix.lower()]
-            with av.open(file, "w", format=container, options={"fflags": "+bitexact"}) as out:
+            quiet = QuietFile(file)
+            with av.open(quiet, "w", format=container, options={"fflags": "+bitexact"}) as out:
                 _remux(pictures, sound, out, title)
+            if quiet.error is not None:
+                raise quiet.error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"cannot put the sound into a {target.suffix} video: {error}") from None
 

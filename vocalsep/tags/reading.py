@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..audio.container import open_container
+from ..audio.container import QuietFile, open_container
 from .fields import FIELDS, FRONT_COVER, Item, Picture, Tags, tidy
 from .riff import info_lists
 
@@ -145,7 +145,7 @@ def _decoded(text: bytes) -> str:
 
 
 def _read_with_ffmpeg(path: pathlib.Path) -> Iterator[Item]:
-    with path.open("rb") as file, open_container(file) as container:
+    with path.open("rb") as file, open_container(QuietFile(file)) as container:
         for key, value in container.metadata.items():
             # FFmpeg adds the language, as in lyrics-eng.
             yield key.partition("-")[0], value
