@@ -45,7 +45,7 @@ def test_key_keeps_the_length_and_tempo_changes_it(tmp_path, song):
     assert karaoke(song, tmp_path / "slow", "--tempo", 80).shape == (2, round(2 * RATE / 0.8))
 
 
-def _video(path: pathlib.Path, seconds: int = 2) -> pathlib.Path:
+def _video(path: pathlib.Path, seconds: int = 2, sound_seconds: int | None = None) -> pathlib.Path:
     """A film with a moving picture and two audio channels."""
     webm = path.suffix == ".webm"
     with av.open(str(path), "w") as container:
@@ -58,7 +58,8 @@ def _video(path: pathlib.Path, seconds: int = 2) -> pathlib.Path:
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(picture.encode(frame))
         container.mux(picture.encode(None))
-        frame = av.AudioFrame.from_ndarray(tones(seconds, 48000), format="fltp", layout="stereo")
+        audio = tones(sound_seconds or seconds, 48000)
+        frame = av.AudioFrame.from_ndarray(audio, format="fltp", layout="stereo")
         frame.sample_rate = 48000
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
@@ -89,6 +90,13 @@ def test_a_video_keeps_its_picture_and_gets_other_sound(tmp_path, suffix):
     assert 0 <= lengths[1] - lengths[0] <= 1024
     assert title.endswith("(Karaoke)")
     assert sorted(p.name for p in (tmp_path / "k").iterdir()) == [made.name]
+
+
+def test_a_picture_may_outlast_the_sound(tmp_path):
+    film = _video(tmp_path / "film.mkv", seconds=5, sound_seconds=1)
+    done = vocalsep("karaoke", film, "-o", tmp_path / "k")
+    assert done.returncode == 0, done.stderr.decode()
+    assert [data for _, data in _packets(film)] == [data for _, data in _packets(tmp_path / "k" / "film (karaoke).mkv")]
 
 
 def test_the_sound_of_a_video_alone(tmp_path):

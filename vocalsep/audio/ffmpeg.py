@@ -55,6 +55,8 @@ class FfmpegSource(Source):
         lossless = name.startswith("pcm_") or name in LOSSLESS_CODECS
         subtype = _subtype(context) if lossless else "FLOAT"
         duration = None
+        # A container's duration is that of its longest stream, which may be the picture's.
+        own = self.stream.duration is not None or len(self.container.streams) == 1
         if self.stream.duration is not None:
             duration = float(self.stream.duration * self.stream.time_base)
         elif self.container.duration is not None:
@@ -69,7 +71,7 @@ class FfmpegSource(Source):
             subtype=subtype,
             lossy=not lossless,
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
-            slack_s=ROUNDED_S if _counts(path, self.container.format.name) else math.inf,
+            slack_s=ROUNDED_S if own and _counts(path, self.container.format.name) else math.inf,
         )
 
     def close(self) -> None:
