@@ -288,8 +288,6 @@ def test_a_read_only_folder(tmp_path):
 
 def test_memory_does_not_depend_on_the_length(tmp_path):
     """Peak resident memory of the whole command for 3 minutes and for 12."""
-    import resource  # noqa: F401
-
     code = (
         "import resource, sys; from vocalsep.cli import main\n"
         "try: main()\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .formats import INTEGER_BITS
+from .formats import FLOAT_SUBTYPES, INTEGER_BITS
 from .native import native
 from .source import BLOCK_SAMPLES, Source, SourceInfo
 
@@ -30,9 +30,7 @@ class SoundFileSource(Source):
 
         self.file: soundfile.SoundFile = soundfile.SoundFile(native(path))
         file = self.file
-        lossless = (
-            file.subtype in INTEGER_BITS or file.subtype in ("FLOAT", "DOUBLE") or file.subtype.startswith("ALAC")
-        )
+        lossless = file.subtype in INTEGER_BITS or file.subtype in FLOAT_SUBTYPES or file.subtype.startswith("ALAC")
         subtype = file.subtype if lossless else "FLOAT"
         if subtype.startswith("ALAC_"):
             subtype = {"ALAC_16": "PCM_16", "ALAC_20": "PCM_24", "ALAC_24": "PCM_24"}.get(subtype, "PCM_32")

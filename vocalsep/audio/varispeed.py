@@ -73,12 +73,12 @@ class KeyTempo:
     def flush(self) -> np.ndarray:
         """Return the rest, cut or filled up so that the whole has the length that the tempo gives."""
         self._graph.push(None)
-        rest = self._pull(end=True)
+        rest = self._pull()
         wanted = round(self._taken * 100 / self.tempo) - self._given + rest.shape[1]
         rest = rest[:, : max(0, wanted)]
         return np.pad(rest, ((0, 0), (0, max(0, wanted - rest.shape[1]))))
 
-    def _pull(self, end: bool = False) -> np.ndarray:
+    def _pull(self) -> np.ndarray:
         import av
 
         parts = [np.zeros((self._channels, 0), np.float32)]

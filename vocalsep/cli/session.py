@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 STREAM = "-"
 INTERRUPTED = 130
 ENVELOPE = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-ENDLESS = "{desc}: {n:.0f} s done in {elapsed}"
 
 
 @dataclasses.dataclass(frozen=True)
