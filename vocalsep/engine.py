@@ -36,19 +36,7 @@ PAIRS = {
 class Engine:
     """A model on a device, and how a mixture of any rate and channels passes through it.
 
-    Takes the parameters of `Separator`, which builds on it and explains them.
-
-    Attributes
-    ----------
-    sample_rate : int
-        Rate in Hz at which the model works; mixtures of other rates are converted there and back.
-
-    Raises
-    ------
-    ModelError
-        The model is unknown or broken.
-    UsageError
-        A parameter makes no sense.
+    Takes the parameters, has the attributes and raises the errors of `Separator`, which builds on it.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from .audio.formats import FORMATS, INTEGER_BITS
+from .audio.formats import FORMATS, SAMPLE_BYTES
 from .audio.source import SourceInfo
 from .engine import PAIRS
 from .separator import Separator
@@ -37,5 +37,4 @@ def split_cost(song: SourceInfo, model: str) -> Cost:
     factor = (time.perf_counter() - started) / TRIAL_S
     seconds = factor * len(PAIRS[song.channels]) * song.samples / song.sample_rate
     subtype = FORMATS["wav"].subtype_for(song.subtype, None) or "FLOAT"
-    width = INTEGER_BITS.get(subtype, 64 if subtype == "DOUBLE" else 32) // 8
-    return Cost(seconds, 2 * song.samples * song.channels * width)
+    return Cost(seconds, 2 * song.samples * song.channels * SAMPLE_BYTES[subtype])

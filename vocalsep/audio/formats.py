@@ -45,6 +45,7 @@ VIDEO_SUFFIXES = frozenset(
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
+SAMPLE_BYTES = {**{name: bits // 8 for name, bits in INTEGER_BITS.items()}, "FLOAT": 4, "DOUBLE": 8}
 
 
 @dataclasses.dataclass(frozen=True)

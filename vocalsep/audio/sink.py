@@ -6,7 +6,6 @@ import contextlib
 import errno
 import pathlib
 import shutil
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from ..errors import OutputError
 from .container import QuietFile
-from .formats import INTEGER_BITS, Format
+from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
 from .native import native
 from .resample import Resampler
 
@@ -67,9 +66,7 @@ class Sink:
         self.path = path
         rate = form.rate_for(sample_rate)
         self._resampler = Resampler(channels, sample_rate, rate) if rate != sample_rate else None
-        bits_per_second = bitrate if channels > 1 else bitrate // 2
-        if channels > 2:
-            bits_per_second = bitrate * channels // 2
+        bits_per_second = bitrate * channels // 2
         self._writer: _SoundFileWriter | _AvWriter
         try:
             if form.codec:
@@ -147,7 +144,7 @@ class _SoundFileWriter:
         container = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG"}[form.name]
         options: dict[str, Any] = {"subtype": subtype}
         if form.name == "wav":
-            size = (samples or 0) * channels * {"FLOAT": 4, "DOUBLE": 8}.get(subtype or "", (self.bits or 0) // 8)
+            size = (samples or 0) * channels * SAMPLE_BYTES.get(subtype or "", 0)
             container = "RF64" if size > LARGEST_WAV else "WAVEX" if channels > 2 else "WAV"
         elif form.name == "ogg":
             stereo = bitrate * 2 / channels * 44100 / max(rate, 8000)
@@ -198,10 +195,6 @@ class _AvWriter:
         self.open = True
 
     def write(self, block: np.ndarray) -> None:
-        for frame in self._frames(block):
-            self.container.mux(self.stream.encode(frame))
-
-    def _frames(self, block: np.ndarray) -> Iterator[Any]:
         import av
 
         samples = np.ascontiguousarray(block, dtype=np.float32)
@@ -212,7 +205,7 @@ class _AvWriter:
         frame.time_base = Fraction(1, self.rate)
         frame.pts = self.written
         self.written += samples.shape[1]
-        yield frame
+        self.container.mux(self.stream.encode(frame))
 
     def finish(self) -> None:
         self.container.mux(self.stream.encode(None))

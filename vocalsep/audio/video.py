@@ -68,25 +68,19 @@ def _remux(pictures: Any, sound: Any, out: Any, title: str) -> None:
     original = pictures.streams.audio[0]
     start = float((original.start_time or 0) * original.time_base)
     delay = round(start / spoken.time_base)
-    merged = _in_order(_packets(pictures, streams), _shifted(sound, spoken, voice, delay))
+    merged = _in_order(_packets(pictures, streams), _packets(sound, {spoken: voice}, delay))
     for packet in merged:
         out.mux(packet)
 
 
-def _packets(container: Any, streams: dict[Any, Any]) -> Iterator[tuple[float, Any]]:
+def _packets(container: Any, streams: dict[Any, Any], delay: int = 0) -> Iterator[tuple[float, Any]]:
+    """Yield time and packet of each stream, bound for its copy and `delay` ticks late."""
     for packet in container.demux(*streams):
         if packet.dts is not None:
-            at = float(packet.dts * packet.time_base)
+            if delay:
+                packet.pts += delay
+                packet.dts += delay
             packet.stream = streams[packet.stream]
-            yield at, packet
-
-
-def _shifted(container: Any, stream: Any, copy: Any, delay: int) -> Iterator[tuple[float, Any]]:
-    for packet in container.demux(stream):
-        if packet.dts is not None:
-            packet.pts += delay
-            packet.dts += delay
-            packet.stream = copy
             yield float(packet.dts * packet.time_base), packet
 
 
