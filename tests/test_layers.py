@@ -12,8 +12,11 @@ import vocalsep
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
     {"errors"},
-    {"config", "audio.formats", "audio.container", "audio.native", "audio.resample", "outputs"},
-    {"stft", "unet", "audio.source", "audio.sink", "remainder", "registry", "tags.fields", "tags.riff", "chunking"},
+    {"bounds", "networks", "audio.formats", "audio.container", "audio.native", "audio.resample", "outputs"},
+    {"networks.configs"},
+    {"config", "networks.network", "networks.level"},
+    {"networks.unet", "networks.spleeter"},
+    {"stft", "networks.build", "audio.source", "audio.sink", "remainder", "registry", "tags.fields", "tags.riff", "chunking"},
     {"audio.sndfile", "audio.ffmpeg"},
     {
         "audio.decoding",

@@ -3,9 +3,10 @@ import pytest
 import torch
 from conftest import RATE, tones
 
-from vocalsep.config import FrontEndConfig, UNetConfig
+from vocalsep.config import FrontEndConfig
 from vocalsep.masking import MaskStream, extend_mask
-from vocalsep.unet import UNet
+from vocalsep.networks.configs import UNetConfig
+from vocalsep.networks.unet import UNet
 
 FRONT_END = FrontEndConfig(n_fft=256, hop=64, bins=64)
 

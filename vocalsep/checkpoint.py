@@ -15,7 +15,7 @@ from .errors import ModelError, OutputError
 from .outputs import Pending
 
 if TYPE_CHECKING:
-    from .unet import UNet
+    from .networks.network import MaskNetwork
 
 HEADER_KEY = "vocalsep"
 LARGEST_HEADER = 100_000_000
@@ -67,7 +67,7 @@ def read_info(path: pathlib.Path) -> ModelInfo:
         raise ModelError(f"{path}: not a vocalsep model (its header holds no vocalsep configuration)") from None
 
 
-def load(path: pathlib.Path) -> tuple[UNet, ModelInfo]:
+def load(path: pathlib.Path) -> tuple[MaskNetwork, ModelInfo]:
     """Rebuild a model's network, in evaluation mode with float32 weights.
 
     Raises
@@ -79,11 +79,11 @@ def load(path: pathlib.Path) -> tuple[UNet, ModelInfo]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from .unet import UNet
+    from .networks.build import build
 
     info = read_info(path)
     with torch.device("meta"):
-        network = UNet(info.config.network)
+        network = build(info.config.architecture, info.config.network)
     if info.parameters != sum(tensor.numel() for tensor in network.state_dict().values()):
         raise ModelError(f"{path}: the weights do not fit the model's own configuration")
     try:
@@ -97,7 +97,7 @@ def load(path: pathlib.Path) -> tuple[UNet, ModelInfo]:
     return network, info
 
 
-def save(path: pathlib.Path, network: UNet, config: ModelConfig, card: dict[str, Any]) -> None:
+def save(path: pathlib.Path, network: MaskNetwork, config: ModelConfig, card: dict[str, Any]) -> None:
     """Write a model file, 16-bit, whole or not at all.
 
     Raises

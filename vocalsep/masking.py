@@ -12,7 +12,7 @@ from .config import FrontEndConfig
 from .stft import InverseStft, Stft
 
 if TYPE_CHECKING:
-    from .unet import UNet
+    from .networks.network import MaskNetwork
 
 # Frames that are transformed at a time, so that windowed copies stay small.
 STFT_FRAMES = 256
@@ -25,7 +25,7 @@ class MaskStream:
 
     Parameters
     ----------
-    network : UNet
+    network : MaskNetwork
     front_end : FrontEndConfig
     channels : int
         1 or 2. The network hears a single channel on both of its inputs.
@@ -36,7 +36,13 @@ class MaskStream:
     """
 
     def __init__(
-        self, network: UNet, front_end: FrontEndConfig, channels: int, core: int, context: int, device: torch.device
+        self,
+        network: MaskNetwork,
+        front_end: FrontEndConfig,
+        channels: int,
+        core: int,
+        context: int,
+        device: torch.device,
     ):
         self.network = network
         self.front_end = front_end

@@ -13,7 +13,7 @@ from .sndfile import SoundFileSource
 from .source import MOST_CHANNELS, RATES_HZ, Source
 
 
-def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
+def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> Source:
     """Open an audio or video file for decoding.
 
     Parameters
@@ -21,6 +21,8 @@ def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
     path : pathlib.Path
     salvage : bool
         Take what can be decoded of a damaged file instead of raising.
+    stream : int
+        Which of the file's audio streams, from 0; a ``.stem.mp4`` holds five.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
         The file is missing, empty, unreadable, no audio, or has a rate or channel count that is not supported.
     """
     try:
-        source = _open(path, salvage)
+        source = _open(path, salvage, stream)
     except OSError as error:
         raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
     info = source.info
@@ -43,7 +45,7 @@ def open_source(path: pathlib.Path, salvage: bool = False) -> Source:
     return source
 
 
-def _open(path: pathlib.Path, salvage: bool) -> Source:
+def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
     import av
     import soundfile
 
@@ -52,11 +54,11 @@ def _open(path: pathlib.Path, salvage: bool) -> Source:
     if not head:
         raise AudioError("is empty (0 bytes)")
     # libsndfile decodes MP3 too, but its decoder writes its own complaints to the user's terminal.
-    if not _looks_like_mp3(path, head):
+    if stream == 0 and not _looks_like_mp3(path, head):
         with contextlib.suppress(soundfile.LibsndfileError):
             return SoundFileSource(path, salvage)
     try:
-        return FfmpegSource(path, salvage)
+        return FfmpegSource(path, salvage, stream)
     except av.error.FFmpegError:
         raise AudioError("is no audio file, or one too damaged to open") from None
 

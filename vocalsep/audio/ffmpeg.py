@@ -27,7 +27,7 @@ LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wm
 class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int = 0):
         self.file = path.open("rb")
         self.quiet = QuietFile(self.file)
         try:
@@ -36,15 +36,18 @@ class FfmpegSource(Source):
             self.file.close()
             raise
         try:
-            super().__init__(self._describe(path), salvage)
+            super().__init__(self._describe(path, stream), salvage)
         except BaseException:
             self.close()
             raise
 
-    def _describe(self, path: pathlib.Path) -> SourceInfo:
-        if not self.container.streams.audio:
+    def _describe(self, path: pathlib.Path, stream: int) -> SourceInfo:
+        sounds = self.container.streams.audio
+        if not sounds:
             raise AudioError("holds no audio")
-        self.stream: Any = self.container.streams.audio[0]
+        if stream >= len(sounds):
+            raise AudioError(f"holds {len(sounds)} audio streams, not {stream + 1}")
+        self.stream: Any = sounds[stream]
         context = self.stream.codec_context
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
-from vocalsep.config import FrontEndConfig, ModelConfig, UNetConfig
+from vocalsep.config import FrontEndConfig, ModelConfig
 from vocalsep.errors import ModelError
-from vocalsep.unet import UNet, relative_level
+from vocalsep.networks.configs import UNetConfig
+from vocalsep.networks.level import relative_level
+from vocalsep.networks.unet import UNet
 
 SMALL = UNetConfig(filters=(4, 8, 8), kernel=5, level_frames=4)
 

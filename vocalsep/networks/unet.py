@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from .config import UNetConfig
+from .configs import UNetConfig
+from .level import relative_level
+from .network import MaskNetwork
 
 DROPOUT_LAYERS = 3
-SILENCE = 1e-8
 
 
-class UNet(nn.Module):
+class UNet(MaskNetwork):
     """Estimate the vocals' share of each bin of a mixture.
 
     Strided convolutions lead down, transposed ones back up, and each decoder layer sees the encoder layer of its own
@@ -26,7 +26,7 @@ class UNet(nn.Module):
 
     def __init__(self, config: UNetConfig):
         super().__init__()
-        self.config = config
+        self.config: UNetConfig = config
         wide = (config.channels, *config.filters)
         self.encoder = nn.ModuleList(_down(wide[i], wide[i + 1], config.kernel) for i in range(len(config.filters)))
         up: list[nn.Module] = []
@@ -52,13 +52,6 @@ class UNet(nn.Module):
         for layer in self.decoder:
             hidden = torch.cat([layer(hidden), skips.pop()], dim=1)
         return torch.sigmoid(self.head(hidden))
-
-
-def relative_level(magnitude: Tensor, reach: int) -> Tensor:
-    """Divide magnitudes (batch, channels, bins, frames) by their RMS over `reach` frames to either side."""
-    power = magnitude.square().mean(dim=(1, 2)).unsqueeze(1)
-    around = functional.avg_pool1d(power, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
-    return magnitude / (around.sqrt() + SILENCE).unsqueeze(2)
 
 
 def _down(entering: int, leaving: int, kernel: int) -> nn.Sequential:

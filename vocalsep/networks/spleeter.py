@@ -1,0 +1,66 @@
+"""Spleeter's variant of the Deep U-Net, as one direct mask.
+
+R. Hennequin, A. Khlif, F. Voituret, M. Moussallam: "Spleeter: a fast and efficient music source separation tool with
+pre-trained models", JOSS 2020. The skips leave before the normalisation, the decoder normalises after its activation,
+padding is on one side more than on the other as in TensorFlow, and a dilated layer makes the masks of all channels from
+a single map.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .configs import SpleeterConfig
+from .level import relative_level
+from .network import MaskNetwork
+
+DROPOUT_LAYERS = 3
+KERNEL = 5
+
+
+class SpleeterUNet(MaskNetwork):
+    """Estimate the vocals' share of each bin of a mixture; holds the weights of one of Spleeter's networks."""
+
+    def __init__(self, config: SpleeterConfig):
+        super().__init__()
+        self.config: SpleeterConfig = config
+        wide = (config.channels, *config.filters)
+        depth = len(config.filters)
+        self.encoder = nn.ModuleList(nn.Conv2d(wide[i], wide[i + 1], KERNEL, stride=2) for i in range(depth))
+        self.activations = nn.ModuleList(nn.Sequential(_norm(wide[i + 1]), nn.LeakyReLU(0.2)) for i in range(depth - 1))
+        leaving = (*wide[depth - 1 : 0 : -1], 1)
+        entering = (wide[depth], *(2 * filters for filters in leaving[:-1]))
+        self.decoder = nn.ModuleList(
+            nn.ConvTranspose2d(entering[i], leaving[i], KERNEL, stride=2, padding=1) for i in range(depth)
+        )
+        self.norms = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), _norm(leaving[i]), nn.Dropout(config.dropout if i < DROPOUT_LAYERS else 0.0))
+            for i in range(depth)
+        )
+        self.head = nn.Conv2d(1, config.channels, 4, dilation=2, padding=3)
+
+    def forward(self, magnitude: Tensor) -> Tensor:
+        """Return masks in 0..1 of the shape of `magnitude`, (batch, channels, bins, frames).
+
+        Bins and frames are multiples of ``config.stride``.
+        """
+        hidden = magnitude
+        if self.config.level_frames:
+            hidden = relative_level(magnitude, self.config.level_frames) * self.config.level
+        skips: list[Tensor] = []
+        for depth, layer in enumerate(self.encoder):
+            skips.append(layer(functional.pad(hidden, (1, 2, 1, 2))))
+            if depth < len(self.activations):
+                hidden = self.activations[depth](skips[-1])
+        hidden = skips.pop()
+        for layer, norm in zip(self.decoder, self.norms, strict=True):
+            hidden = norm(layer(hidden)[:, :, :-1, :-1])
+            if skips:
+                hidden = torch.cat([skips.pop(), hidden], dim=1)
+        return torch.sigmoid(self.head(hidden))
+
+
+def _norm(filters: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)
