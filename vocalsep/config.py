@@ -64,9 +64,7 @@ class ModelConfig:
         if not isinstance(self.network, CONFIGS[self.architecture]):
             raise ModelError(f"{type(self.network).__name__} does not describe the architecture {self.architecture!r}")
         if self.front_end.bins % self.network.stride:
-            raise ModelError(
-                f"the network takes multiples of {self.network.stride} bins, not {self.front_end.bins}; change bins or depth"
-            )
+            raise ModelError(f"the network takes multiples of {self.network.stride} bins, not {self.front_end.bins}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, numbers and strings, ready for JSON."""

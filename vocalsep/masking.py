@@ -98,9 +98,9 @@ class MaskStream:
 
 
 def extend_mask(mask: Tensor, all_bins: int) -> Tensor:
-    """Continue a mask (channels, bins, frames) above the model's band with the mean of its top bins, frame by frame."""
-    bins = mask.shape[1]
+    """Continue a mask (..., bins, frames) above the model's band with the mean of its top bins, frame by frame."""
+    bins = mask.shape[-2]
     if bins == all_bins:
         return mask
-    top = mask[:, -max(1, bins // TOP_SHARE) :].mean(dim=1, keepdim=True)
-    return torch.cat([mask, top.expand(-1, all_bins - bins, -1)], dim=1)
+    top = mask[..., -max(1, bins // TOP_SHARE) :, :].mean(dim=-2, keepdim=True)
+    return torch.cat([mask, top.expand(*mask.shape[:-2], all_bins - bins, -1)], dim=-2)

@@ -88,15 +88,43 @@ def stft(signal: Tensor, config: FrontEndConfig) -> Tensor:
     before = config.n_fft - config.hop
     after = frame_count(signal.shape[-1], config) * config.hop - signal.shape[-1]
     padded = torch.nn.functional.pad(signal, (before, after))
-    return _frames(padded, torch.hann_window(config.n_fft, device=signal.device), config)
+    return _frames(padded, torch.hann_window(config.n_fft, dtype=signal.dtype, device=signal.device), config)
 
 
 def istft(spectrum: Tensor, config: FrontEndConfig, length: int) -> Tensor:
-    """Invert `stft`: frames (channels, all_bins, frames) to samples (channels, length)."""
-    window = torch.hann_window(config.n_fft) / _window_power(config)
-    signal = _overlap_add(spectrum, window, config)
+    """Invert `stft`: frames (..., all_bins, frames) to samples (..., length)."""
+    window = torch.hann_window(config.n_fft, dtype=spectrum.real.dtype, device=spectrum.device) / _window_power(config)
+    signal = _overlap_add(spectrum.reshape(-1, *spectrum.shape[-2:]), window, config)
     start = config.n_fft - config.hop
-    return signal[:, start : start + length]
+    return signal[:, start : start + length].reshape(*spectrum.shape[:-2], -1)
+
+
+def frames_inside(signal: Tensor, config: FrontEndConfig) -> Tensor:
+    """Transform only the frames that lie wholly inside a signal, so that none hears the silence around it.
+
+    Parameters
+    ----------
+    signal : Tensor (..., samples)
+    config : FrontEndConfig
+
+    Returns
+    -------
+    Tensor (..., all_bins, frames), complex
+        Frame ``t`` covers the samples from ``t * hop`` to ``t * hop + n_fft``.
+    """
+    return _frames(signal, torch.hann_window(config.n_fft, dtype=signal.dtype, device=signal.device), config)
+
+
+def samples_inside(spectrum: Tensor, config: FrontEndConfig) -> Tensor:
+    """Invert `frames_inside`, (..., all_bins, frames) to samples, where every frame of a sample is known.
+
+    Returns
+    -------
+    Tensor (..., (frames + 1) * hop - n_fft)
+        The signal from sample ``n_fft - hop`` on.
+    """
+    length = (spectrum.shape[-1] + 1) * config.hop - config.n_fft
+    return istft(spectrum, config, length)
 
 
 def _frames(signal: Tensor, window: Tensor, config: FrontEndConfig) -> Tensor:
@@ -109,7 +137,7 @@ def _overlap_add(spectrum: Tensor, window: Tensor, config: FrontEndConfig) -> Te
     hops = config.n_fft // config.hop
     pieces = torch.fft.irfft(spectrum.transpose(1, 2), n=config.n_fft) * window
     pieces = pieces.view(channels, frames, hops, config.hop)
-    signal = torch.zeros(channels, frames + hops - 1, config.hop)
+    signal = torch.zeros(channels, frames + hops - 1, config.hop, dtype=pieces.dtype, device=spectrum.device)
     for step in range(hops):
         signal[:, step : step + frames] += pieces[:, :, step]
     return signal.view(channels, -1)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # libsndfile's length of a file that does not say.
 UNKNOWN_LENGTH = 1 << 62
+# Some encoders count a packet more than their stream decodes to.
+LOSSY_SLACK_S = 0.1
 # Programs that write a WAV to a pipe put a size about this large in its header.
 STREAMED_WAV = 0x7FFF0000
 
@@ -44,6 +46,7 @@ class SoundFileSource(Source):
                 samples=_announced(file),
                 subtype=subtype,
                 lossy=not lossless,
+                slack_s=0.0 if lossless else LOSSY_SLACK_S,
             ),
             salvage,
         )

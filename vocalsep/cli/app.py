@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import inspect, karaoke, split
+from . import inspect, karaoke, split, train
 
 app = typer.Typer(
     name="vocalsep",
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("split")(split.split)
 app.command("karaoke")(karaoke.karaoke)
+app.command("train")(train.train)
 app.command("models")(inspect.models)
 app.command("info")(inspect.info)
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from .configs import SpleeterConfig
 from .level import relative_level
 from .network import MaskNetwork
+from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
 KERNEL = 5
@@ -36,7 +37,9 @@ class SpleeterUNet(MaskNetwork):
             nn.ConvTranspose2d(entering[i], leaving[i], KERNEL, stride=2, padding=1) for i in range(depth)
         )
         self.norms = nn.ModuleList(
-            nn.Sequential(nn.ReLU(), _norm(leaving[i]), nn.Dropout(config.dropout if i < DROPOUT_LAYERS else 0.0))
+            nn.Sequential(
+                nn.ReLU(), _norm(leaving[i]), Dropout(config.dropout if i < DROPOUT_LAYERS else 0.0, whole_maps=False)
+            )
             for i in range(depth)
         )
         self.head = nn.Conv2d(1, config.channels, 4, dilation=2, padding=3)
@@ -62,5 +65,5 @@ class SpleeterUNet(MaskNetwork):
         return torch.sigmoid(self.head(hidden))
 
 
-def _norm(filters: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)
+def _norm(filters: int) -> BatchNorm2d:
+    return BatchNorm2d(filters, eps=1e-3, momentum=0.01)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .configs import UNetConfig
 from .level import relative_level
 from .network import MaskNetwork
+from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
 
@@ -57,7 +58,7 @@ class UNet(MaskNetwork):
 def _down(entering: int, leaving: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(entering, leaving, kernel, stride=2, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(leaving),
+        BatchNorm2d(leaving),
         nn.LeakyReLU(0.2, inplace=True),
     )
 
@@ -65,9 +66,9 @@ def _down(entering: int, leaving: int, kernel: int) -> nn.Sequential:
 def _up(entering: int, leaving: int, kernel: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         _transposed(entering, leaving, kernel, bias=False),
-        nn.BatchNorm2d(leaving),
+        BatchNorm2d(leaving),
         nn.ReLU(inplace=True),
-        nn.Dropout2d(dropout),
+        Dropout(dropout, whole_maps=True),
     )
 
 

@@ -1,0 +1,143 @@
+"""One sound on disk, from which any excerpt can be read."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from ..audio.decoding import open_source
+from ..audio.native import native
+from ..audio.sndfile import SoundFileSource
+from ..errors import AudioError
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A sound on disk. It holds no samples and can be pickled.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    sample_rate : int
+        Hz.
+    channels : int
+    samples : int
+        Samples per channel, as the file announces.
+    stream : int
+        Which audio stream of the file.
+    seekable : bool
+        Whether the file can be read from the middle; otherwise everything before an excerpt is decoded too.
+    gain : float
+        Factor on the file's samples.
+    original : pathlib.Path, optional
+        The user's own file, where `path` is a copy of it.
+    """
+
+    path: pathlib.Path
+    sample_rate: int
+    channels: int
+    samples: int
+    stream: int = 0
+    seekable: bool = True
+    gain: float = 1.0
+    original: pathlib.Path | None = None
+
+    @property
+    def named(self) -> pathlib.Path:
+        """The file as the user knows it."""
+        return self.original or self.path
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.sample_rate
+
+    def read(self, start: int = 0, samples: int | None = None) -> np.ndarray:
+        """Read an excerpt.
+
+        Parameters
+        ----------
+        start : int
+            First sample.
+        samples : int, optional
+            How many; by default all that follow. Past the end there is silence.
+
+        Returns
+        -------
+        ndarray (channels, samples), float32
+
+        Raises
+        ------
+        AudioError
+            The file is missing or damaged.
+        """
+        count = max(0, self.samples - start) if samples is None else samples
+        excerpt = np.zeros((self.channels, count), np.float32)
+        try:
+            part = self._seek(start, count) if self.seekable else self._decode(start, count)
+        except AudioError as error:
+            raise AudioError(f"{self.named}: {error}") from None
+        if part.shape[0] != self.channels:
+            raise AudioError(f"{self.named}: has changed since it was found")
+        excerpt[:, : part.shape[1]] = part * np.float32(self.gain)
+        if not np.isfinite(excerpt).all():
+            raise AudioError(f"{self.named}: holds NaN or infinite samples")
+        return excerpt
+
+    def _seek(self, start: int, count: int) -> np.ndarray:
+        import soundfile
+
+        try:
+            with soundfile.SoundFile(native(self.path)) as file:
+                if start >= file.frames:
+                    return np.zeros((file.channels, 0), np.float32)
+                file.seek(start)
+                part = file.read(count, dtype="float32", always_2d=True).T
+                expected = min(count, file.frames - start)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise AudioError(f"cannot be read ({str(error).rstrip('.')})") from None
+        if part.shape[1] < expected:
+            raise AudioError("is damaged: it ends before its announced length")
+        return part
+
+    def _decode(self, start: int, count: int) -> np.ndarray:
+        kept: list[np.ndarray] = []
+        at = 0
+        with open_source(self.path, stream=self.stream) as source:
+            channels = source.info.channels
+            for block in source.blocks():
+                wanted = block[:, max(0, start - at) : max(0, start + count - at)]
+                if wanted.shape[1]:
+                    kept.append(wanted.astype(np.float32))
+                at += block.shape[1]
+                if at >= start + count:
+                    break
+        return np.concatenate(kept, axis=1) if kept else np.zeros((channels, 0), np.float32)
+
+
+def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
+    """Describe a sound on disk; a length that its file does not announce is found by decoding it.
+
+    Raises
+    ------
+    AudioError
+        The file is missing, empty or no audio; the message begins with its path.
+    """
+    try:
+        with open_source(path, stream=stream) as source:
+            info = source.info
+            samples = info.samples
+            if samples is None or info.slack_s == float("inf"):
+                samples = sum(block.shape[1] for block in source.blocks())
+            return Clip(
+                path=path,
+                sample_rate=info.sample_rate,
+                channels=info.channels,
+                samples=samples,
+                stream=stream,
+                seekable=isinstance(source, SoundFileSource),
+            )
+    except AudioError as error:
+        raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None

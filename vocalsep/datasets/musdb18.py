@@ -1,0 +1,112 @@
+"""MUSDB18 and MUSDB18-HQ, found with the musdb package.
+
+Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner: "MUSDB18, a corpus for music separation", 2017.
+musdb says what the data set is: its folders, streams, sources and validation songs. The files are read here, because
+musdb probes each of them five times with a program of its own and stops at the first that is damaged.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UsageError, VocalsepError
+from .clips import Clip, open_clip
+from .songs import Song
+
+SUBSETS = ("train", "test")
+SPLITS = ("train", "valid")
+STEM_SUFFIX = ".stem.mp4"
+VOCALS = "vocals"
+
+
+def find_tracks(
+    root: pathlib.Path,
+    subset: str = "train",
+    split: str | None = None,
+    bad: Callable[[str], None] | None = None,
+    opener: Callable[..., Clip] = open_clip,
+    mixture: bool = True,
+) -> list[Song]:
+    """Find the tracks of one subset, ``.stem.mp4`` files or, for MUSDB18-HQ, folders of wav files.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder that holds ``train`` and ``test``.
+    subset : str
+        ``train`` or ``test``.
+    split : str, optional
+        Of the train subset: ``valid`` for musdb's own 14 validation songs, ``train`` for the others.
+    bad : callable, optional
+        Told of each track that cannot be used, which is then left out; without it the first such track raises.
+    opener : callable
+        What describes a stream of a file; `cache.Cache.open_clip` makes it seekable too.
+    mixture : bool
+        Whether to look for the mixture's own stream; training adds up the stems instead.
+
+    Raises
+    ------
+    UsageError
+        No such folder, no tracks in it, or the ffmpeg program is missing, which musdb needs.
+    AudioError
+        A track cannot be read.
+    """
+    if subset not in SUBSETS or split not in (None, *SPLITS):
+        raise UsageError(f"MUSDB18 has the subsets {SUBSETS} and, of train, the splits {SPLITS}")
+    if split is not None and subset != "train":
+        raise UsageError("only the train subset of MUSDB18 is split into train and valid")
+    if not root.is_dir():
+        raise UsageError(f"{root}: no such folder")
+    setup = _setup(root)
+    held_out = set(setup["validation_tracks"])
+    songs = []
+    for path in _paths(root / subset):
+        name = path.name.removesuffix(STEM_SUFFIX)
+        if split is not None and (name in held_out) != (split == "valid"):
+            continue
+        try:
+            songs.append(_song(path, name, setup, opener, mixture))
+        except VocalsepError as error:
+            if bad is None:
+                raise
+            bad(str(error))
+    if not songs:
+        raise UsageError(
+            f"{root}: no MUSDB18 tracks for {subset}{f' ({split})' if split else ''}; "
+            f"it should hold {subset}/*{STEM_SUFFIX}, or {subset}/SONG/vocals.wav for MUSDB18-HQ"
+        )
+    return songs
+
+
+def _setup(root: pathlib.Path) -> dict[str, Any]:
+    try:
+        import musdb
+    except RuntimeError as error:
+        # musdb's own dependency looks for the program when it is imported.
+        if "ffmpeg" not in str(error):
+            raise
+        raise UsageError(
+            "the musdb package needs the programs ffmpeg and ffprobe; install ffmpeg (such as: apt install ffmpeg, "
+            "brew install ffmpeg, winget install ffmpeg)"
+        ) from None
+    setup: dict[str, Any] = musdb.DB(root=str(root), subsets=[]).setup
+    return setup
+
+
+def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Stem files of a subset, or the folders of its wav files."""
+    stems = sorted(path for path in folder.glob(f"*{STEM_SUFFIX}") if not path.name.startswith("."))
+    return stems or sorted({path.parent for path in folder.glob(f"*/{VOCALS}.wav")})
+
+
+def _song(path: pathlib.Path, name: str, setup: dict[str, Any], opener: Callable[..., Clip], mixture: bool) -> Song:
+    if path.is_dir():
+        clips = {source: opener(path / file) for source, file in setup["sources"].items()}
+        whole = opener(path / setup["mixture"]) if mixture else None
+    else:
+        clips = {source: opener(path, setup["stem_ids"][source]) for source in setup["sources"]}
+        whole = opener(path, setup["stem_ids"]["mixture"]) if mixture else None
+    rest = tuple(clip for source, clip in clips.items() if source != VOCALS)
+    return Song(name, (clips[VOCALS],), rest, whole)

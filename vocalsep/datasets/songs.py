@@ -1,0 +1,121 @@
+"""A song with true stems on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import AudioError, UsageError
+from .clips import Clip
+
+STEMS = ("vocals", "accompaniment", "mixture")
+# Lossy encoders pad each stem of a song by a few hundred samples of their own.
+PADDING_S = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Song:
+    """A song whose stems can be read, an excerpt at a time. It holds no samples and can be pickled.
+
+    Parameters
+    ----------
+    name : str
+    vocals, accompaniment : tuple of Clip
+        What adds up to each stem.
+    mixture : Clip, optional
+        The mixture's own file; without it the stems' sum counts as the mixture.
+
+    Raises
+    ------
+    UsageError
+        The stems differ in rate, in length, or in channels other than mono beside stereo.
+    """
+
+    name: str
+    vocals: tuple[Clip, ...]
+    accompaniment: tuple[Clip, ...]
+    mixture: Clip | None = None
+
+    def __post_init__(self) -> None:
+        first = self.clips[0]
+        for clip in self.clips:
+            if clip.sample_rate != first.sample_rate:
+                raise UsageError(
+                    f"{self.name}: the stems differ in rate: {_called(first)} has {first.sample_rate} Hz, "
+                    f"{_called(clip)} {clip.sample_rate} Hz; convert them to one rate"
+                )
+            if abs(clip.samples - first.samples) > PADDING_S * first.sample_rate:
+                raise UsageError(
+                    f"{self.name}: the stems differ in length: {_called(first)} has {first.samples} samples, "
+                    f"{_called(clip)} {clip.samples}; stems of a song begin and end together"
+                )
+            if clip.channels not in (1, self.channels):
+                raise UsageError(
+                    f"{self.name}: {_called(clip)} has {clip.channels} channels where others have {self.channels}"
+                )
+
+    @property
+    def clips(self) -> tuple[Clip, ...]:
+        """All sounds of the song, the mixture's last."""
+        return (*self.vocals, *self.accompaniment, *([self.mixture] if self.mixture else []))
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of all stems in Hz."""
+        return self.clips[0].sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Channels of the widest stem; narrower ones are heard on all of them."""
+        return max(clip.channels for clip in self.clips)
+
+    @property
+    def samples(self) -> int:
+        """Samples of the shortest stem."""
+        return min(clip.samples for clip in self.clips)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.sample_rate
+
+    def read(self, stem: str, start: int = 0, samples: int | None = None) -> np.ndarray:
+        """Read an excerpt of a stem.
+
+        Parameters
+        ----------
+        stem : str
+            ``vocals``, ``accompaniment`` or ``mixture``.
+        start, samples : int
+            Place and length; by default all. Past the end there is silence.
+
+        Returns
+        -------
+        ndarray (channels, samples), float32
+
+        Raises
+        ------
+        AudioError
+            A file is missing or damaged.
+        """
+        if stem not in STEMS:
+            raise AudioError(f"unknown stem {stem!r}; a song has {', '.join(STEMS)}")
+        count = max(0, self.samples - start) if samples is None else samples
+        if stem == "mixture":
+            clips = (self.mixture,) if self.mixture else (*self.vocals, *self.accompaniment)
+        else:
+            clips = self.vocals if stem == "vocals" else self.accompaniment
+        total = np.zeros((self.channels, count), np.float32)
+        for clip in clips:
+            total += clip.read(start, count)
+        return total
+
+    def stems(self, names: Sequence[str], start: int, samples: int) -> list[np.ndarray]:
+        """Read the same excerpt of several stems; see `read`."""
+        return [self.read(name, start, samples) for name in names]
+
+
+def _called(clip: Clip) -> str:
+    return clip.named.name + (f" (stream {clip.stream})" if clip.stream else "")

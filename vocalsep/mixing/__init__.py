@@ -1,0 +1,1 @@
+"""Training examples from clean stems: pure augmentations, and the recipe that puts them together."""

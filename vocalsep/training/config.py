@@ -1,0 +1,284 @@
+"""What a training run is made of: frozen, validated, and written to and read from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from ..config import FrontEndConfig, ModelConfig
+from ..errors import UsageError, VocalsepError
+from ..mixing.config import MixingConfig
+from ..networks.configs import CONFIGS
+
+KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise")
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """One folder of training or validation data.
+
+    Parameters
+    ----------
+    kind : str
+        ``musdb`` (MUSDB18 or MUSDB18-HQ), ``stems`` (one folder a song), ``pairs`` (originals with their
+        instrumentals), ``voices`` (solo singing), ``instrumentals`` or ``noise``.
+    path : str
+    weight : float
+        How often it is drawn from, against the other sets that could be.
+    """
+
+    kind: str
+    path: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"unknown kind of data {self.kind!r}; known are {', '.join(KINDS)}")
+        _above("weight", self.weight, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where examples come from.
+
+    Parameters
+    ----------
+    sets : tuple of DataSet
+        What is trained on.
+    valid : tuple of DataSet
+        ``stems`` or ``musdb`` (its 14 validation songs) for validation. Without any, MUSDB18's own validation songs
+        where it is trained on, else `valid_share` of the songs that `sets` hold.
+    valid_share : float
+        Share of the songs that are held out where there is no other validation data.
+    exclude : tuple of str
+        Patterns such as ``mir1k/train/bug*``: songs and files whose name or path matches are never used.
+    frames : int
+        Length of an example in STFT frames.
+    valid_songs : int
+        Most songs that are validated on, spread evenly over all there are.
+    valid_seconds : float
+        Length in seconds of each song's validation excerpt.
+    """
+
+    sets: tuple[DataSet, ...] = ()
+    valid: tuple[DataSet, ...] = ()
+    valid_share: float = 0.1
+    exclude: tuple[str, ...] = ()
+    frames: int = 256
+    valid_songs: int = 50
+    valid_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        _above("frames", self.frames, 0)
+        _above("valid_songs", self.valid_songs, 0)
+        _above("valid_seconds", self.valid_seconds, 0)
+        if not 0 <= self.valid_share < 1:
+            raise UsageError(f"valid_share must be from 0 to below 1, not {self.valid_share}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """How the weights move.
+
+    Parameters
+    ----------
+    batch_size : int
+        Examples per step, over all processes together.
+    steps : int
+        Optimizer steps of the whole run, unless `epochs` says otherwise.
+    epochs : float
+        If above 0, length of the run as often as its training data lasts.
+    lr : float
+        Largest learning rate of Adam.
+    warmup : int
+        Steps in which the learning rate rises to `lr`; from there it falls along a cosine to `final_lr` times `lr`.
+    final_lr : float
+    weight_decay : float
+        Decoupled, as AdamW's.
+    clip : float
+        Largest norm of the gradients; 0 leaves them as they are.
+    ema : float
+        Decay per step of the moving average of the weights that is validated and exported; 0 for none.
+    loss : str
+        Names of `losses.LOSSES`, added with weights: ``l1``, ``l1+0.1*sdr``.
+    validate_every : int
+        Steps between validations.
+    patience : int
+        Validations without a better one after which the run ends; 0 never ends it early.
+    checkpoint_minutes : float
+        Longest time between checkpoints.
+    most_faulty : float
+        Largest share of excerpts that may be unreadable before the run stops.
+    precision : str
+        ``32-true``, ``bf16-mixed``, ``16-mixed``, ``64-true``, or ``auto``: bfloat16 where the device computes in it.
+    freeze_norms : bool
+        Batch norms keep the statistics that `--init` brought, for fine-tuning with small batches.
+    seed : int
+    """
+
+    batch_size: int = 8
+    steps: int = 20000
+    epochs: float = 0.0
+    lr: float = 1e-3
+    warmup: int = 100
+    final_lr: float = 0.0
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    ema: float = 0.999
+    loss: str = "l1"
+    validate_every: int = 500
+    patience: int = 0
+    checkpoint_minutes: float = 3.0
+    most_faulty: float = 0.1
+    precision: str = "auto"
+    freeze_norms: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "steps", "validate_every", "lr", "checkpoint_minutes"):
+            _above(name, getattr(self, name), 0)
+        for name in ("epochs", "warmup", "weight_decay", "clip", "patience", "most_faulty", "final_lr", "seed"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must not be negative, not {getattr(self, name)}")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"ema must be from 0 to below 1, not {self.ema}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}")
+        if self.seed > LARGEST_SEED:
+            raise UsageError(f"seed must be at most {LARGEST_SEED}, not {self.seed}")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """A whole run."""
+
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    mixing: MixingConfig = dataclasses.field(default_factory=MixingConfig)
+    training: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        if self.data.frames % self.model.network.stride:
+            raise UsageError(
+                f"frames must be a multiple of {self.model.network.stride} for this network, not {self.data.frames}"
+            )
+
+    @property
+    def example_samples(self) -> int:
+        """Samples of an example: as many as its frames need, so that none of them hears padding."""
+        front_end = self.model.front_end
+        return (self.data.frames - 1) * front_end.hop + front_end.n_fft
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain tables and values, ready for TOML."""
+        plain = dataclasses.asdict(self)
+        plain["model"] = {"architecture": self.model.architecture, **plain["model"]}
+        return plain
+
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, Any]) -> TrainingConfig:
+        """Build from tables as in TOML; what is not mentioned keeps its default.
+
+        Raises
+        ------
+        UsageError
+            A name is unknown or a value makes no sense.
+        """
+        parts = {"model": _model, "data": _data, "mixing": _table(MixingConfig), "training": _table(OptimizerConfig)}
+        unknown = set(tables) - set(parts)
+        if unknown:
+            raise UsageError(f"unknown table [{sorted(unknown)[0]}]; known are {', '.join(parts)}")
+        try:
+            return cls(**{name: parts[name](tables[name], name) for name in tables})
+        except VocalsepError as error:
+            raise UsageError(str(error)) from None
+
+
+def read_toml(path: pathlib.Path) -> dict[str, Any]:
+    """Read a TOML file; raises UsageError if it is missing or not TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: is not TOML: {error}") from None
+
+
+def _model(table: Any, where: str) -> ModelConfig:
+    held = dict(_checked_table(table, where))
+    architecture = held.pop("architecture", "unet")
+    if architecture not in CONFIGS:
+        raise UsageError(f"unknown architecture {architecture!r}; known are {', '.join(CONFIGS)}")
+    front_end = _table(FrontEndConfig)(held.pop("front_end", {}), f"{where}.front_end")
+    network = _table(CONFIGS[architecture])(held.pop("network", {}), f"{where}.network")
+    if held:
+        raise UsageError(f"unknown setting {where}.{sorted(held)[0]}")
+    return ModelConfig(front_end, network, architecture)
+
+
+def _data(table: Any, where: str) -> DataConfig:
+    held = dict(_checked_table(table, where))
+    for name in ("sets", "valid"):
+        if name in held:
+            if not isinstance(held[name], list | tuple):
+                raise UsageError(f"{where}.{name} must be a list of tables")
+            held[name] = tuple(_table(DataSet)(entry, f"{where}.{name}") for entry in held[name])
+    config: DataConfig = _table(DataConfig)(held, where)
+    return config
+
+
+def _table(kind: type[Any]) -> Any:
+    def build(table: Any, where: str) -> Any:
+        held = dict(_checked_table(table, where))
+        hints = typing.get_type_hints(kind)
+        for name, value in held.items():
+            if name not in hints:
+                raise UsageError(f"unknown setting {where}.{name}; known are {', '.join(hints)}")
+            held[name] = _converted(value, hints[name], f"{where}.{name}")
+        missing = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory and f.name not in held]
+        if missing:
+            raise UsageError(f"{where} lacks {missing[0]}")
+        return kind(**held)
+
+    return build
+
+
+def _converted(value: Any, hint: Any, where: str) -> Any:
+    """Return a value as a field of type `hint` wants it; TOML has no tuples and writes 1 for 1.0."""
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{where} must be a list, not {value!r}")
+        inner = typing.get_args(hint)
+        if inner[-1] is not Ellipsis and len(inner) != len(value):
+            raise UsageError(f"{where} must hold {len(inner)} values, not {len(value)}")
+        return tuple(_converted(entry, inner[0], where) for entry in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, float, str, bool) and type(value) is not hint:
+        raise UsageError(f"{where} must be {_NAMES[hint]}, not {value!r}")
+    return value
+
+
+_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def _checked_table(table: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{where} must be a table, not {table!r}")
+    return table
+
+
+def _above(name: str, value: float, least: float) -> None:
+    if not value > least:
+        raise UsageError(f"{name} must be above {least}, not {value}")

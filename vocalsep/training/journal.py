@@ -1,0 +1,80 @@
+"""What a run tells the world: its log, TensorBoard, the curve picture and the progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import OutputError
+from ..outputs import Pending
+from .folder import COLUMNS, RunFolder
+
+
+class Journal:
+    """Writes down how a run goes; one process of a run has one.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    step : int
+        Step that the run begins or goes on at.
+    """
+
+    def __init__(self, folder: RunFolder, step: int):
+        from tensorboardX import SummaryWriter
+
+        self.folder = folder
+        folder.cut_log(step)
+        try:
+            self.events = SummaryWriter(str(folder.events), purge_step=step if step else None)
+        except OSError as error:
+            raise OutputError(f"{folder.events}: cannot be written ({error.strerror})") from None
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Log one row: values by the names of `folder.COLUMNS`, those that are not known left out."""
+        self.folder.append_log({name: _short(row.get(name, "")) for name in COLUMNS})
+        for name, value in row.items():
+            if name not in ("step", "examples"):
+                self.events.add_scalar(name, value, row["step"])
+
+    def draw(self) -> None:
+        """Draw the curve picture: loss and validation SDR over steps."""
+        draw_curve(self.folder)
+
+    def close(self) -> None:
+        """Write out what waits."""
+        self.events.close()
+
+
+def draw_curve(folder: RunFolder) -> None:
+    """Draw a run's log as a picture, ``curve.png``; raises OutputError."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = folder.rows()
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    losses, scores = figure.subplots(1, 2)
+    losses.plot(*_column(rows, "loss"), color="#555555", linewidth=1)
+    losses.set(xlabel="step", ylabel="training loss", title="loss")
+    for name, colour in (("vocals", "#d1495b"), ("accompaniment", "#30638e")):
+        scores.plot(*_column(rows, f"{name}_usdr_db"), color=colour, marker=".", label=name)
+    scores.set(xlabel="step", ylabel="uSDR in dB", title="validation")
+    scores.legend()
+    for axes in (losses, scores):
+        axes.grid(alpha=0.3)
+    with Pending(folder.curve, overwrite=True) as pending:
+        try:
+            figure.savefig(pending.path, dpi=120)
+        except OSError as error:
+            raise OutputError(f"{folder.curve}: cannot be written ({error.strerror})") from None
+        pending.commit()
+
+
+def _column(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
+    known = [(int(row["step"]), float(row[name])) for row in rows if row.get(name)]
+    return [step for step, _ in known], [value for _, value in known]
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

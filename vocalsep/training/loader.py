@@ -1,0 +1,125 @@
+"""Batches, made by worker processes while the network learns from the last ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..datasets.pools import Pools
+from ..mixing.mixer import Example, Mixer
+from .config import TrainingConfig
+
+# Batches that wait ready for each worker: more only takes memory.
+AHEAD = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Examples of one step.
+
+    Parameters
+    ----------
+    vocals, mixture : Tensor (batch, channels, samples)
+    band : Tensor (batch,)
+        Frequency in Hz up to which the vocals are true.
+    faults : tuple of str
+        What could not be read.
+    tries : int
+        Excerpts that were read or tried.
+    """
+
+    vocals: Tensor
+    mixture: Tensor
+    band: Tensor
+    faults: tuple[str, ...]
+    tries: int
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in memory from which it is copied to a GPU faster."""
+        pinned = {name: getattr(self, name).pin_memory() for name in ("vocals", "mixture", "band")}
+        return dataclasses.replace(self, **pinned)
+
+
+class Examples(Dataset[Example]):
+    """All examples of a run, each made when it is asked for.
+
+    Example `number` depends on the seed and its number alone, so a resumed run meets the examples that it would have
+    met, and several processes share them out without a word.
+    """
+
+    def __init__(self, pools: Pools, config: TrainingConfig):
+        front_end = config.model.front_end
+        self.mixer = Mixer(pools, config.mixing, front_end.sample_rate, config.model.network.channels)
+        self.samples = config.example_samples
+        self.seed = config.training.seed
+
+    def __getitem__(self, number: int) -> Example:
+        return self.mixer.example(np.random.default_rng((self.seed, number)), self.samples)
+
+
+def batches(
+    pools: Pools, config: TrainingConfig, first_step: int, rank: int, world: int, workers: int, pin: bool
+) -> Generator[Batch, None, None]:
+    """Yield this process's share of the batch of each step from `first_step` to the last.
+
+    Parameters
+    ----------
+    pools : Pools
+    config : TrainingConfig
+    first_step : int
+    rank, world : int
+        This process's number, and how many there are.
+    workers : int
+        Processes that make examples; 0 makes them here.
+    pin : bool
+        Whether the batches go to a GPU.
+
+    Raises
+    ------
+    AudioError
+        Far too much of the data cannot be read.
+    """
+    local = config.training.batch_size // world
+    numbers = _Numbers(first_step, config.training.steps, config.training.batch_size, rank * local, local)
+    loader: DataLoader[Example] = DataLoader(
+        Examples(pools, config),
+        batch_sampler=numbers,
+        num_workers=workers,
+        collate_fn=_collate,
+        prefetch_factor=AHEAD if workers else None,
+        # A forked worker would inherit the locks of torch's threads.
+        multiprocessing_context="spawn" if workers else None,
+        pin_memory=pin,
+    )
+    yield from loader
+
+
+class _Numbers:
+    """The numbers of the examples of each batch."""
+
+    def __init__(self, first: int, last: int, whole: int, offset: int, local: int):
+        self.steps = range(first, last)
+        self.whole, self.offset, self.local = whole, offset, local
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self.steps:
+            start = step * self.whole + self.offset
+            yield list(range(start, start + self.local))
+
+
+def _collate(examples: list[Example]) -> Batch:
+    return Batch(
+        vocals=torch.from_numpy(np.stack([example.vocals for example in examples])),
+        mixture=torch.from_numpy(np.stack([example.mixture for example in examples])),
+        band=torch.tensor([example.band for example in examples], dtype=torch.float32),
+        faults=tuple(fault for example in examples for fault in example.faults),
+        tries=sum(example.tries for example in examples),
+    )

@@ -1,0 +1,376 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import checkpoint
+from ..config import FrontEndConfig
+from ..datasets.pools import Pools
+from ..errors import AudioError
+from ..networks.level import SILENCE, local_level
+from ..networks.network import MaskNetwork
+from ..stft import frames_inside
+from . import losses, state
+from .config import OptimizerConfig, TrainingConfig
+from .folder import RunFolder
+from .journal import Journal
+from .loader import Batch, batches
+from .validation import Scores, Validation
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+# The loss looks at magnitudes relative to the mixture's level over this many frames to either side.
+LEVEL_FRAMES = 64
+LOG_EVERY = 50
+# A handful of unreadable excerpts says nothing about the data as a whole.
+FEWEST_TRIES = 200
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    progress : state.Progress
+    scores : Scores or None
+        Of the last validation.
+    data_wait : float
+        Share of this session's time that was spent waiting for data.
+    steps_per_second : float
+        In this session, validations aside.
+    why : str
+        ``done``, ``early`` (nothing better for long) or ``stopped`` (a signal).
+    """
+
+    progress: state.Progress
+    scores: Scores | None = None
+    data_wait: float = 0.0
+    steps_per_second: float = 0.0
+    why: str = "done"
+
+
+class Trainer:
+    """One process's part of a run.
+
+    Parameters
+    ----------
+    fabric : lightning_fabric.Fabric
+        Devices, precision and the other processes.
+    config : TrainingConfig
+    folder : RunFolder
+    network : MaskNetwork
+        On the CPU, with the weights to begin with.
+    validation : Validation
+    card : callable
+        What the exported model says of itself, from the progress and the scores.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        config: TrainingConfig,
+        folder: RunFolder,
+        network: MaskNetwork,
+        validation: Validation,
+        card: Callable[[state.Progress, Scores], dict[str, Any]],
+    ):
+        self.fabric = fabric
+        self.config = config
+        self.folder = folder
+        self.validation = validation
+        self.card = card
+        self.loss = losses.parse(config.training.loss)
+        if config.training.precision == "64-true":
+            network = network.double()
+        # channels-last is the layout in which convolutions run fastest
+        self.network = network.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average: MaskNetwork = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=config.training.lr, weight_decay=config.training.weight_decay
+        )
+        self.progress = state.Progress()
+        self.stop = False
+
+    def resume(self) -> None:
+        """Go on from the folder's checkpoint; raises ModelError if it does not fit."""
+        self.progress = state.load(self.folder.last, self.network, self.average, self.optimizer)
+
+    def run(self, pools: Pools, workers: int, bar: Any) -> Outcome:
+        """Train to the end, or until a signal asks to stop.
+
+        Parameters
+        ----------
+        pools : Pools
+        workers : int
+        bar : tqdm.tqdm
+            Progress bar, already at the current step.
+
+        Raises
+        ------
+        AudioError
+            Too much of the data cannot be read; the checkpoint is written first.
+        OutputError
+            The folder cannot be written; the last checkpoint stays.
+        """
+        fabric, settings, progress = self.fabric, self.config.training, self.progress
+        wrapped, optimizer = fabric.setup(self.network, self.optimizer)
+        journal = Journal(self.folder, progress.step) if fabric.is_global_zero else None
+        outcome = Outcome(progress)
+        clock = _Clock(progress.seconds)
+        stream = batches(
+            pools, self.config, progress.step, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric)
+        )
+        logged: list[Tensor] = []
+        saved = time.monotonic()
+        with self._signals():
+            try:
+                for batch in clock.waiting(stream):
+                    self._train_mode()
+                    # Dropout is the only chance in a step: it depends on the seed and the step alone.
+                    torch.manual_seed(settings.seed * 1_000_003 + progress.step)
+                    rate = learning_rate(settings, progress.step)
+                    for group in self.optimizer.param_groups:
+                        group["lr"] = rate
+                    loss = self.loss(self._outcome(wrapped, batch))
+                    optimizer.zero_grad()
+                    fabric.backward(loss)
+                    norm = fabric.clip_gradients(
+                        wrapped, optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
+                    )
+                    optimizer.step()
+                    progress.step += 1
+                    self._follow(progress.step)
+                    progress.count(batch.tries, batch.faults)
+                    progress.seconds = clock.total()
+                    logged.append(loss.detach())
+                    bar.update()
+
+                    row: dict[str, Any] = {}
+                    if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
+                        with clock.paused():
+                            outcome.scores = self._validate()
+                        row |= {
+                            "vocals_usdr_db": outcome.scores.vocals,
+                            "accompaniment_usdr_db": outcome.scores.accompaniment,
+                        }
+                    if row or progress.step % LOG_EVERY == 0:
+                        row |= self._train_row(logged, rate, norm, clock)
+                        logged.clear()
+                        if journal is not None:
+                            journal.write(row)
+                        bar.set_postfix(loss=f"{row['loss']:.4f}", wait=f"{row['data_wait']:.1%}")
+                    early = self._agreed(self.stop or self._too_faulty() or self._converged())
+                    due = time.monotonic() - saved > settings.checkpoint_minutes * 60
+                    if outcome.scores is not None and "vocals_usdr_db" in row and journal is not None:
+                        journal.draw()
+                    if early or due or "vocals_usdr_db" in row:
+                        saved = time.monotonic()
+                        self._save()
+                    if early:
+                        break
+            finally:
+                stream.close()
+                if journal is not None:
+                    journal.close()
+        if self._too_faulty():
+            raise AudioError(
+                f"{progress.faults} of {progress.tries} excerpts are unreadable, such as "
+                f"{next(iter(progress.faulty))}; mend or exclude them and go on with --resume"
+            )
+        outcome.why = "stopped" if self.stop else "early" if progress.step < settings.steps else "done"
+        outcome.data_wait, outcome.steps_per_second = clock.wait_share(), clock.rate()
+        return outcome
+
+    def _train_mode(self) -> None:
+        self.network.train()
+        if self.config.training.freeze_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
+    def _outcome(self, wrapped: Any, batch: Batch) -> losses.Outcome:
+        front_end = self.config.model.front_end
+        exact = torch.float64 if self.config.training.precision == "64-true" else torch.float32
+        signals = torch.stack([batch.vocals, batch.mixture]).to(self.fabric.device, exact, non_blocking=True)
+        vocals, mixture = frames_inside(signals, front_end)
+        magnitude = mixture[:, :, : front_end.bins].abs().contiguous(memory_format=torch.channels_last)
+        mask = wrapped(magnitude).to(exact)
+        return losses.Outcome(
+            mask=mask,
+            mixture=mixture,
+            vocals=vocals,
+            level=local_level(magnitude, LEVEL_FRAMES) + SILENCE,
+            valid=_valid(batch.band.to(self.fabric.device), front_end, exact),
+            front_end=front_end,
+        )
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
+        """Move the average towards the weights; early on it follows faster, so that it forgets the start."""
+        decay = min(self.config.training.ema, (1 + step) / (10 + step)) if self.config.training.ema else 0.0
+        pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
+        for slow, fast in pairs:
+            if slow.is_floating_point():
+                slow.lerp_(fast, 1 - decay)
+            else:
+                slow.copy_(fast)
+
+    def _validate(self) -> Scores:
+        progress = self.progress
+        scores = self.validation.run(copy.deepcopy(self.average), self.fabric.device)
+        if progress.best is None or scores.vocals > progress.best:
+            progress.best, progress.best_step, progress.worse = scores.vocals, progress.step, 0
+            self._save(best=True)
+            if self.fabric.is_global_zero:
+                checkpoint.save(self.folder.model, self.average, self.config.model, self.card(progress, scores))
+        else:
+            progress.worse += 1
+        return scores
+
+    def _save(self, best: bool = False) -> None:
+        if self.fabric.is_global_zero:
+            path = self.folder.best if best else self.folder.last
+            state.save(path, self.network, self.average, self.optimizer, self.progress)
+
+    def _train_row(self, logged: list[Tensor], rate: float, norm: Tensor | None, clock: _Clock) -> dict[str, Any]:
+        loss = self._shared(torch.stack(logged).mean()) / self.fabric.world_size
+        return {
+            "step": self.progress.step,
+            "examples": self.progress.step * self.config.training.batch_size,
+            "seconds": self.progress.seconds,
+            "lr": rate,
+            "loss": float(loss),
+            "gradient_norm": math.nan if norm is None else float(norm),
+            "data_wait": clock.wait_share(),
+            "faults": self.progress.faults,
+        }
+
+    def _converged(self) -> bool:
+        return 0 < self.config.training.patience <= self.progress.worse
+
+    def _too_faulty(self) -> bool:
+        tries, faults = self.progress.tries, self.progress.faults
+        return tries >= FEWEST_TRIES and faults > self.config.training.most_faulty * tries
+
+    def _agreed(self, flag: bool) -> bool:
+        """Return whether any process says so: all have to leave the loop at the same step."""
+        return bool(self._shared(torch.tensor(float(flag), device=self.fabric.device)))
+
+    def _shared(self, value: Tensor) -> Tensor:
+        """Return the sum over all processes."""
+        if self.fabric.world_size > 1:
+            torch.distributed.all_reduce(value)
+        return value
+
+    def _signals(self) -> _Signals:
+        return _Signals(self)
+
+
+class _Signals:
+    """While it is entered, a first SIGINT or SIGTERM lets the current step finish; a second one does not."""
+
+    def __init__(self, trainer: Trainer):
+        self.trainer = trainer
+        self.before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.before[number] = signal.signal(number, self._ask)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.trainer.stop:
+            raise KeyboardInterrupt
+        self.trainer.stop = True
+
+
+class _Clock:
+    """Time spent training, waiting for data, and neither."""
+
+    def __init__(self, before: float):
+        self.before = before
+        self.start = time.monotonic()
+        self.idle = 0.0
+        self.waited = 0.0
+        self.steps = 0
+
+    def waiting(self, stream: Iterator[Batch]) -> Iterator[Batch]:
+        """Pass batches through and count the time that they take to come, but for the first: workers have to start."""
+        while True:
+            asked = time.monotonic()
+            batch = next(stream, None)
+            if self.steps == 0:
+                self.before += time.monotonic() - self.start
+                self.start = time.monotonic()
+            else:
+                self.waited += time.monotonic() - asked
+            if batch is None:
+                return
+            self.steps += 1
+            yield batch
+
+    def paused(self) -> _Pause:
+        """While entered, time does not count as training."""
+        return _Pause(self)
+
+    def total(self) -> float:
+        """Seconds since the run began, over all sessions."""
+        return self.before + time.monotonic() - self.start
+
+    def busy(self) -> float:
+        """Seconds of this session that were spent on steps."""
+        return max(1e-9, time.monotonic() - self.start - self.idle)
+
+    def wait_share(self) -> float:
+        """Share of the time of this session's steps that went by waiting for data."""
+        return self.waited / self.busy()
+
+    def rate(self) -> float:
+        """Steps a second in this session."""
+        return self.steps / self.busy()
+
+
+class _Pause:
+    def __init__(self, clock: _Clock):
+        self.clock = clock
+
+    def __enter__(self) -> None:
+        self.since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.clock.idle += time.monotonic() - self.since
+
+
+def learning_rate(settings: OptimizerConfig, step: int) -> float:
+    """Return the learning rate of a step: a linear rise, then half a cosine down to ``final_lr * lr``."""
+    if step < settings.warmup:
+        return settings.lr * (step + 1) / settings.warmup
+    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    return settings.lr * (settings.final_lr + (1 - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _valid(band: Tensor, front_end: FrontEndConfig, dtype: torch.dtype) -> Tensor:
+    """Return (batch, 1, bins, 1): 1 below each example's band in Hz, 0 from just below its edge up."""
+    hertz = torch.arange(front_end.bins, device=band.device) * (front_end.sample_rate / front_end.n_fft)
+    full = band >= front_end.sample_rate / 2
+    return ((hertz[None] < band[:, None] * 0.98) | full[:, None]).to(dtype)[:, None, :, None]
+
+
+def _on_gpu(fabric: Fabric) -> bool:
+    return bool(fabric.device.type == "cuda")

@@ -1,0 +1,175 @@
+"""Losses by name, and weighted sums of them.
+
+All are computed on the scale of the mixture's own level, so that quiet and loud examples count alike, and only up to
+the frequency to which an example's vocals are true.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..config import FrontEndConfig
+from ..errors import UsageError
+from ..masking import extend_mask
+from ..networks.level import SILENCE
+from ..stft import samples_inside
+
+# An error 30 dB below the mixture is as good as none; it bounds the logarithmic losses where the vocals are silent.
+FLOOR = 1e-3
+RESOLUTIONS = (512, 1024, 2048)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A batch, and what the network made of it.
+
+    Parameters
+    ----------
+    mask : Tensor (batch, channels, bins, frames)
+    mixture, vocals : Tensor (batch, channels, all_bins, frames), complex
+    level : Tensor (batch, 1, 1, frames)
+        The mixture's local level, by which spectra are divided.
+    valid : Tensor (batch, 1, bins, 1)
+        1 up to the frequency to which the vocals are true, 0 above.
+    front_end : FrontEndConfig
+    """
+
+    mask: Tensor
+    mixture: Tensor
+    vocals: Tensor
+    level: Tensor
+    valid: Tensor
+    front_end: FrontEndConfig
+
+    @property
+    def heard(self) -> Tensor:
+        """The mixture within the network's band, on its own level, (batch, channels, bins, frames)."""
+        return self.mixture[:, :, : self.front_end.bins] / self.level
+
+    @property
+    def target(self) -> Tensor:
+        """The vocals within the network's band, on the mixture's level, (batch, channels, bins, frames)."""
+        return self.vocals[:, :, : self.front_end.bins] / self.level
+
+    def waveforms(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return estimated vocals, true vocals and mixture (batch, channels, samples), each example at level 1."""
+        valid = extend_mask(self.valid, self.front_end.all_bins)
+        mask = extend_mask(self.mask, self.front_end.all_bins)
+        spectra = (self.mixture * mask * valid, self.vocals * valid, self.mixture * valid)
+        estimate, vocals, mixture = (samples_inside(spectrum, self.front_end) for spectrum in spectra)
+        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + SILENCE
+        return estimate / level, vocals / level, mixture / level
+
+
+Loss = Callable[[Outcome], Tensor]
+
+
+def l1(outcome: Outcome) -> Tensor:
+    """Mean absolute difference of magnitudes (Jansson et al., ISMIR 2017)."""
+    return ((outcome.mask * outcome.heard.abs() - outcome.target.abs()).abs() * outcome.valid).mean()
+
+
+def mse(outcome: Outcome) -> Tensor:
+    """Mean squared difference of magnitudes."""
+    return ((outcome.mask * outcome.heard.abs() - outcome.target.abs()).square() * outcome.valid).mean()
+
+
+def log1p(outcome: Outcome) -> Tensor:
+    """Mean squared difference of ``log(1 + magnitude)`` (Stoller, Ewert, Dixon, ICASSP 2018)."""
+    estimate = torch.log1p(outcome.mask * outcome.heard.abs())
+    return ((estimate - torch.log1p(outcome.target.abs())).square() * outcome.valid).mean()
+
+
+def complex_l1(outcome: Outcome) -> Tensor:
+    """Mean absolute difference of real and imaginary parts: the mask learns to mind the phase."""
+    difference = torch.view_as_real(outcome.mask * outcome.heard - outcome.target).abs().sum(-1)
+    return (difference * outcome.valid).mean()
+
+
+def sdr(outcome: Outcome) -> Tensor:
+    """Mean over examples of the negative SDR of vocals and accompaniment in bels, of complex spectra.
+
+    With one mask for both stems their errors are equal, so one logarithm serves both.
+    """
+    spectra = (outcome.mixture, outcome.vocals)
+    mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
+    power = _energy(mixture) + SILENCE
+    error = _energy(outcome.mask * mixture - vocals) / power + FLOOR
+    rest = _energy(mixture - vocals) / power + FLOOR
+    return (error.log10() - 0.5 * (_energy(vocals) / power + FLOOR).log10() - 0.5 * rest.log10()).mean()
+
+
+def waveform_l1(outcome: Outcome) -> Tensor:
+    """Mean absolute difference of waveforms (Demucs)."""
+    estimate, vocals, _ = outcome.waveforms()
+    return (estimate - vocals).abs().mean()
+
+
+def si_sdr(outcome: Outcome) -> Tensor:
+    """Mean over examples of the negative scale-invariant SDR in bels (Le Roux et al., ICASSP 2019), of waveforms."""
+    estimate, vocals, _ = (signal.flatten(1) for signal in outcome.waveforms())
+    count = estimate.shape[1]
+    scale = (estimate * vocals).sum(1, keepdim=True) / (vocals.square().sum(1, keepdim=True) + count * FLOOR**2)
+    true = (scale * vocals).square().mean(1) + FLOOR
+    wrong = (scale * vocals - estimate).square().mean(1) + FLOOR
+    return (wrong.log10() - true.log10()).mean()
+
+
+def multi_resolution(outcome: Outcome) -> Tensor:
+    """Mean over window lengths of the L1 distance of magnitudes of the waveforms' STFTs (Yamamoto et al., 2020)."""
+    estimate, vocals, _ = (signal.flatten(0, 1) for signal in outcome.waveforms())
+    total = torch.zeros((), dtype=estimate.dtype, device=estimate.device)
+    for n_fft in RESOLUTIONS:
+        window = torch.hann_window(n_fft, dtype=estimate.dtype, device=estimate.device)
+        spectra = (signal.unfold(-1, n_fft, n_fft // 4) * window for signal in (estimate, vocals))
+        first, second = (
+            torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1).add(1e-8).sqrt() for frames in spectra
+        )
+        total = total + (first - second).abs().mean() / math.sqrt(n_fft)
+    return total / len(RESOLUTIONS)
+
+
+LOSSES: dict[str, Loss] = {
+    "l1": l1,
+    "mse": mse,
+    "log1p": log1p,
+    "complex-l1": complex_l1,
+    "sdr": sdr,
+    "waveform-l1": waveform_l1,
+    "si-sdr": si_sdr,
+    "multi-resolution": multi_resolution,
+}
+
+
+def parse(expression: str) -> Loss:
+    """Turn ``l1`` or a weighted sum such as ``l1+0.1*si-sdr`` into a loss.
+
+    Raises
+    ------
+    UsageError
+        A name is unknown or a weight is no number.
+    """
+    terms: list[tuple[float, Loss]] = []
+    for term in expression.replace(" ", "").split("+"):
+        found = re.fullmatch(r"(?:([0-9.eE-]+)\*)?([a-z][a-z0-9-]*)", term)
+        if not found or found[2] not in LOSSES:
+            raise UsageError(f"unknown loss {term!r} in {expression!r}; known are {', '.join(LOSSES)}")
+        try:
+            terms.append((float(found[1] or 1), LOSSES[found[2]]))
+        except ValueError:
+            raise UsageError(f"the loss {expression!r} has a weight that is no number, {found[1]!r}") from None
+
+    def total(outcome: Outcome) -> Tensor:
+        return torch.stack([weight * loss(outcome) for weight, loss in terms]).sum()
+
+    return total
+
+
+def _energy(spectrum: Tensor) -> Tensor:
+    return torch.view_as_real(spectrum).square().sum(dim=(1, 2, 3, 4))

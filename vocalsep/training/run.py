@@ -1,0 +1,329 @@
+"""A whole run: its folder, its data, its network and its processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .. import __version__, registry
+from ..checkpoint import ModelInfo, load
+from ..datasets.cache import Cache
+from ..datasets.pools import Collector, Item, Pool, Pools, hold_out
+from ..errors import ModelError, UsageError, VocalsepError
+from ..networks.build import build
+from ..networks.network import MaskNetwork
+from . import losses
+from .config import TrainingConfig, read_toml
+from .folder import RunFolder
+from .loop import Outcome, Trainer
+from .state import Progress
+from .validation import Scores, Validation
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+CACHE = "stem-cache"
+SONGS = ("musdb", "stems", "pairs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a run lives and works; not part of what it computes.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The run's folder.
+    cache : pathlib.Path, optional
+        Folder of seekable copies; by default ``stem-cache`` beside the run.
+    resume : bool
+    init : str, optional
+        Model (a name or a file) whose weights are begun with.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    devices : int
+        How many of them, on this machine.
+    workers : int
+        Processes that make examples, for each device.
+    licence : str
+        What the exported model says of its licence.
+    """
+
+    out: pathlib.Path
+    cache: pathlib.Path | None = None
+    resume: bool = False
+    init: str | None = None
+    device: str = "auto"
+    devices: int = 1
+    workers: int = 2
+    licence: str = "not stated"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A run that ended: where, how, and what it left out."""
+
+    folder: RunFolder
+    outcome: Outcome
+    unusable: tuple[str, ...]
+    main: bool
+
+
+def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quiet: bool = False) -> Finished:
+    """Train a model.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Of a new run; a resumed one has its own.
+    place : Place
+    say : callable
+        Told, line by line, what is going on.
+    quiet : bool
+        No progress bar.
+
+    Raises
+    ------
+    UsageError, ModelError, AudioError, OutputError
+        The options make no sense, the model to begin with does not fit, the data cannot be read, or the folder cannot
+        be written. Whatever happens, the folder can be resumed from its last checkpoint.
+    """
+    folder = RunFolder(place.out)
+    fabric = _fabric(place, config.training.precision)
+    if fabric.global_rank:
+        say = _silent
+    with _together(fabric):
+        if fabric.is_global_zero:
+            folder.begin(place.resume)
+    if place.resume:
+        config = TrainingConfig.from_dict(read_toml(folder.config))
+    if config.training.batch_size % fabric.world_size:
+        raise UsageError(
+            f"batch size {config.training.batch_size} cannot be shared out evenly over {fabric.world_size} processes"
+        )
+    losses.parse(config.training.loss)
+    torch.manual_seed(config.training.seed)
+    network = build(config.model.architecture, config.model.network)
+    began_with = None if place.resume or place.init is None else _begin_with(network, config, place.init, say)
+
+    unusable: list[str] = []
+    cache = Cache(place.cache or place.out.parent / CACHE)
+    with _together(fabric):
+        # The first process fills the cache, the others find it full.
+        pools, validation, described = _data(config, cache, unusable) if fabric.is_global_zero else (None, None, None)
+    if pools is None or validation is None or described is None:
+        pools, validation, described = _data(config, cache, [])
+    steps = _steps(config, pools)
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=steps, epochs=0.0))
+    with _together(fabric):
+        if fabric.is_global_zero and not place.resume:
+            folder.write_config(config.to_dict())
+            folder.write_data({**described, "began_with": began_with, "licence": place.licence})
+    for line in unusable:
+        say(f"left out: {line}")
+    say(_summary(described, validation, network, fabric, steps, config))
+
+    trainer = Trainer(fabric, config, folder, network, validation, _carder(folder, config, place))
+    if place.resume and folder.last.exists():
+        trainer.resume()
+        say(f"going on from step {trainer.progress.step}")
+    return Finished(folder, _run(trainer, pools, place, quiet), tuple(unusable), fabric.is_global_zero)
+
+
+def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Outcome:
+    from tqdm import tqdm
+
+    progress, steps = trainer.progress, trainer.config.training.steps
+    if progress.step >= steps:
+        return Outcome(progress)
+    hidden = quiet or not trainer.fabric.is_global_zero
+    with tqdm(total=steps, initial=progress.step, unit="step", disable=hidden, dynamic_ncols=True) as bar:
+        return trainer.run(pools, place.workers, bar)
+
+
+def _fabric(place: Place, precision: str) -> Fabric:
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning_fabric")
+    from lightning_fabric import Fabric
+
+    device = place.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if (device == "cuda" and not torch.cuda.is_available()) or (
+        device == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise UsageError(f"{device} is not available here; choose another --device")
+    # torchrun has started this process as one of several.
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", place.devices))
+    world = int(os.environ.get("WORLD_SIZE", local))
+    if device == "cuda" and local > torch.cuda.device_count():
+        raise UsageError(f"there are {torch.cuda.device_count()} GPUs, not {local}")
+    if precision == "auto":
+        precision = "bf16-mixed" if _computes_bf16(device) else "32-true"
+    fabric = Fabric(
+        accelerator=device,
+        devices=local,
+        num_nodes=max(1, world // local),
+        strategy="ddp" if max(world, local) > 1 else "auto",
+        precision=precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+def _computes_bf16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device == "cpu":
+        # Without these instructions the CPU emulates bfloat16, slowly.
+        said = pathlib.Path("/proc/cpuinfo")
+        flags = said.read_text("utf-8", "replace") if said.exists() else ""
+        return "avx512_bf16" in flags or "amx_bf16" in flags
+    return False
+
+
+class _together:
+    """Lets an error of the first process end all of them with the same line, instead of leaving the others waiting."""
+
+    def __init__(self, fabric: Fabric):
+        self.fabric = fabric
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
+        if self.fabric.world_size == 1:
+            return
+        known = error if isinstance(error, VocalsepError) else None
+        told = self.fabric.broadcast(str(known) if known else "")
+        if self.fabric.global_rank and told:
+            raise UsageError(told)
+
+
+def _begin_with(network: MaskNetwork, config: TrainingConfig, init: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Copy all weights of a model that fit; layers that it does not have keep their own beginning."""
+    path = registry.find(init)
+    source, info = load(path)
+    if info.config.front_end != config.model.front_end:
+        raise UsageError(f"{init} works on another STFT ({info.config.front_end}) than the run")
+    held, wanted = source.state_dict(), network.state_dict()
+    fitting = {name: tensor for name, tensor in held.items() if name in wanted and wanted[name].shape == tensor.shape}
+    if not fitting:
+        raise ModelError(f"{init} holds no weights that fit the architecture {config.model.architecture!r}")
+    network.load_state_dict({**wanted, **fitting})
+    new = len(wanted) - len(fitting)
+    say(f"beginning with {init}" + (f"; {new} of {len(wanted)} tensors are new" if new else ""))
+    return {"model": path.name, "sha256": registry.checksum(path), "card": _card_of(info)}
+
+
+def _card_of(info: ModelInfo) -> dict[str, Any]:
+    return {name: info.card[name] for name in ("licence", "trained_on") if name in info.card}
+
+
+def _data(config: TrainingConfig, cache: Cache, unusable: list[str]) -> tuple[Pools, Validation, dict[str, Any]]:
+    data = config.data
+    collector = Collector(cache.open_clip, data.exclude, unusable.append)
+    held: list[Item] = []
+    held_voices: list[Pool] = []
+    held_music: list[Pool] = []
+    pools: dict[str, list[Pool]] = {"songs": [], "voices": [], "instrumentals": [], "noise": []}
+    described: dict[str, Any] = {"train": [], "valid": []}
+    for entry in data.valid:
+        held += collector.items(entry.kind, entry.path, "valid" if entry.kind == "musdb" else None)
+    own = bool(data.valid)
+    solo = not own and not any(entry.kind in ("musdb", "stems") for entry in data.sets)
+    for entry in data.sets:
+        items = collector.items(entry.kind, entry.path, "train" if entry.kind == "musdb" else None)
+        if not own and entry.kind == "musdb":
+            held += collector.items("musdb", entry.path, "valid")
+        elif not own and entry.kind == "stems" and not any(other.kind == "musdb" for other in data.sets):
+            items, out = hold_out(items, data.valid_share)
+            held += out
+        elif solo and entry.kind in ("voices", "instrumentals"):
+            items, out = hold_out(items, data.valid_share)
+            (held_voices if entry.kind == "voices" else held_music).append(Pool(out or items))
+        pools["songs" if entry.kind in SONGS else entry.kind].append(Pool(items, entry.weight))
+        described["train"].append(_described(entry.kind, entry.path, items))
+    made = Pools(**{name: tuple(held_pools) for name, held_pools in pools.items()})
+    strangers = (
+        Pools(voices=tuple(held_voices), instrumentals=tuple(held_music)) if held_voices and held_music else None
+    )
+    if not held and strangers is None:
+        # One song only: learning it by heart can still be watched.
+        held = [item for pool in made.songs for item in pool.items]
+        described["valid_is_train"] = True
+    validation = Validation(held, strangers, data, config.model)
+    if validation.count == 0:
+        raise UsageError("there is nothing to validate on; give --valid a folder of songs with stems")
+    described["valid"] = [song.name for song in validation.songs] or "held-out voices over held-out instrumentals"
+    return made, validation, described
+
+
+def _described(kind: str, path: str, items: Sequence[Item]) -> dict[str, Any]:
+    named = [item.name if not hasattr(item, "named") else str(item.named.relative_to(path)) for item in items]
+    hours = sum(item.seconds for item in items) / 3600
+    return {"kind": kind, "set": pathlib.Path(path).resolve().name, "hours": round(hours, 3), "items": named}
+
+
+def _steps(config: TrainingConfig, pools: Pools) -> int:
+    if not config.training.epochs:
+        return config.training.steps
+    seconds = config.training.batch_size * config.example_samples / config.model.front_end.sample_rate
+    return max(1, round(config.training.epochs * pools.seconds / seconds))
+
+
+def _carder(folder: RunFolder, config: TrainingConfig, place: Place) -> Callable[[Progress, Scores], dict[str, Any]]:
+    def card(progress: Progress, scores: Scores) -> dict[str, Any]:
+        said = json.loads(folder.data.read_text("utf-8"))
+        sets = ", ".join(
+            f"{entry['set']} ({len(entry['items'])} items, {entry['hours']:.2f} h)" for entry in said["train"]
+        )
+        return {
+            "licence": said["licence"],
+            "trained_on": sets,
+            "began_with": said["began_with"],
+            "vocalsep": __version__,
+            "step": progress.step,
+            "batch_size": config.training.batch_size,
+            "loss": config.training.loss,
+            "seed": config.training.seed,
+            "figures": {
+                "validation vocals uSDR dB": round(scores.vocals, 2),
+                "validation accompaniment uSDR dB": round(scores.accompaniment, 2),
+                "mixture as vocals dB": round(scores.mixture, 2),
+            },
+        }
+
+    return card
+
+
+def _summary(
+    described: dict[str, Any],
+    validation: Validation,
+    network: MaskNetwork,
+    fabric: Fabric,
+    steps: int,
+    config: TrainingConfig,
+) -> str:
+    sets = "; ".join(f"{e['kind']} {e['set']}: {len(e['items'])} items, {e['hours']:.2f} h" for e in described["train"])
+    same = " (the training songs themselves: this shows learning by heart)" if "valid_is_train" in described else ""
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    precision = fabric._precision.precision
+    return (
+        f"{config.model.architecture}, {parameters / 1e6:.2f} M parameters; {sets}; validation on {validation.count} "
+        f"excerpts{same}; {steps} steps of {config.training.batch_size} on {fabric.world_size} {fabric.device.type} "
+        f"process{'es' if fabric.world_size > 1 else ''}, {precision}"
+    )
+
+
+def _silent(_: str) -> None:
+    pass

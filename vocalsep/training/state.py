@@ -1,0 +1,125 @@
+"""The state of a run on disk: everything that the next step depends on, in one safetensors file.
+
+Examples, dropout and the learning rate are functions of the seed and the step, so the step is all that has to be
+remembered of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import ModelError, OutputError
+from ..outputs import Pending
+
+HEADER_KEY = "vocalsep-training"
+NETWORK, AVERAGE, OPTIMIZER = "network", "average", "optimizer"
+MOST_NAMED = 200
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    step : int
+        Steps done.
+    best : float or None
+        Best validation SDR of the vocals so far, in dB, and `best_step`, when that was.
+    worse : int
+        Validations since then.
+    seconds : float
+        Time spent training, over all sessions.
+    tries, faults : int
+        Excerpts read or tried, and those that could not be read.
+    faulty : dict
+        What could not be read and how often, the first of them.
+    """
+
+    step: int = 0
+    best: float | None = None
+    best_step: int = 0
+    worse: int = 0
+    seconds: float = 0.0
+    tries: int = 0
+    faults: int = 0
+    faulty: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def count(self, tries: int, faults: tuple[str, ...]) -> None:
+        """Add what one batch read, and what it could not."""
+        self.tries += tries
+        self.faults += len(faults)
+        for fault in faults:
+            if fault in self.faulty or len(self.faulty) < MOST_NAMED:
+                self.faulty[fault] = self.faulty.get(fault, 0) + 1
+
+
+def save(
+    path: pathlib.Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; the one before it stays.
+    """
+    tensors: dict[str, Tensor] = {}
+    for part, module in ((NETWORK, network), (AVERAGE, average)):
+        for name, tensor in module.state_dict().items():
+            tensors[f"{part}/{name}"] = tensor.detach().cpu().clone().contiguous()
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, tensor in moments.items():
+            tensors[f"{OPTIMIZER}/{index}/{name}"] = tensor.detach().cpu().clone().contiguous()
+    with Pending(path, overwrite=True) as pending:
+        try:
+            save_file(tensors, pending.path, {HEADER_KEY: json.dumps(dataclasses.asdict(progress))})
+        except (OSError, SafetensorError) as error:
+            raise OutputError(f"{path}: the checkpoint cannot be written ({error}); the last one is kept") from None
+        pending.commit()
+
+
+def load(path: pathlib.Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Read a checkpoint into the objects of a run.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, damaged, or of another architecture.
+    """
+    parts: dict[str, dict[str, Tensor]] = {NETWORK: {}, AVERAGE: {}, OPTIMIZER: {}}
+    try:
+        with safe_open(path, "pt") as file:
+            progress = Progress(**json.loads(file.metadata()[HEADER_KEY]))
+            for key in file.keys():  # noqa: SIM118 - not a dictionary
+                part, _, name = key.partition("/")
+                parts[part][name] = file.get_tensor(key)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no checkpoint to resume from") from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        raise ModelError(f"{path}: is no checkpoint of a training run, or a damaged one") from None
+    try:
+        network.load_state_dict(parts[NETWORK])
+        average.load_state_dict(parts[AVERAGE])
+        optimizer.load_state_dict(_optimizer_state(optimizer, parts[OPTIMIZER]))
+    except (RuntimeError, ValueError, KeyError):
+        raise ModelError(
+            f"{path}: is a checkpoint of another architecture than the run's own config.toml says"
+        ) from None
+    return progress
+
+
+def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, _, name = key.partition("/")
+        state.setdefault(int(index), {})[name] = tensor
+    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

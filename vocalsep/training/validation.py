@@ -1,0 +1,120 @@
+"""Validation: the same excerpts every time, separated as `vocalsep split` would."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import soxr
+import torch
+
+from ..config import FrontEndConfig, ModelConfig
+from ..datasets.pools import Item, Pools
+from ..datasets.songs import Song
+from ..masking import MaskStream
+from ..metrics import usdr
+from ..mixing.config import MixingConfig
+from ..mixing.mixer import Mixer
+from ..networks.network import MaskNetwork
+from ..networks.shared import processes
+from .config import DataConfig
+
+# Of a long song, the place with the loudest vocals among this many is validated on.
+PLACES = 8
+CORE_FRAMES = 960
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Means over all excerpts in dB: uSDR of the vocals, of the accompaniment, and of the mixture as vocals."""
+
+    vocals: float
+    accompaniment: float
+    mixture: float
+
+
+class Validation:
+    """Fixed excerpts with true stems.
+
+    Parameters
+    ----------
+    songs : sequence of Song or Pair
+        Held-out songs.
+    strangers : Pools or None
+        Without songs: held-out voices and instrumentals, which are mixed at 0 dB.
+    data : DataConfig
+    model : ModelConfig
+    """
+
+    def __init__(self, songs: Sequence[Item], strangers: Pools | None, data: DataConfig, model: ModelConfig):
+        self.front_end = model.front_end
+        self.channels = model.network.channels
+        self.samples = round(data.valid_seconds * self.front_end.sample_rate)
+        self.songs = _spread([song for song in songs if isinstance(song, Song)], data.valid_songs)
+        self.starts = [self._start(song) for song in self.songs]
+        self.strangers: Mixer | None = None
+        self.count = len(self.songs)
+        if not self.songs and strangers is not None:
+            plain = dataclasses.replace(MixingConfig.plain(), balance_db=(0.0, 0.0))
+            self.strangers = Mixer(strangers, plain, self.front_end.sample_rate, self.channels)
+            self.count = data.valid_songs
+
+    def excerpt(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return vocals and mixture (channels, samples) of one excerpt, at the model's rate."""
+        if self.strangers is not None:
+            example = self.strangers.example(np.random.default_rng(number), self.samples)
+            return example.vocals, example.mixture
+        song, start = self.songs[number], self.starts[number]
+        length = min(self._length(song), song.samples)
+        vocals, accompaniment = song.stems(("vocals", "accompaniment"), start, length)
+        if song.sample_rate != self.front_end.sample_rate:
+            vocals, accompaniment = (
+                soxr.resample(stem.T, song.sample_rate, self.front_end.sample_rate).T
+                for stem in (vocals, accompaniment)
+            )
+        return vocals, vocals + accompaniment
+
+    def run(self, network: MaskNetwork, device: torch.device) -> Scores:
+        """Separate all excerpts, shared out over the processes, and return the mean scores."""
+        rank, world = processes()
+        network = network.float().eval()
+        sums = torch.zeros(4, dtype=torch.float64)
+        for number in range(rank, self.count, world):
+            vocals, mixture = self.excerpt(number)
+            estimate = separate(network, self.front_end, mixture, device)
+            scores = (usdr(vocals, estimate), usdr(mixture - vocals, mixture - estimate), usdr(vocals, mixture))
+            if np.isfinite(scores).all():
+                sums += torch.tensor([*scores, 1.0], dtype=torch.float64)
+        if world > 1:
+            sums = sums.to(device, torch.float32)
+            torch.distributed.all_reduce(sums)
+        vocals_db, accompaniment_db, mixture_db = (sums[:3] / sums[3].clamp(min=1)).tolist()
+        return Scores(vocals_db, accompaniment_db, mixture_db)
+
+    def _length(self, song: Song) -> int:
+        return round(self.samples * song.sample_rate / self.front_end.sample_rate)
+
+    def _start(self, song: Song) -> int:
+        room = song.samples - self._length(song)
+        if room <= 0:
+            return 0
+        places = [round(room * place / (PLACES - 1)) for place in range(PLACES)]
+        return max(places, key=lambda start: float(np.square(song.read("vocals", start, self._length(song))).sum()))
+
+
+def separate(network: MaskNetwork, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
+    """Return the vocals (channels, samples) of a mixture of one or two channels at the model's rate."""
+    config = network.config
+    core = -(-CORE_FRAMES // config.stride) * config.stride
+    context = -(-config.context // config.stride) * config.stride
+    stream = MaskStream(network, front_end, mixture.shape[0], core, context, device)
+    heard = torch.from_numpy(np.ascontiguousarray(mixture))
+    return torch.cat([stream.push(heard), stream.flush()], dim=1).numpy()
+
+
+def _spread(songs: Sequence[Song], most: int) -> list[Song]:
+    """Choose at most `most` songs, evenly over their order."""
+    if len(songs) <= most:
+        return list(songs)
+    return [songs[place * len(songs) // most] for place in range(most)]
