@@ -2,15 +2,17 @@
 
 R. Hennequin, A. Khlif, F. Voituret, M. Moussallam: "Spleeter: a fast and efficient music source separation tool with
 pre-trained models", JOSS 2020. The skips leave before the normalisation, the decoder normalises after its activation,
-padding is on one side more than on the other as in TensorFlow, and a dilated layer makes the masks of all channels from
-a single map.
+and a dilated layer makes the masks of all channels from a single map.
+
+TensorFlow pads strided layers by one more at the end than at the start, PyTorch the other way round. Seen from the far
+end both are the same: the network hears the spectrogram turned round in time and frequency, and its kernels are those
+of Spleeter turned round too. That costs nothing, where padding and cropping every layer takes twice the time.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .configs import SpleeterConfig
 from .level import relative_level
@@ -29,12 +31,13 @@ class SpleeterUNet(MaskNetwork):
         self.config: SpleeterConfig = config
         wide = (config.channels, *config.filters)
         depth = len(config.filters)
-        self.encoder = nn.ModuleList(nn.Conv2d(wide[i], wide[i + 1], KERNEL, stride=2) for i in range(depth))
+        self.encoder = nn.ModuleList(nn.Conv2d(wide[i], wide[i + 1], KERNEL, stride=2, padding=2) for i in range(depth))
         self.activations = nn.ModuleList(nn.Sequential(_norm(wide[i + 1]), nn.LeakyReLU(0.2)) for i in range(depth - 1))
         leaving = (*wide[depth - 1 : 0 : -1], 1)
         entering = (wide[depth], *(2 * filters for filters in leaving[:-1]))
         self.decoder = nn.ModuleList(
-            nn.ConvTranspose2d(entering[i], leaving[i], KERNEL, stride=2, padding=1) for i in range(depth)
+            nn.ConvTranspose2d(entering[i], leaving[i], KERNEL, stride=2, padding=2, output_padding=1)
+            for i in range(depth)
         )
         self.norms = nn.ModuleList(
             nn.Sequential(
@@ -52,17 +55,18 @@ class SpleeterUNet(MaskNetwork):
         hidden = magnitude
         if self.config.level_frames:
             hidden = relative_level(magnitude, self.config.level_frames) * self.config.level
+        hidden = hidden.flip(2, 3)
         skips: list[Tensor] = []
         for depth, layer in enumerate(self.encoder):
-            skips.append(layer(functional.pad(hidden, (1, 2, 1, 2))))
+            skips.append(layer(hidden))
             if depth < len(self.activations):
                 hidden = self.activations[depth](skips[-1])
         hidden = skips.pop()
         for layer, norm in zip(self.decoder, self.norms, strict=True):
-            hidden = norm(layer(hidden)[:, :, :-1, :-1])
+            hidden = norm(layer(hidden))
             if skips:
                 hidden = torch.cat([skips.pop(), hidden], dim=1)
-        return torch.sigmoid(self.head(hidden))
+        return torch.sigmoid(self.head(hidden)).flip(2, 3)
 
 
 def _norm(filters: int) -> BatchNorm2d:
