@@ -6,8 +6,9 @@ import copy
 import dataclasses
 import math
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,8 @@ class Trainer:
                     due = time.monotonic() - saved > settings.checkpoint_minutes * 60
                     if outcome.scores is not None and "vocals_usdr_db" in row and journal is not None:
                         journal.draw()
+                        if not bar.disable:
+                            bar.write(_line(progress.step, row, outcome.scores), file=sys.stderr)
                     if early or due or "vocals_usdr_db" in row:
                         saved = time.monotonic()
                         self._save()
@@ -363,6 +366,13 @@ def learning_rate(settings: OptimizerConfig, step: int) -> float:
         return settings.lr * (step + 1) / settings.warmup
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
     return settings.lr * (settings.final_lr + (1 - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _line(step: int, row: Mapping[str, Any], scores: Scores) -> str:
+    return (
+        f"step {step}: loss {row['loss']:.4f}; validation uSDR {scores.vocals:.2f} dB vocals, "
+        f"{scores.accompaniment:.2f} dB accompaniment (mixture as vocals: {scores.mixture:.2f} dB)"
+    )
 
 
 def _valid(band: Tensor, front_end: FrontEndConfig, dtype: torch.dtype) -> Tensor:

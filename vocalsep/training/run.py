@@ -150,11 +150,12 @@ def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Outcome:
 
 
 def _fabric(place: Place, precision: str) -> Fabric:
-    for name in ("lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning_fabric")
     from lightning_fabric import Fabric
 
+    # What it has to say of precision and devices stands in our own first line.
+    for name in ("lightning_fabric", "lightning.fabric", "lightning_utilities"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning_fabric")
     device = place.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from ..errors import ModelError, OutputError
@@ -79,11 +79,14 @@ def save(
     for index, moments in optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"{OPTIMIZER}/{index}/{name}"] = tensor.detach().cpu().clone().contiguous()
+    data = to_bytes(tensors, {HEADER_KEY: json.dumps(dataclasses.asdict(progress))})
     with Pending(path, overwrite=True) as pending:
         try:
-            save_file(tensors, pending.path, {HEADER_KEY: json.dumps(dataclasses.asdict(progress))})
-        except (OSError, SafetensorError) as error:
-            raise OutputError(f"{path}: the checkpoint cannot be written ({error}); the last one is kept") from None
+            pending.path.write_bytes(data)
+        except OSError as error:
+            raise OutputError(
+                f"{path}: the checkpoint cannot be written ({error.strerror}); the last one is kept"
+            ) from None
         pending.commit()
 
 
