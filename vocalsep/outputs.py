@@ -91,6 +91,16 @@ class Pending:
                 folder.rmdir()
 
 
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Write a text file, whole or not at all; raises OutputError."""
+    with Pending(path, overwrite=True) as pending:
+        try:
+            pending.path.write_text(text, "utf-8")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+        pending.commit()
+
+
 def check_template(template: str, stems: int) -> None:
     """Raise UsageError for a name template with unknown fields, or one that gives several stems the same name."""
     try:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import inspect, karaoke, split, train
+from . import evaluate, inspect, karaoke, plot, split, train
 
 app = typer.Typer(
     name="vocalsep",
@@ -23,6 +23,8 @@ app = typer.Typer(
 app.command("split")(split.split)
 app.command("karaoke")(karaoke.karaoke)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("plot")(plot.plot)
 app.command("models")(inspect.models)
 app.command("info")(inspect.info)
 

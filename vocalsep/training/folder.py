@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OutputError, UsageError
-from ..outputs import Pending
+from ..outputs import write_text
 
 COLUMNS = (
     "step",
@@ -103,16 +103,6 @@ class RunFolder:
                 csv.DictWriter(file, COLUMNS).writerow(row)
         except OSError as error:
             raise OutputError(f"{self.log}: cannot be written ({error.strerror})") from None
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Write a text file, whole or not at all; raises OutputError."""
-    with Pending(path, overwrite=True) as pending:
-        try:
-            pending.path.write_text(text, "utf-8")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-        pending.commit()
 
 
 def _listed(value: Any) -> Any:

@@ -1,0 +1,169 @@
+"""`vocalsep evaluate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import UsageError
+from . import options, session
+
+if TYPE_CHECKING:
+    from ..datasets.songs import Song
+    from ..evaluation.results import TrackResult
+    from ..evaluation.rows import Row
+    from ..evaluation.runner import Plan
+
+Names = list[str] | None
+
+
+def evaluate(
+    musdb: Annotated[str | None, typer.Option("--musdb", metavar="ROOT", help="MUSDB18 or MUSDB18-HQ.")] = None,
+    subset: Annotated[str | None, typer.Option("--subset", help="Of MUSDB18: train or test. [test]")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Of its train subset: train or valid.")] = None,
+    stems: Annotated[Names, typer.Option("--stems", metavar="FOLDER", help="Songs, one folder each.")] = None,
+    estimates: Annotated[
+        Names, typer.Option("--estimates", metavar="FOLDER", help="Score these: vocals.*, one folder a song.")
+    ] = None,
+    model: Annotated[Names, typer.Option("--model", help="Models to compare. [default, unless --estimates]")] = None,
+    oracles: Annotated[str, typer.Option("--oracles", help="Of IRM1,IRM2,IBM,PSM; or none.")] = "IRM1,IRM2,IBM,PSM",
+    metrics: Annotated[str, typer.Option("--metrics", help="Of bss,usdr,si-sdr,nsdr.")] = "bss,usdr,si-sdr,nsdr",
+    window: Annotated[float, typer.Option("--window", help="Of BSS Eval v4, in seconds.")] = 1.0,
+    hop: Annotated[float, typer.Option("--hop", help="Between those windows, in seconds.")] = 1.0,
+    snr: Annotated[
+        float | None, typer.Option("--snr", metavar="DB", help="Mix anew, vocals over accompaniment; MIR-1K: 0.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first songs.")] = None,
+    out: Annotated[
+        pathlib.Path | None, typer.Option("-o", "--out", help="Folder for report.html, results.csv, results.json.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes. [one for each core]")] = None,
+    device: options.DeviceName = options.Device.AUTO,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score models, estimates, oracles and the plain mixture on songs with true stems.
+
+    With --out, what is finished is kept: the same command goes on where it was stopped, and does again only what has
+    changed.
+    """
+    with session.one_line_errors():
+        from ..evaluation.runner import Plan
+        from ..evaluation.scoring import METRICS, Settings
+
+        chosen = _chosen("--metrics", metrics, METRICS)
+        if not window > 0 or not hop > 0:
+            raise UsageError("--window and --hop are above 0 seconds")
+        settings = Settings(chosen, window, hop, snr)
+        rows = _rows(model, estimates, oracles)
+        songs = _songs(musdb, subset, split, stems)[:limit]
+        plan = Plan(tuple(rows), settings, device.value, out, out is not None)
+        results = _scored(songs, plan, jobs or os.cpu_count() or 1, quiet)
+        _tell(results, plan, as_json, quiet)
+
+
+def _chosen(option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in said.split(",") if name.strip())
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option} {name!r} is unknown; choose from {', '.join(known)}")
+    if not names:
+        raise UsageError(f"{option} names nothing; choose from {', '.join(known)}")
+    return names
+
+
+def _rows(models: Names, estimates: Names, oracles: str) -> list[Row]:
+    from .. import registry
+    from ..evaluation.oracles import ORACLES
+    from ..evaluation.rows import Row
+
+    rows = [Row("mixture", "mixture")]
+    if oracles != "none":
+        rows += [Row("oracle", f"oracle {name}", name) for name in _chosen("--oracles", oracles, tuple(ORACLES))]
+    for folder in estimates or []:
+        if not pathlib.Path(folder).is_dir():
+            raise UsageError(f"{folder}: no such folder")
+        rows.append(Row("estimates", pathlib.Path(folder).resolve().name, folder))
+    for model in models or ([] if estimates else [registry.DEFAULT]):
+        path = registry.find(model)
+        rows.append(Row("model", path.stem if path.stem != "model" else path.parent.name, model))
+    names = [row.name for row in rows]
+    return [
+        row if names.count(row.name) == 1 else dataclasses.replace(row, name=row.source or row.name) for row in rows
+    ]
+
+
+def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Names) -> list[Song]:
+    from ..datasets.musdb18 import find_tracks
+    from ..datasets.stems import find_songs
+
+    if not musdb and not stems:
+        raise UsageError("there is nothing to score on; give --musdb or --stems")
+    songs: list[Song] = []
+    if musdb:
+        songs += find_tracks(pathlib.Path(musdb), subset or ("train" if split else "test"), split)
+    for folder in stems or []:
+        songs += find_songs(pathlib.Path(folder))
+    return songs
+
+
+def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[TrackResult]:
+    from tqdm import tqdm
+
+    from ..evaluation.runner import evaluate as run
+
+    with tqdm(total=len(songs), unit="track", disable=quiet or not sys.stderr.isatty()) as bar:
+        return run(songs, plan, jobs, lambda _: bar.update())
+
+
+def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) -> None:
+    from ..evaluation.results import plain
+    from ..evaluation.tables import as_csv, as_text, summarise
+
+    summary = summarise(results)
+    said = {
+        "vocalsep": __version__,
+        "settings": dataclasses.asdict(plan.settings),
+        "rows": [dataclasses.asdict(row) for row in plan.rows],
+        "summary": summary,
+        "tracks": [dataclasses.asdict(result) for result in results],
+    }
+    failed = [result for result in results if result.error]
+    scored = len(results) - len(failed)
+    settings = plan.settings
+    facts = [
+        f"{scored} tracks; BSS Eval v4: medians over windows of {settings.window_s:g} s, then over tracks; uSDR, "
+        "SI-SDR, NSDR: means over tracks; GNSDR, GSIR, GSAR: BSS Eval v3 in mono, weighted by length",
+        f"vocalsep {__version__}: {' '.join(['vocalsep', *sys.argv[1:]])}",
+    ]
+    if plan.folder is not None:
+        from ..evaluation.report import as_html
+        from ..outputs import write_text
+
+        write_text(plan.folder / "results.json", json.dumps(plain(said), indent=1, ensure_ascii=False) + "\n")
+        write_text(plan.folder / "results.csv", as_csv(results))
+        write_text(
+            plan.folder / "report.html",
+            as_html(results, summary, plan.folder, f"Separation of {scored} tracks", facts),
+        )
+    if as_json:
+        typer.echo(json.dumps(plain(said), indent=1))
+    elif not quiet and scored:
+        typer.echo(as_text(summary))
+        typer.echo(facts[0])
+        for result in results:
+            if result.silent:
+                typer.echo(f"{result.track}: silent {' and '.join(result.silent)}, no score")
+        if plan.folder is not None:
+            typer.echo(f"{plan.folder / 'report.html'}")
+    for result in failed:
+        typer.echo(f"vocalsep: {result.track} was not scored: {' '.join(result.error.split())}", err=True)
+    if failed:
+        raise typer.Exit(2 if not scored else 1)

@@ -1,0 +1,81 @@
+"""`vocalsep plot`."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import AudioError, OutputError, UsageError
+from . import options, session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMATS = (".png", ".pdf", ".svg", ".jpg")
+LONGEST_S = 600.0
+
+
+def plot(
+    song: Annotated[str, typer.Argument(metavar="SONG", help="A song or a video.")],
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option("-o", "--out", help="A .png, .pdf, .svg or .jpg. [the song's name, .png]"),
+    ] = None,
+    start: Annotated[float, typer.Option("--start", min=0, help="Seconds into the song.")] = 0.0,
+    duration: Annotated[float, typer.Option("--duration", min=0.1, max=LONGEST_S, help="Seconds to show.")] = 30.0,
+    model: options.Model = "default",
+    device: options.DeviceName = options.Device.AUTO,
+    threads: options.Threads = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw the spectrograms of a song: mixture, mask, vocals and accompaniment."""
+    with session.one_line_errors():
+        path = pathlib.Path(song)
+        target = out or pathlib.Path(f"{path.stem}.png")
+        if target.suffix.lower() not in FORMATS:
+            raise UsageError(f"{target}: the picture's name ends in {', '.join(FORMATS)}")
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target} exists; --overwrite replaces it")
+        mixture, rate = _excerpt(path, start, duration)
+        _draw(mixture, rate, start, target, model, device.value, threads, overwrite)
+        if not quiet:
+            typer.echo(str(target))
+
+
+def _excerpt(path: pathlib.Path, start: float, duration: float) -> tuple[np.ndarray, int]:
+    from ..datasets.clips import open_clip
+
+    clip = open_clip(path)
+    first = round(start * clip.sample_rate)
+    if first >= clip.samples:
+        raise AudioError(f"{path}: --start {start:g} lies past its end at {clip.seconds:.1f} s")
+    length = min(clip.samples - first, round(duration * clip.sample_rate))
+    return clip.read(first, length), clip.sample_rate
+
+
+def _draw(
+    mixture: np.ndarray,
+    rate: int,
+    start: float,
+    target: pathlib.Path,
+    model: str,
+    device: str,
+    threads: int | None,
+    overwrite: bool,
+) -> None:
+    import numpy as np
+
+    from ..evaluation.pictures import save, spectrograms
+    from ..separator import Separator
+
+    vocals, accompaniment = Separator(model, device=device, threads=threads).separate(mixture, rate)
+    panels = {
+        "mixture": mixture,
+        "mask": np.stack([vocals, mixture]),
+        "vocals": vocals,
+        "accompaniment": accompaniment,
+    }
+    save(spectrograms(panels, rate, start), target, overwrite)

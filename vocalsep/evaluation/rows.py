@@ -1,0 +1,139 @@
+"""What is compared: the mixture, oracles, models, and estimates of others. Each is a row of the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import registry
+from ..datasets.clips import open_clip
+from ..datasets.songs import PADDING_S, Song
+from ..datasets.stems import SUFFIXES
+from ..errors import AudioError
+
+if TYPE_CHECKING:
+    from ..separator import Separator
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stems:
+    """A track to score: true stems and mixture, (channels, samples) each, at `sample_rate` Hz."""
+
+    name: str
+    sample_rate: int
+    vocals: np.ndarray
+    accompaniment: np.ndarray
+    mixture: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One way of separating.
+
+    Parameters
+    ----------
+    kind : str
+        ``mixture``, ``oracle``, ``model`` or ``estimates``.
+    name : str
+        How the table calls it.
+    source : str
+        The oracle's name, the model, or the folder of estimates.
+    """
+
+    kind: str
+    name: str
+    source: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the row's results would."""
+        return registry.checksum(registry.find(self.source)) if self.kind == "model" else self.source
+
+    def separate(self, track: Stems, device: str) -> Pair:
+        """Return vocals and accompaniment of a track, of its own shape.
+
+        Raises
+        ------
+        AudioError
+            The estimates of a track are missing, damaged, or of another length or rate.
+        """
+        if self.kind == "mixture":
+            return track.mixture, track.mixture
+        if self.kind == "estimates":
+            return _estimates(pathlib.Path(self.source), track)
+        if self.kind == "oracle":
+            from .oracles import oracle
+
+            vocals = oracle(self.source, track.vocals, track.accompaniment, track.mixture)
+        else:
+            vocals = _separator(self.source, device).separate(track.mixture, track.sample_rate).vocals
+        return vocals, track.mixture - vocals
+
+
+@functools.cache
+def _separator(model: str, device: str) -> Separator:
+    # A worker scores many tracks with the same model.
+    from ..separator import Separator
+
+    return Separator(model, device=device)
+
+
+def _estimates(folder: pathlib.Path, track: Stems) -> Pair:
+    home = estimates_of(folder, track.name)
+    if home is None:
+        raise AudioError(f"{track.name}: {folder} holds no estimate of it (a folder of that name with vocals.*)")
+    vocals = _estimate(home, "vocals", track)
+    if vocals is None:
+        raise AudioError(f"{track.name}: {home} holds no vocals.*")
+    rest = _estimate(home, "accompaniment", track)
+    return vocals, track.mixture - vocals if rest is None else rest
+
+
+def estimates_of(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+    """Return the folder of a track's estimates: by its name, or below ``train`` or ``test`` as musdb writes them."""
+    places = (folder / name, folder / "test" / name, folder / "train" / name, folder / pathlib.PurePath(name).name)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _estimate(home: pathlib.Path, stem: str, track: Stems) -> np.ndarray | None:
+    files = sorted(file for file in home.glob(f"{stem}.*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        return None
+    clip = open_clip(files[0])
+    if clip.sample_rate != track.sample_rate:
+        raise AudioError(f"{files[0]}: has {clip.sample_rate} Hz, the track {track.sample_rate} Hz")
+    samples = track.mixture.shape[1]
+    if abs(clip.samples - samples) > PADDING_S * track.sample_rate:
+        raise AudioError(f"{files[0]}: has {clip.samples} samples, the track {samples}")
+    if clip.channels not in (1, track.mixture.shape[0]):
+        raise AudioError(f"{files[0]}: has {clip.channels} channels, the track {track.mixture.shape[0]}")
+    return np.broadcast_to(clip.read(0, samples), track.mixture.shape)
+
+
+def load(song: Song, snr_db: float | None) -> Stems:
+    """Read a song whole.
+
+    Parameters
+    ----------
+    song : Song
+    snr_db : float, optional
+        Mix the stems anew, with the vocals at this level over the accompaniment in dB, as papers do with MIR-1K.
+
+    Raises
+    ------
+    AudioError
+        A stem is damaged.
+    """
+    vocals, accompaniment = song.read("vocals"), song.read("accompaniment")
+    if snr_db is None:
+        return Stems(song.name, song.sample_rate, vocals, accompaniment, song.read("mixture"))
+    own, other = (float(np.sqrt(np.square(stem, dtype=np.float64).mean())) for stem in (vocals, accompaniment))
+    if own > 0 and other > 0:
+        vocals = vocals * np.float32(other / own * 10 ** (snr_db / 20))
+    return Stems(song.name, song.sample_rate, vocals, accompaniment, vocals + accompaniment)

@@ -1,0 +1,196 @@
+"""Score many tracks in parallel processes, and never the same one twice."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..datasets.songs import Song
+from ..errors import OutputError, VocalsepError
+from ..outputs import Pending
+from .results import TRACKS, TrackResult, picture_path, plain, result_path
+from .rows import Row, load
+from .scoring import Settings, score, silent_stems
+
+# Results of other versions of the scoring code are made again.
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What every worker has to know.
+
+    Parameters
+    ----------
+    rows : tuple of Row
+    settings : Settings
+    device : str
+        Where models run.
+    folder : pathlib.Path, optional
+        Where finished tracks are kept.
+    pictures : bool
+        Whether to draw each track's spectrograms beside its results.
+    """
+
+    rows: tuple[Row, ...]
+    settings: Settings
+    device: str
+    folder: pathlib.Path | None
+    pictures: bool
+
+
+def evaluate(songs: Sequence[Song], plan: Plan, jobs: int, done: Callable[[TrackResult], None]) -> list[TrackResult]:
+    """Score songs and return their results in the songs' order.
+
+    Parameters
+    ----------
+    songs : sequence of Song
+    plan : Plan
+    jobs : int
+        Processes; the machine's cores are shared out among them.
+    done : callable
+        Told of each track as it is finished.
+
+    Raises
+    ------
+    OutputError
+        Results cannot be written.
+    """
+    if plan.folder is not None:
+        _make(plan.folder / TRACKS)
+    results: dict[int, TrackResult] = {}
+    waiting: list[int] = []
+    for number, song in enumerate(songs):
+        known = _known(song, plan)
+        if known is None:
+            waiting.append(number)
+        else:
+            results[number] = known
+            done(known)
+    for number, result in _scored(songs, waiting, plan, jobs):
+        results[number] = result
+        done(result)
+    return [results[number] for number in range(len(songs))]
+
+
+def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int) -> Iterator[tuple[int, TrackResult]]:
+    if not waiting:
+        return
+    workers = min(jobs, len(waiting))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_limit, initargs=(threads,)
+    ) as pool:
+        running = {pool.submit(score_track, songs[number], plan): number for number in waiting}
+        try:
+            for future in concurrent.futures.as_completed(running):
+                yield running[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _limit(threads: int) -> None:
+    import signal
+
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    # Ctrl-C is for the process that hands out the tracks.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+def score_track(song: Song, plan: Plan) -> TrackResult:
+    """Score all rows on one song, and keep the result; an unreadable song has an error instead of scores."""
+    try:
+        track = load(song, plan.settings.snr_db)
+        seconds = track.mixture.shape[1] / track.sample_rate
+        scores = {}
+        estimates = {}
+        for row in plan.rows:
+            estimates[row.name] = row.separate(track, plan.device)
+            scores[row.name] = score(track, estimates[row.name], plan.settings)
+        result = TrackResult(song.name, seconds, scores, tuple(silent_stems(track)))
+        if plan.folder is not None and plan.pictures:
+            from .pictures import save_track
+
+            last = plan.rows[-1].name
+            save_track(picture_path(plan.folder, song.name), track, estimates[last][0], last)
+    except VocalsepError as error:
+        return TrackResult(song.name, 0.0, {}, error=str(error))
+    if plan.folder is not None:
+        _keep(plan, song, result)
+    return result
+
+
+def _known(song: Song, plan: Plan) -> TrackResult | None:
+    if plan.folder is None:
+        return None
+    try:
+        said = json.loads(result_path(plan.folder, song.name).read_text("utf-8"))
+        if said["key"] != _key(song, plan) or (plan.pictures and not picture_path(plan.folder, song.name).is_file()):
+            return None
+        scores = {
+            row: {stem: {name: _number(value) for name, value in held.items()} for stem, held in stems.items()}
+            for row, stems in said["scores"].items()
+        }
+        return TrackResult(song.name, float(said["seconds"]), scores, tuple(said["silent"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _keep(plan: Plan, song: Song, result: TrackResult) -> None:
+    if plan.folder is None:
+        return
+    said = {"key": _key(song, plan), **dataclasses.asdict(result)}
+    path = result_path(plan.folder, song.name)
+    with Pending(path, overwrite=True) as pending:
+        try:
+            pending.path.write_text(json.dumps(plain(said)), "utf-8")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+        pending.commit()
+
+
+def _key(song: Song, plan: Plan) -> str:
+    """Digest of all that a track's figures depend on."""
+    files = []
+    for clip in song.clips:
+        try:
+            state = clip.path.stat()
+        except OSError:
+            continue
+        files.append([str(clip.path.resolve()), clip.stream, state.st_size, state.st_mtime_ns])
+    rows = [[row.kind, row.name, row.identity, _estimate_state(row, song)] for row in plan.rows]
+    said = [VERSION, files, rows, dataclasses.asdict(plan.settings)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _estimate_state(row: Row, song: Song) -> list[list[Any]]:
+    from .rows import estimates_of
+
+    home = estimates_of(pathlib.Path(row.source), song.name) if row.kind == "estimates" else None
+    if home is None:
+        return []
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in sorted(home.iterdir())]
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _make(folder: pathlib.Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
