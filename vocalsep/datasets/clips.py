@@ -12,6 +12,10 @@ from ..audio.native import native
 from ..audio.sndfile import SoundFileSource
 from ..errors import AudioError
 
+EVERYTHING = 1 << 62
+# Vorbis ends in a page that is cut to the song's length; libsndfile gives other samples where it seeks into that page.
+OGG_TAIL = 1 << 15
+
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
@@ -62,7 +66,8 @@ class Clip:
         start : int
             First sample.
         samples : int, optional
-            How many; by default all that follow. Past the end there is silence.
+            How many; past the end there is silence. By default all that follow, which in a lossy file can be a few
+            more than it announces.
 
         Returns
         -------
@@ -73,14 +78,14 @@ class Clip:
         AudioError
             The file is missing or damaged.
         """
-        count = max(0, self.samples - start) if samples is None else samples
-        excerpt = np.zeros((self.channels, count), np.float32)
+        count = EVERYTHING if samples is None else samples
         try:
             part = self._seek(start, count) if self.seekable else self._decode(start, count)
         except AudioError as error:
             raise AudioError(f"{self.named}: {error}") from None
         if part.shape[0] != self.channels:
             raise AudioError(f"{self.named}: has changed since it was found")
+        excerpt = np.zeros((self.channels, part.shape[1] if samples is None else samples), np.float32)
         excerpt[:, : part.shape[1]] = part * np.float32(self.gain)
         if not np.isfinite(excerpt).all():
             raise AudioError(f"{self.named}: holds NaN or infinite samples")
@@ -93,9 +98,10 @@ class Clip:
             with soundfile.SoundFile(native(self.path)) as file:
                 if start >= file.frames:
                     return np.zeros((file.channels, 0), np.float32)
-                file.seek(start)
-                part = file.read(count, dtype="float32", always_2d=True).T
                 expected = min(count, file.frames - start)
+                place = min(start, max(0, file.frames - OGG_TAIL)) if file.format == "OGG" else start
+                file.seek(place)
+                part = file.read(start - place + expected, dtype="float32", always_2d=True).T[:, start - place :]
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioError(f"cannot be read ({str(error).rstrip('.')})") from None
         if part.shape[1] < expected:

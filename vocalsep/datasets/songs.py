@@ -102,14 +102,14 @@ class Song:
         """
         if stem not in STEMS:
             raise AudioError(f"unknown stem {stem!r}; a song has {', '.join(STEMS)}")
-        count = max(0, self.samples - start) if samples is None else samples
         if stem == "mixture":
             clips = (self.mixture,) if self.mixture else (*self.vocals, *self.accompaniment)
         else:
             clips = self.vocals if stem == "vocals" else self.accompaniment
-        total = np.zeros((self.channels, count), np.float32)
-        for clip in clips:
-            total += clip.read(start, count)
+        parts = [clip.read(start, samples) for clip in clips]
+        total = np.zeros((self.channels, min(part.shape[1] for part in parts)), np.float32)
+        for part in parts:
+            total += part[:, : total.shape[1]]
         return total
 
     def stems(self, names: Sequence[str], start: int, samples: int) -> list[np.ndarray]:

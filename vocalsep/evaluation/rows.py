@@ -130,9 +130,11 @@ def load(song: Song, snr_db: float | None) -> Stems:
     AudioError
         A stem is damaged.
     """
-    vocals, accompaniment = song.read("vocals"), song.read("accompaniment")
+    read = [song.read(stem) for stem in ("vocals", "accompaniment", "mixture")]
+    shortest = min(stem.shape[1] for stem in read)
+    vocals, accompaniment, mixture = (stem[:, :shortest] for stem in read)
     if snr_db is None:
-        return Stems(song.name, song.sample_rate, vocals, accompaniment, song.read("mixture"))
+        return Stems(song.name, song.sample_rate, vocals, accompaniment, mixture)
     own, other = (float(np.sqrt(np.square(stem, dtype=np.float64).mean())) for stem in (vocals, accompaniment))
     if own > 0 and other > 0:
         vocals = vocals * np.float32(other / own * 10 ** (snr_db / 20))
