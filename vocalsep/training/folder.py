@@ -49,18 +49,22 @@ class RunFolder:
         self.best = path / "best.safetensors"
         self.model = path / "model.safetensors"
 
-    def begin(self, resume: bool) -> None:
-        """Make the folder, or check that there is a run to go on with.
+    def held_config(self) -> pathlib.Path:
+        """Return the configuration of the run that is here; raises UsageError if there is none."""
+        if not self.config.is_file():
+            raise UsageError(f"{self.path}: holds no run to resume (no config.toml)")
+        return self.config
+
+    def begin(self) -> None:
+        """Make the folder of a new run.
 
         Raises
         ------
         UsageError
-            A run is there and `resume` was not asked for; or the other way round.
+            A run is there already.
+        OutputError
+            The folder cannot be made.
         """
-        if resume:
-            if not self.config.is_file():
-                raise UsageError(f"{self.path}: holds no run to resume (no config.toml)")
-            return
         if self.config.exists() or self.last.exists():
             raise UsageError(
                 f"{self.path} holds a run already; --resume goes on with it, another --out begins a new one"

@@ -103,11 +103,13 @@ class Trainer:
             self.network.parameters(), lr=config.training.lr, weight_decay=config.training.weight_decay
         )
         self.progress = state.Progress()
+        self.logged: list[Tensor] = []
         self.stop = False
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint; raises ModelError if it does not fit."""
         self.progress = state.load(self.folder.last, self.network, self.average, self.optimizer)
+        self.logged = list(torch.tensor(self.progress.losses, device=self.fabric.device))
 
     def run(self, pools: Pools, workers: int, bar: Any) -> Outcome:
         """Train to the end, or until a signal asks to stop.
@@ -134,7 +136,6 @@ class Trainer:
         stream = batches(
             pools, self.config, progress.step, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric)
         )
-        logged: list[Tensor] = []
         saved = time.monotonic()
         with self._signals():
             try:
@@ -156,7 +157,7 @@ class Trainer:
                     self._follow(progress.step)
                     progress.count(batch.tries, batch.faults)
                     progress.seconds = clock.total()
-                    logged.append(loss.detach())
+                    self.logged.append(loss.detach())
                     bar.update()
 
                     row: dict[str, Any] = {}
@@ -168,8 +169,8 @@ class Trainer:
                             "accompaniment_usdr_db": outcome.scores.accompaniment,
                         }
                     if row or progress.step % LOG_EVERY == 0:
-                        row |= self._train_row(logged, rate, norm, clock)
-                        logged.clear()
+                        row |= self._train_row(rate, norm, clock)
+                        self.logged.clear()
                         if journal is not None:
                             journal.write(row)
                         bar.set_postfix(loss=f"{row['loss']:.4f}", wait=f"{row['data_wait']:.1%}")
@@ -246,10 +247,11 @@ class Trainer:
     def _save(self, best: bool = False) -> None:
         if self.fabric.is_global_zero:
             path = self.folder.best if best else self.folder.last
+            self.progress.losses = [float(loss) for loss in self.logged]
             state.save(path, self.network, self.average, self.optimizer, self.progress)
 
-    def _train_row(self, logged: list[Tensor], rate: float, norm: Tensor | None, clock: _Clock) -> dict[str, Any]:
-        loss = self._shared(torch.stack(logged).mean()) / self.fabric.world_size
+    def _train_row(self, rate: float, norm: Tensor | None, clock: _Clock) -> dict[str, Any]:
+        loss = self._shared(torch.stack(self.logged).mean()) / self.fabric.world_size
         return {
             "step": self.progress.step,
             "examples": self.progress.step * self.config.training.batch_size,

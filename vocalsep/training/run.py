@@ -97,14 +97,14 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
         be written. Whatever happens, the folder can be resumed from its last checkpoint.
     """
     folder = RunFolder(place.out)
+    if place.resume:
+        config = TrainingConfig.from_dict(read_toml(folder.held_config()))
     fabric = _fabric(place, config.training.precision)
     if fabric.global_rank:
         say = _silent
     with _together(fabric):
-        if fabric.is_global_zero:
-            folder.begin(place.resume)
-    if place.resume:
-        config = TrainingConfig.from_dict(read_toml(folder.config))
+        if fabric.is_global_zero and not place.resume:
+            folder.begin()
     if config.training.batch_size % fabric.world_size:
         raise UsageError(
             f"batch size {config.training.batch_size} cannot be shared out evenly over {fabric.world_size} processes"
@@ -122,7 +122,8 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
     if pools is None or validation is None or described is None:
         pools, validation, described = _data(config, cache, [])
     steps = _steps(config, pools)
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=steps, epochs=0.0))
+    settled = dataclasses.replace(config.training, steps=steps, epochs=0.0, precision=fabric._precision.precision)
+    config = dataclasses.replace(config, training=settled)
     with _together(fabric):
         if fabric.is_global_zero and not place.resume:
             folder.write_config(config.to_dict())
@@ -318,11 +319,10 @@ def _summary(
     sets = "; ".join(f"{e['kind']} {e['set']}: {len(e['items'])} items, {e['hours']:.2f} h" for e in described["train"])
     same = " (the training songs themselves: this shows learning by heart)" if "valid_is_train" in described else ""
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    precision = fabric._precision.precision
     return (
         f"{config.model.architecture}, {parameters / 1e6:.2f} M parameters; {sets}; validation on {validation.count} "
         f"excerpts{same}; {steps} steps of {config.training.batch_size} on {fabric.world_size} {fabric.device.type} "
-        f"process{'es' if fabric.world_size > 1 else ''}, {precision}"
+        f"process{'es' if fabric.world_size > 1 else ''}, {config.training.precision}"
     )
 
 

@@ -38,6 +38,8 @@ class Progress:
         Validations since then.
     seconds : float
         Time spent training, over all sessions.
+    losses : list of float
+        Of the steps since the last row of the log.
     tries, faults : int
         Excerpts read or tried, and those that could not be read.
     faulty : dict
@@ -49,6 +51,7 @@ class Progress:
     best_step: int = 0
     worse: int = 0
     seconds: float = 0.0
+    losses: list[float] = dataclasses.field(default_factory=list)
     tries: int = 0
     faults: int = 0
     faulty: dict[str, int] = dataclasses.field(default_factory=dict)
