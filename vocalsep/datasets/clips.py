@@ -15,6 +15,7 @@ from ..errors import AudioError
 EVERYTHING = 1 << 62
 # Vorbis ends in a page that is cut to the song's length; libsndfile gives other samples where it seeks into that page.
 OGG_TAIL = 1 << 15
+STEPS = np.float32(1 << 15)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Clip:
         Factor on the file's samples.
     original : pathlib.Path, optional
         The user's own file, where `path` is a copy of it.
+    lossy : bool
+        Whether the file is an MP3, AAC, Ogg or the like. Its samples are rounded to 16 bits, as musdb reads them.
     """
 
     path: pathlib.Path
@@ -47,6 +50,7 @@ class Clip:
     seekable: bool = True
     gain: float = 1.0
     original: pathlib.Path | None = None
+    lossy: bool = False
 
     @property
     def named(self) -> pathlib.Path:
@@ -87,6 +91,10 @@ class Clip:
             raise AudioError(f"{self.named}: has changed since it was found")
         excerpt = np.zeros((self.channels, part.shape[1] if samples is None else samples), np.float32)
         excerpt[:, : part.shape[1]] = part * np.float32(self.gain)
+        if self.lossy:
+            # A decoder leaves digital silence above its cut-off, and BSS Eval cannot fit filters to stems that all
+            # lack the same band: without the noise of rounding its ISR, SIR and SAR are wrong by many dB.
+            excerpt = np.rint(excerpt * STEPS) / STEPS
         if not np.isfinite(excerpt).all():
             raise AudioError(f"{self.named}: holds NaN or infinite samples")
         return excerpt
@@ -144,6 +152,7 @@ def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
                 samples=samples,
                 stream=stream,
                 seekable=isinstance(source, SoundFileSource),
+                lossy=info.lossy,
             )
     except AudioError as error:
         raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None

@@ -153,17 +153,16 @@ def parse(expression: str) -> Loss:
     Raises
     ------
     UsageError
-        A name is unknown or a weight is no number.
+        It is no such sum, or a name is unknown.
     """
     terms: list[tuple[float, Loss]] = []
     for term in expression.replace(" ", "").split("+"):
-        found = re.fullmatch(r"(?:([0-9.eE-]+)\*)?([a-z][a-z0-9-]*)", term)
+        found = re.fullmatch(r"(?:(\d+(?:\.\d*)?(?:e-?\d+)?)\*)?([a-z][a-z0-9-]*)", term)
         if not found or found[2] not in LOSSES:
-            raise UsageError(f"unknown loss {term!r} in {expression!r}; known are {', '.join(LOSSES)}")
-        try:
-            terms.append((float(found[1] or 1), LOSSES[found[2]]))
-        except ValueError:
-            raise UsageError(f"the loss {expression!r} has a weight that is no number, {found[1]!r}") from None
+            raise UsageError(
+                f"unknown loss {term!r} in {expression!r}; a loss is a sum such as l1+0.1*sdr of {', '.join(LOSSES)}"
+            )
+        terms.append((float(found[1] or 1), LOSSES[found[2]]))
 
     def total(outcome: Outcome) -> Tensor:
         return torch.stack([weight * loss(outcome) for weight, loss in terms]).sum()
