@@ -49,3 +49,11 @@ def test_the_shipped_song_and_its_stems_fit_together(demo):
     assert (error**2).sum() < (demo["mixture"] ** 2).sum() / 100
     for path in (DEMO / "song.ogg", *(DEMO / "song-stems").iterdir()):
         assert path.stat().st_size < 1_000_000
+
+
+def test_the_training_recipe_is_one():
+    from vocalsep.training.config import TrainingConfig, read_toml
+
+    config = TrainingConfig.from_dict(read_toml(DEMO / "train.toml"))
+    assert [entry.kind for entry in config.data.sets] == ["musdb", "stems", "voices"]
+    assert config.training.steps == 20000

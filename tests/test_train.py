@@ -85,6 +85,7 @@ def test_a_run_is_one_folder_with_all_in_it(finished):
     assert [row["step"] for row in rows] == ["20", "40"]
     assert float(rows[-1]["vocals_usdr_db"]) > float(rows[0]["vocals_usdr_db"]) - 1
     assert b"waiting for data" in done.stderr
+    assert [line.split(":")[0] for line in done.stderr.decode().splitlines()[1:3]] == ["step 20", "step 40"]
     data = json.loads((run / "data.json").read_text())
     trained, valid = data["train"][0]["items"], data["valid"]
     assert sorted([*trained, *valid]) == ["s0", "s1", "s2", "s3"]

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import math
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
@@ -111,7 +110,7 @@ class Trainer:
         self.progress = state.load(self.folder.last, self.network, self.average, self.optimizer)
         self.logged = list(torch.tensor(self.progress.losses, device=self.fabric.device))
 
-    def run(self, pools: Pools, workers: int, bar: Any) -> Outcome:
+    def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> Outcome:
         """Train to the end, or until a signal asks to stop.
 
         Parameters
@@ -120,6 +119,8 @@ class Trainer:
         workers : int
         bar : tqdm.tqdm
             Progress bar, already at the current step.
+        tell : callable
+            Given a line about each validation.
 
         Raises
         ------
@@ -178,8 +179,7 @@ class Trainer:
                     due = time.monotonic() - saved > settings.checkpoint_minutes * 60
                     if outcome.scores is not None and "vocals_usdr_db" in row and journal is not None:
                         journal.draw()
-                        if not bar.disable:
-                            bar.write(_line(progress.step, row, outcome.scores), file=sys.stderr)
+                        tell(_line(progress.step, row, outcome.scores))
                     if early or due or "vocals_usdr_db" in row:
                         saved = time.monotonic()
                         self._save()

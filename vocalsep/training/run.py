@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pathlib
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -146,8 +147,15 @@ def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Outcome:
     if progress.step >= steps:
         return Outcome(progress)
     hidden = quiet or not trainer.fabric.is_global_zero
-    with tqdm(total=steps, initial=progress.step, unit="step", disable=hidden, dynamic_ncols=True) as bar:
-        return trainer.run(pools, place.workers, bar)
+
+    def tell(line: str) -> None:
+        if not hidden:
+            tqdm.write(line, file=sys.stderr)
+
+    # In a log file, a bar is thousands of lines; those of the validations say enough.
+    off = hidden or not sys.stderr.isatty()
+    with tqdm(total=steps, initial=progress.step, unit="step", disable=off, dynamic_ncols=True) as bar:
+        return trainer.run(pools, place.workers, bar, tell)
 
 
 def _fabric(place: Place, precision: str) -> Fabric:
