@@ -171,7 +171,7 @@ def test_a_bad_song_is_named_and_the_others_are_scored(songs, estimates, tmp_pat
     write(tmp_path / "found/s2/vocals.wav", tones(2, RATE), RATE)
     done = vocalsep("evaluate", "--stems", tmp_path / "songs", "--estimates", tmp_path / "found", "--oracles", "none")
     assert done.returncode == 1
-    assert b"1 tracks" in done.stdout
+    assert b"1 track;" in done.stdout
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 2
     assert "holds no estimate" in lines[0]

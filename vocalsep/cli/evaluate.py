@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..evaluation.results import TrackResult
     from ..evaluation.rows import Row
     from ..evaluation.runner import Plan
+    from ..evaluation.scoring import Settings
 
 Names = list[str] | None
 
@@ -123,6 +125,16 @@ def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[Track
         return run(songs, plan, jobs, lambda _: bar.update())
 
 
+def _measured(settings: Settings) -> Iterator[str]:
+    if "bss" in settings.metrics:
+        yield f"BSS Eval v4: medians over windows of {settings.window_s:g} s, then over tracks"
+    means = [name for metric, name in (("usdr", "uSDR"), ("si-sdr", "SI-SDR")) if metric in settings.metrics]
+    if means:
+        yield f"{', '.join(means)}: means over tracks"
+    if "nsdr" in settings.metrics:
+        yield "BSS Eval v3 in mono: NSDR is the mean over tracks, GNSDR, GSIR, GSAR are weighted by length"
+
+
 def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) -> None:
     from ..evaluation.results import plain
     from ..evaluation.tables import as_csv, as_text, summarise
@@ -137,10 +149,8 @@ def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) ->
     }
     failed = [result for result in results if result.error]
     scored = len(results) - len(failed)
-    settings = plan.settings
     facts = [
-        f"{scored} tracks; BSS Eval v4: medians over windows of {settings.window_s:g} s, then over tracks; uSDR, "
-        "SI-SDR, NSDR: means over tracks; GNSDR, GSIR, GSAR: BSS Eval v3 in mono, weighted by length",
+        "; ".join([f"{scored} track{'s' if scored != 1 else ''}", *_measured(plan.settings)]),
         f"vocalsep {__version__}: {' '.join(['vocalsep', *sys.argv[1:]])}",
     ]
     if plan.folder is not None:
