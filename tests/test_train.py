@@ -180,7 +180,7 @@ def test_two_processes_equal_one_at_the_doubled_batch(material):
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     single = [sys.executable, "-m", "vocalsep", *map(str, arguments(material, one, 10, *more))]
     subprocess.run(single, env=env, check=True, capture_output=True, timeout=300)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29731"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     double = [*launcher, "-m", "vocalsep", *map(str, arguments(material, two, 10, *more))]
     done = subprocess.run(double, env=env, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()

@@ -1,0 +1,46 @@
+"""`vocalsep import-spleeter`."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from ..errors import OutputError, UsageError
+from . import options, session
+
+
+def import_spleeter(
+    source: Annotated[
+        pathlib.Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Spleeter's 2stems.tar.gz, the folder that it was unpacked into, or a wheel that holds it.",
+        ),
+    ],
+    out: Annotated[pathlib.Path, typer.Option("-o", "--out", help="The model file to write.")] = pathlib.Path(
+        "spleeter.safetensors"
+    ),
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Turn the vocal network of Spleeter's 2-stem release into a model of ours, to split with or to train on.
+
+    No TensorFlow is needed, and nothing of the release is run.
+    """
+    with session.one_line_errors():
+        if out.suffix != ".safetensors":
+            raise UsageError(f"{out}: a model's name ends in .safetensors")
+        if out.exists() and not overwrite:
+            raise OutputError(f"{out} exists; --overwrite replaces it")
+        _convert(source, out)
+        if not quiet:
+            typer.echo(str(out))
+
+
+def _convert(source: pathlib.Path, out: pathlib.Path) -> None:
+    from ..checkpoint import save
+    from ..importing.spleeter import read_spleeter
+
+    save(out, *read_spleeter(source))

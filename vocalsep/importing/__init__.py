@@ -1,0 +1,1 @@
+"""Weights of other systems, read without their frameworks and without running anything."""

@@ -1,0 +1,148 @@
+"""TensorFlow's checkpoint format (version 2, "tensor bundle"), read without TensorFlow.
+
+A checkpoint is an index (a sorted table, as LevelDB writes it, of protocol buffers) beside one file of raw values. Both
+are only parsed. The layout is documented in TensorFlow's tensor_bundle.h and tensor_bundle.proto, and in LevelDB's
+table_format.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import ModelError
+
+MAGIC = 0xDB4775248B80FB57
+FOOTER_BYTES = 48
+TRAILER_BYTES = 5
+FLOAT32 = 1
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+LONGEST_VARINT = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Where a tensor's values are: type number, shape, and place in bytes."""
+
+    dtype: int
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    size: int
+
+
+def read_index(index: bytes) -> dict[str, Entry]:
+    """Return the tensors that a checkpoint's index names.
+
+    Raises
+    ------
+    ModelError
+        It is no such index, or a compressed one.
+    """
+    try:
+        if len(index) < FOOTER_BYTES or int.from_bytes(index[-8:], "little") != MAGIC:
+            raise ModelError("not the index of a TensorFlow checkpoint")
+        footer = _Reader(index[-FOOTER_BYTES:])
+        for _ in range(2):
+            footer.varint()  # the table's own description, which says nothing here
+        top = _block(index, footer.varint(), footer.varint())
+        entries = {}
+        for _, handle in top:
+            place = _Reader(handle)
+            for key, value in _block(index, place.varint(), place.varint()):
+                if key:  # the empty key describes the whole bundle
+                    entries[key.decode()] = _entry(value)
+        return entries
+    except (IndexError, ValueError) as error:
+        raise ModelError(f"the index of the TensorFlow checkpoint is damaged ({error})") from None
+
+
+def read_tensor(entry: Entry, data: bytes) -> np.ndarray:
+    """Return one tensor, float32, from the bytes of a checkpoint's single data file.
+
+    Raises
+    ------
+    ModelError
+        It is of another type, in another file, or beyond the data's end.
+    """
+    if entry.dtype != FLOAT32 or entry.shard != 0:
+        raise ModelError("the TensorFlow checkpoint is not one file of 32-bit values")
+    count = 1
+    for side in entry.shape:
+        count *= side
+    if entry.size != 4 * count or not 0 <= entry.offset <= len(data) - entry.size:
+        raise ModelError("the TensorFlow checkpoint is cut short or damaged")
+    return np.frombuffer(data, "<f4", count, entry.offset).reshape(entry.shape).astype(np.float32)
+
+
+def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the keys and values of a block; each key leaves out what it shares with the one before."""
+    if offset + size + TRAILER_BYTES > len(index):
+        raise ValueError("a block lies beyond its end")
+    if index[offset + size] != 0:
+        raise ModelError("the index of the TensorFlow checkpoint is compressed, which TensorFlow never writes")
+    block = index[offset : offset + size]
+    restarts = int.from_bytes(block[-4:], "little")
+    reader = _Reader(block[: max(0, len(block) - 4 - 4 * restarts)])
+    key = b""
+    while reader.left:
+        shared, own, length = reader.varint(), reader.varint(), reader.varint()
+        key = key[:shared] + reader.take(own)
+        yield key, reader.take(length)
+
+
+def _entry(message: bytes) -> Entry:
+    held: dict[int, int] = {}
+    shape: tuple[int, ...] = ()
+    for number, value in _Reader(message).fields():
+        if isinstance(value, int):
+            held[number] = value
+        elif number == 2:
+            shape = tuple(
+                next((size for field, size in _Reader(side).fields() if field == 1 and isinstance(size, int)), 0)
+                for field, side in _Reader(value).fields()
+                if field == 2 and isinstance(side, bytes)
+            )
+    return Entry(held.get(1, 0), shape, held.get(3, 0), held.get(4, 0), held.get(5, 0))
+
+
+class _Reader:
+    """Numbers and fields of protocol buffers, one after another."""
+
+    def __init__(self, data: bytes):
+        self.data = data
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.at
+
+    def take(self, count: int) -> bytes:
+        if count > self.left:
+            raise ValueError("a value is longer than what is there")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def varint(self) -> int:
+        value = 0
+        for place in range(LONGEST_VARINT):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:
+                return value
+        raise ValueError("a number has no end")
+
+    def fields(self) -> Iterator[tuple[int, int | bytes]]:
+        while self.left:
+            tag = self.varint()
+            kind = tag & 7
+            if kind == VARINT:
+                yield tag >> 3, self.varint()
+            elif kind == BYTES:
+                yield tag >> 3, self.take(self.varint())
+            elif kind in (FIXED32, FIXED64):
+                self.take(4 if kind == FIXED32 else 8)
+            else:
+                raise ValueError(f"field of unknown kind {kind}")
