@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from vocalsep.checkpoint import load
 from vocalsep.errors import ModelError
+from vocalsep.importing.bottleneck import narrow_bottleneck
 from vocalsep.importing.spleeter import read_spleeter
 from vocalsep.importing.tensor_bundle import MAGIC, read_index, read_tensor
 
@@ -130,7 +131,7 @@ def test_a_damaged_index_is_one_clear_error(data):
 def test_the_first_layer_hears_what_spleeters_hears(release):
     """TensorFlow's layer written out: frames before bins, padded by one before and two behind."""
     folder, tensors = release
-    network, _, _ = read_spleeter(folder)
+    network, _ = read_spleeter(folder)
     magnitude = torch.rand(1, 2, 64, 64)
     theirs = torch.nn.functional.conv2d(
         torch.nn.functional.pad(magnitude.transpose(2, 3), (1, 2, 1, 2)),
@@ -159,6 +160,32 @@ def test_folder_archive_and_wheel_give_the_same_model(release, tmp_path):
     network, info = load(tmp_path / "0.safetensors")
     assert info.config.architecture == "spleeter"
     assert "MIT" in info.card["licence"]
+    assert network(torch.rand(1, 2, 1024, 64)).shape == (1, 2, 1024, 64)
+
+
+@torch.no_grad()
+def test_a_narrow_bottleneck_is_near_and_at_full_width_the_same(release):
+    network, _ = read_spleeter(release[0])
+    magnitude = torch.rand(1, 2, 1024, 64)
+    down, up = network.encoder[-1], network.decoder[0]
+    hidden = torch.randn(1, 256, 4, 4)
+    whole = up(down(hidden))
+    errors = []
+    for filters in (512, 256, 32):
+        narrow = narrow_bottleneck(network, filters)
+        errors.append(float((narrow.decoder[0](narrow.encoder[-1](hidden)) - whole).square().mean() / whole.var()))
+        assert narrow(magnitude).shape == magnitude.shape
+    assert errors[0] < 1e-6
+    assert errors[0] < errors[1] < errors[2] < 1
+    with pytest.raises(ModelError, match="1 to 512"):
+        narrow_bottleneck(network, 513)
+
+
+def test_the_bottleneck_from_the_command_line(release, tmp_path):
+    out = tmp_path / "narrow.safetensors"
+    assert vocalsep("import-spleeter", release[0], "-o", out, "--bottleneck", 192).returncode == 0
+    network, info = load(out)
+    assert info.config.network.filters[-1] == 192
     assert network(torch.rand(1, 2, 1024, 64)).shape == (1, 2, 1024, 64)
 
 

@@ -47,7 +47,7 @@ FLOORS = [
         "audio.varispeed",
         "audio.video",
     },
-    {"importing.tensor_bundle"},
+    {"importing.tensor_bundle", "importing.bottleneck"},
     {"importing.spleeter"},
     {"importing"},
     {"engine", "tags", "datasets.clips"},

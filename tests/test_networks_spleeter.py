@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from vocalsep.errors import ModelError
@@ -80,3 +82,15 @@ def test_with_a_level_masks_do_not_depend_on_the_loudness():
 def test_impossible_configurations_are_refused(make):
     with pytest.raises(ModelError):
         make()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_masks_between_are_those_of_the_whole(data):
+    network = randomised(data.draw(st.sampled_from([SMALL, SpleeterConfig(filters=(2, 3, 4, 5), level_frames=3)])))
+    frames = network.config.stride * data.draw(st.integers(1, 8))
+    start = data.draw(st.integers(0, frames - 1))
+    stop = data.draw(st.integers(start + 1, frames))
+    magnitude = torch.rand(1, 2, 2 * network.config.stride, frames)
+    whole = network(magnitude)[..., start:stop]
+    torch.testing.assert_close(network.masks_between(magnitude, start, stop), whole, atol=1e-5, rtol=1e-4)

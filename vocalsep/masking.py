@@ -91,7 +91,7 @@ class MaskStream:
         bins = self.front_end.bins
         magnitude = chunk.spectrum[:, :bins].abs()
         heard = magnitude.expand(self.network.config.channels, -1, -1)[None].to(self.device)
-        mask: Tensor = self.network(heard)[0, :, :, chunk.start : chunk.stop].cpu()
+        mask = self.network.masks_between(heard, chunk.start, chunk.stop)[0].cpu()
         if mask.shape[0] > self.channels:
             mask = mask.mean(dim=0, keepdim=True)
         return extend_mask(mask, self.front_end.all_bins)

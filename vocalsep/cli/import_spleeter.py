@@ -22,6 +22,10 @@ def import_spleeter(
     out: Annotated[pathlib.Path, typer.Option("-o", "--out", help="The model file to write.")] = pathlib.Path(
         "spleeter.safetensors"
     ),
+    bottleneck: Annotated[
+        int | None,
+        typer.Option("--bottleneck", min=1, max=512, help="Filters to keep of the deepest layer's 512, by SVD."),
+    ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -34,13 +38,20 @@ def import_spleeter(
             raise UsageError(f"{out}: a model's name ends in .safetensors")
         if out.exists() and not overwrite:
             raise OutputError(f"{out} exists; --overwrite replaces it")
-        _convert(source, out)
+        _convert(source, out, bottleneck)
         if not quiet:
             typer.echo(str(out))
 
 
-def _convert(source: pathlib.Path, out: pathlib.Path) -> None:
+def _convert(source: pathlib.Path, out: pathlib.Path, bottleneck: int | None) -> None:
     from ..checkpoint import save
+    from ..config import FrontEndConfig, ModelConfig
     from ..importing.spleeter import read_spleeter
 
-    save(out, *read_spleeter(source))
+    network, card = read_spleeter(source)
+    if bottleneck is not None:
+        from ..importing.bottleneck import narrow_bottleneck
+
+        network = narrow_bottleneck(network, bottleneck)
+        card["bottleneck"] = bottleneck
+    save(out, network, ModelConfig(FrontEndConfig(), network.config, "spleeter"), card)

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..config import FrontEndConfig, ModelConfig
 from ..errors import ModelError
 from ..networks.configs import SpleeterConfig
 from .tensor_bundle import Entry, read_index, read_tensor
@@ -21,7 +20,7 @@ from .tensor_bundle import Entry, read_index, read_tensor
 if TYPE_CHECKING:
     import torch
 
-    from ..networks.network import MaskNetwork
+    from ..networks.spleeter import SpleeterUNet
 
 DEPTH = 6
 INDEX, DATA = "model.index", "model.data-00000-of-00001"
@@ -31,7 +30,7 @@ LARGEST_BYTES = 500_000_000
 KERNELS = 2 * (2 * DEPTH + 1)
 
 
-def read_spleeter(source: pathlib.Path) -> tuple[MaskNetwork, ModelConfig, dict[str, Any]]:
+def read_spleeter(source: pathlib.Path) -> tuple[SpleeterUNet, dict[str, Any]]:
     """Read the vocal network of Spleeter's 2-stem model.
 
     By itself it is a direct mask of the vocals, which scores within 0.1 dB of the ratio of both networks.
@@ -44,8 +43,10 @@ def read_spleeter(source: pathlib.Path) -> tuple[MaskNetwork, ModelConfig, dict[
 
     Returns
     -------
-    network, config, card
-        As `checkpoint.save` takes them.
+    network : SpleeterUNet
+        For the default front end; it hears magnitudes at the level of the mixture's own STFT.
+    card : dict
+        What a model file should say of it.
 
     Raises
     ------
@@ -60,19 +61,18 @@ def read_spleeter(source: pathlib.Path) -> tuple[MaskNetwork, ModelConfig, dict[
         network = _network(entries, data)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
-    config = ModelConfig(FrontEndConfig(), network.config, "spleeter")  # type: ignore[arg-type]
     card = {
         "licence": "MIT (Copyright (c) 2019-present Deezer SA)",
         "trained_on": "about 25,000 songs of Deezer's, not public",
         "descends_from": "Spleeter 2stems, vocal network (Hennequin et al., JOSS 2020)",
     }
-    return network, config, card
+    return network, card
 
 
-def _network(entries: dict[str, Entry], data: bytes) -> MaskNetwork:
+def _network(entries: dict[str, Entry], data: bytes) -> SpleeterUNet:
     import torch
 
-    from ..networks.build import build
+    from ..networks.spleeter import SpleeterUNet
 
     def tensor(kind: str, number: int, part: str) -> torch.Tensor:
         name = f"{kind}{f'_{number}' if number else ''}/{part}"
@@ -100,7 +100,7 @@ def _network(entries: dict[str, Entry], data: bytes) -> MaskNetwork:
         if layer < DEPTH - 1:
             norm(f"activations.{layer}.0", layer)
     convolution("head", "conv2d", DEPTH)
-    network = build("spleeter", SpleeterConfig())
+    network = SpleeterUNet(SpleeterConfig())
     wanted = network.state_dict()
     for name, held in weights.items():
         if wanted[name].shape != held.shape:

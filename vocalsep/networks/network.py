@@ -24,3 +24,11 @@ class MaskNetwork(nn.Module):
         Bins and frames are multiples of ``config.stride``.
         """
         raise NotImplementedError
+
+    def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
+        """Return the masks of the frames from `start` to before `stop`, (batch, channels, bins, stop - start).
+
+        The frames around them are heard only. A network may leave out work that these masks do not need.
+        """
+        masks: Tensor = self(magnitude)
+        return masks[..., start:stop]

@@ -21,6 +21,8 @@ from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
 KERNEL = 5
+# Frames to either side that the dilated last layer hears.
+HEAD_REACH = 3
 
 
 class SpleeterUNet(MaskNetwork):
@@ -52,6 +54,10 @@ class SpleeterUNet(MaskNetwork):
 
         Bins and frames are multiples of ``config.stride``.
         """
+        return self.masks_between(magnitude, 0, magnitude.shape[3])
+
+    def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
+        """Return the masks of some frames, see `MaskNetwork.masks_between`; the decoder works on little else."""
         hidden = magnitude
         if self.config.level_frames:
             hidden = relative_level(magnitude, self.config.level_frames) * self.config.level
@@ -62,11 +68,37 @@ class SpleeterUNet(MaskNetwork):
             if depth < len(self.activations):
                 hidden = self.activations[depth](skips[-1])
         hidden = skips.pop()
-        for layer, norm in zip(self.decoder, self.norms, strict=True):
-            hidden = norm(layer(hidden))
+        frames = magnitude.shape[3]
+        spans = decoder_spans(frames - stop, frames - start, frames, len(self.encoder))
+        at = 0
+        for layer, norm, (first, last) in zip(self.decoder, self.norms, spans, strict=True):
+            hidden = norm(layer(hidden[..., first - at : last - at]))
+            at = 2 * first
             if skips:
-                hidden = torch.cat([skips.pop(), hidden], dim=1)
-        return torch.sigmoid(self.head(hidden)).flip(2, 3)
+                hidden = torch.cat([skips.pop()[..., at : 2 * last], hidden], dim=1)
+        masks = torch.sigmoid(self.head(hidden))[..., frames - stop - at : frames - start - at]
+        return masks.flip(2, 3)
+
+
+def decoder_spans(start: int, stop: int, frames: int, depth: int) -> list[tuple[int, int]]:
+    """Return which frames each decoder layer, the deepest first, has to be given for masks from `start` to `stop`.
+
+    Parameters
+    ----------
+    start, stop : int
+        In frames of the masks, counted from the network's own end.
+    frames : int
+        How many there are, a multiple of ``2 ** depth``.
+    depth : int
+        Number of layers.
+    """
+    first, last = max(0, start - HEAD_REACH), min(frames, stop + HEAD_REACH)
+    spans = []
+    for layer in range(1, depth + 1):
+        # Frame t of the finer side is made of the coarser frames from t / 2 - 1 to t / 2 + 1.
+        first, last = max(0, (first - 1) // 2), min(frames >> layer, (last + 1) // 2 + 1)
+        spans.append((first, last))
+    return spans[::-1]
 
 
 def _norm(filters: int) -> BatchNorm2d:

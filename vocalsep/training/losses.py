@@ -23,6 +23,11 @@ from ..stft import samples_inside
 # An error 30 dB below the mixture is as good as none; it bounds the logarithmic losses where the vocals are silent.
 FLOOR = 1e-3
 RESOLUTIONS = (512, 1024, 2048)
+# Frames of a window of `windowed_sdr`, in which an error 20 dB below the mixture is good enough.
+WINDOW_FRAMES = 32
+WINDOW_FLOOR = 1e-2
+# A window counts as no quieter than this share of its example.
+QUIETEST = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +110,18 @@ def sdr(outcome: Outcome) -> Tensor:
     return (error.log10() - 0.5 * (_energy(vocals) / power + FLOOR).log10() - 0.5 * rest.log10()).mean()
 
 
+def windowed_sdr(outcome: Outcome) -> Tensor:
+    """As `sdr`, for windows of about a second, over which BSS Eval v4 takes its median: quiet passages count too."""
+    spectra = (outcome.mixture, outcome.vocals)
+    mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
+    power = _window_energy(mixture)
+    power = power + QUIETEST * power.mean(dim=1, keepdim=True) + SILENCE
+    error = _window_energy(outcome.mask * mixture - vocals) / power + WINDOW_FLOOR
+    own = _window_energy(vocals) / power + WINDOW_FLOOR
+    rest = _window_energy(mixture - vocals) / power + WINDOW_FLOOR
+    return (error.log10() - 0.5 * own.log10() - 0.5 * rest.log10()).mean()
+
+
 def waveform_l1(outcome: Outcome) -> Tensor:
     """Mean absolute difference of waveforms (Demucs)."""
     estimate, vocals, _ = outcome.waveforms()
@@ -141,6 +158,7 @@ LOSSES: dict[str, Loss] = {
     "log1p": log1p,
     "complex-l1": complex_l1,
     "sdr": sdr,
+    "windowed-sdr": windowed_sdr,
     "waveform-l1": waveform_l1,
     "si-sdr": si_sdr,
     "multi-resolution": multi_resolution,
@@ -172,3 +190,10 @@ def parse(expression: str) -> Loss:
 
 def _energy(spectrum: Tensor) -> Tensor:
     return torch.view_as_real(spectrum).square().sum(dim=(1, 2, 3, 4))
+
+
+def _window_energy(spectrum: Tensor) -> Tensor:
+    """Return the energy of each window, (batch, windows); frames that fill no window are left out."""
+    frames = torch.view_as_real(spectrum).square().sum(dim=(1, 2, 4))
+    size = min(WINDOW_FRAMES, frames.shape[1])
+    return frames.unfold(1, size, size).sum(-1)
