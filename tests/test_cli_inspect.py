@@ -28,7 +28,20 @@ def test_info_of_a_song(tmp_path):
 
 def test_info_of_a_model_file():
     said = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
-    assert said["architecture"] == "unet"
+    assert said["architecture"] in ("unet", "spleeter")
+    assert 0 < said["flops"] <= spleeters_flops() / 2
+
+
+def spleeters_flops():
+    """Per second of audio: two U-Nets, whose layers halve bins and frames on the way down and double them back up."""
+    filters = (2, 16, 32, 64, 128, 256, 512)
+    down = sum(25 * filters[i] * filters[i + 1] * 1024 * 512 / 4 ** (i + 1) for i in range(6))
+    up = sum(
+        25 * entering * leaving * 1024 * 512 / 4 ** (6 - i)
+        for i, (entering, leaving) in enumerate([(512, 256), (512, 128), (256, 64), (128, 32), (64, 16), (32, 1)])
+    )
+    head = 16 * 2 * 1024 * 512
+    return 2 * 2 * (down + up + head) / 512 * 44100 / 1024
 
 
 def test_info_of_what_is_no_song_is_one_line(tmp_path):

@@ -1,13 +1,17 @@
 """The scripts that users copy, run as they are."""
 
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from conftest import DEMO, RATE, read, tones, write
+from conftest import DEMO, RATE, read, sdr, tones, write
+
+from vocalsep.training.config import TrainingConfig, read_toml
 
 
 def run(*command: object, **options) -> subprocess.CompletedProcess:
@@ -57,3 +61,38 @@ def test_the_training_recipe_is_one():
     config = TrainingConfig.from_dict(read_toml(DEMO / "train.toml"))
     assert [entry.kind for entry in config.data.sets] == ["musdb", "stems", "voices"]
     assert config.training.steps == 20000
+
+
+def test_leakage_measures_both_folders(tmp_path):
+    for name in ("music", "singing"):
+        write(tmp_path / name / "a.wav", tones(3.0))
+    folders = ("--instrumentals", tmp_path / "music", "--voices", tmp_path / "singing")
+    done = run(sys.executable, DEMO / "leakage.py", *folders)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert "vocals" in first
+    assert "accompaniment" in second
+    assert all(float(line.split(" dB below")[0].rsplit(" ", 1)[1]) > -1 for line in (first, second))
+
+
+@pytest.mark.parametrize("recipe", sorted(DEMO.glob("*.toml")), ids=lambda path: path.name)
+def test_recipes_are_understood(recipe):
+    assert TrainingConfig.from_dict(read_toml(recipe)).data.sets
+
+
+def test_another_separators_estimates_can_be_scored(tmp_path):
+    for stem, seed in (("vocals", 1), ("accompaniment", 2)):
+        write(tmp_path / "songs" / "a" / f"{stem}.wav", tones(2.0, 16000, channels=1, seed=seed), 16000)
+    peer = tmp_path / "peer.py"
+    peer.write_text("load = list\n\ndef separate(networks, mixture):\n    return mixture / 2, mixture / 2\n")
+    songs = ("--stems", tmp_path / "songs", "--snr", 0)
+    done = run(sys.executable, DEMO / "spleeter_estimates.py", peer, tmp_path / "out", *songs)
+    assert done.returncode == 0, done.stderr
+    options = ("--oracles", "none", "--metrics", "usdr", "--json")
+    scored = run(sys.executable, "-m", "vocalsep", "evaluate", *songs, "--estimates", tmp_path / "out", *options)
+    assert scored.returncode == 0, scored.stderr
+    (track,) = json.loads(scored.stdout)["tracks"]
+    (row,) = [scores for name, scores in track["scores"].items() if name != "mixture"]
+    vocals, accompaniment = (read(tmp_path / "songs" / "a" / f"{stem}.wav") for stem in ("vocals", "accompaniment"))
+    vocals *= np.sqrt((accompaniment**2).mean() / (vocals**2).mean())
+    assert row["vocals"]["uSDR"] == pytest.approx(sdr(vocals, (vocals + accompaniment) / 2), abs=0.05)

@@ -70,6 +70,7 @@ class Chunker:
 
     def _cut(self, core_end: int) -> Chunk:
         held = torch.cat(self._pieces, dim=2)
+        self._pieces.clear()
         begin = max(0, self._next - self.context)
         wanted = min(core_end + self.context, self._first + self._held)
         spectrum = held[:, :, begin - self._first : wanted - self._first]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import evaluate, import_spleeter, inspect, karaoke, plot, split, train
+from . import average, evaluate, import_spleeter, inspect, karaoke, plot, split, train
 
 app = typer.Typer(
     name="vocalsep",
@@ -27,6 +27,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("plot")(plot.plot)
 app.command("models")(inspect.models)
 app.command("info")(inspect.info)
+app.command("average")(average.average)
 app.command("import-spleeter")(import_spleeter.import_spleeter)
 
 

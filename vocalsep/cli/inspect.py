@@ -43,7 +43,9 @@ def info(
     with session.one_line_errors():
         path = pathlib.Path(file)
         if path.suffix == registry.SUFFIX:
-            said = _describe_model(path.stem, path)
+            from ..estimate import network_flops
+
+            said = {**_describe_model(path.stem, path), "flops": network_flops(path)}
         else:
             try:
                 with open_source(path) as source:
@@ -116,6 +118,8 @@ def _readable(key: str, value: Any) -> str:
     if key.endswith("_s"):
         minutes, seconds = divmod(value, 60)
         return f"{int(minutes)}:{seconds:04.1f}"
+    if key == "flops":
+        return f"{value / 1e9:.2f} GFLOP per second of audio"
     if key == "sample_rate":
         return f"{value} Hz"
     if isinstance(value, dict):

@@ -34,7 +34,9 @@ class SpleeterUNet(MaskNetwork):
         wide = (config.channels, *config.filters)
         depth = len(config.filters)
         self.encoder = nn.ModuleList(nn.Conv2d(wide[i], wide[i + 1], KERNEL, stride=2, padding=2) for i in range(depth))
-        self.activations = nn.ModuleList(nn.Sequential(_norm(wide[i + 1]), nn.LeakyReLU(0.2)) for i in range(depth - 1))
+        self.activations = nn.ModuleList(
+            nn.Sequential(_norm(wide[i + 1]), nn.LeakyReLU(0.2, inplace=True)) for i in range(depth - 1)
+        )
         leaving = (*wide[depth - 1 : 0 : -1], 1)
         entering = (wide[depth], *(2 * filters for filters in leaving[:-1]))
         self.decoder = nn.ModuleList(
@@ -43,7 +45,9 @@ class SpleeterUNet(MaskNetwork):
         )
         self.norms = nn.ModuleList(
             nn.Sequential(
-                nn.ReLU(), _norm(leaving[i]), Dropout(config.dropout if i < DROPOUT_LAYERS else 0.0, whole_maps=False)
+                nn.ReLU(inplace=True),
+                _norm(leaving[i]),
+                Dropout(config.dropout if i < DROPOUT_LAYERS else 0.0, whole_maps=False),
             )
             for i in range(depth)
         )
@@ -58,10 +62,9 @@ class SpleeterUNet(MaskNetwork):
 
     def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
         """Return the masks of some frames, see `MaskNetwork.masks_between`; the decoder works on little else."""
-        hidden = magnitude
+        hidden = magnitude.flip(2, 3)
         if self.config.level_frames:
-            hidden = relative_level(magnitude, self.config.level_frames) * self.config.level
-        hidden = hidden.flip(2, 3)
+            hidden = relative_level(hidden, self.config.level_frames).mul_(self.config.level)
         skips: list[Tensor] = []
         for depth, layer in enumerate(self.encoder):
             skips.append(layer(hidden))

