@@ -34,10 +34,11 @@ def test_the_average_is_the_weighted_mean_of_the_weights(tmp_path):
 def test_the_average_of_a_model_with_itself_is_the_model(tmp_path):
     path = made(tmp_path / "a.safetensors", 1)
     out = tmp_path / "out.safetensors"
-    done = vocalsep("average", path, path, "-o", out, "--licence", "MIT")
+    done = vocalsep("average", path, path, "-o", out, "--licence", "MIT", "--figure", "a = b SDR=-1.5")
     assert done.returncode == 0, done.stderr
     network, info = load(out)
     assert info.card["licence"] == "MIT"
+    assert info.card["figures"] == {"a = b SDR": -1.5}
     for name, tensor in load(path)[0].state_dict().items():
         assert torch.equal(network.state_dict()[name], tensor)
 
@@ -55,7 +56,8 @@ def test_weights_that_make_no_sense(tmp_path, weights, said):
 def test_models_that_do_not_fit_are_one_line(tmp_path):
     first = made(tmp_path / "a.safetensors", 1)
     other = made(tmp_path / "b.safetensors", 1, SpleeterConfig(filters=(4, 4)))
-    for arguments in ((first, other), (first,), (first, tmp_path / "c.safetensors"), (first, first, "--weights", "x")):
+    odd = ((first, first, *option) for option in (("--weights", "x"), ("--figure", "6.5"), ("--figure", "SDR=good")))
+    for arguments in ((first, other), (first,), (first, tmp_path / "c.safetensors"), *odd):
         done = vocalsep("average", *arguments, "-o", tmp_path / "out.safetensors")
         assert done.returncode == 2
         assert len(done.stderr.decode().splitlines()) == 1

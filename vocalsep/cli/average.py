@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ def average(
         str | None, typer.Option("--weights", metavar="A,B,...", help="Share of each model. [all alike]")
     ] = None,
     licence: Annotated[str | None, typer.Option("--licence", help="Of the average. [those of its parts]")] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option("--figure", metavar="NAME=NUMBER", help="What it was measured to do.")
+    ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -29,7 +32,8 @@ def average(
             raise UsageError(f"{out}: a model's name ends in .safetensors")
         if out.exists() and not overwrite:
             raise OutputError(f"{out} exists; --overwrite replaces it")
-        _average(models, _shares(weights), licence, out)
+        said = {"licence": licence, "figures": _figures(figure)}
+        _average(models, _shares(weights), {key: value for key, value in said.items() if value}, out)
         if not quiet:
             typer.echo(str(out))
 
@@ -43,9 +47,20 @@ def _shares(said: str | None) -> list[float] | None:
         raise UsageError(f"--weights takes numbers such as 1,1,0.5, not {said!r}") from None
 
 
-def _average(models: list[str], shares: list[float] | None, licence: str | None, out: pathlib.Path) -> None:
+def _figures(said: list[str] | None) -> dict[str, float]:
+    figures = {}
+    for entry in said or []:
+        name, _, number = entry.rpartition("=")
+        try:
+            figures[name.strip()] = float(number if name.strip() else "")
+        except ValueError:
+            raise UsageError(f"--figure takes a name and a number such as 'vocals SDR=6.5', not {entry!r}") from None
+    return figures
+
+
+def _average(models: list[str], shares: list[float] | None, said: dict[str, Any], out: pathlib.Path) -> None:
     from ..averaging import average
     from ..checkpoint import save
 
     network, config, card = average(models, shares)
-    save(out, network, config, card if licence is None else {**card, "licence": licence})
+    save(out, network, config, {**card, **said})
