@@ -28,7 +28,7 @@ def test_info_of_a_song(tmp_path):
 
 def test_info_of_a_model_file():
     said = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
-    assert said["architecture"] in ("unet", "spleeter")
+    assert said["architecture"] == "spleeter"
     assert 0 < said["flops"] <= spleeters_flops() / 2
 
 
