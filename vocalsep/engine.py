@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from .masking import MaskStream
 
-# A bit over a minute at the default rate: the context around it is then a small share of the work.
-CORE_FRAMES = 3200
+# Three quarters of a minute at the default rate: more would need more memory, less would hear more context twice.
+CORE_FRAMES = 1920
 # Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
 PAIRS = {
     1: ((0,),),
