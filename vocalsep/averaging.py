@@ -57,14 +57,14 @@ def average(
     shares = [share / sum(shares) for share in shares]
 
     paths = [registry.find(model) for model in models]
-    network, first = load(paths[0])
+    loaded = [load(path) for path in paths]
+    network, first = loaded[0]
     total = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in network.state_dict().items()}
     parts = []
-    for path, share in zip(paths, shares, strict=True):
-        loaded, info = load(path)
+    for path, (part, info), share in zip(paths, loaded, shares, strict=True):
         if info.config != first.config:
             raise UsageError(f"{path} has another front end or network than {paths[0]}; they have no average")
-        for name, tensor in loaded.state_dict().items():
+        for name, tensor in part.state_dict().items():
             total[name] += share * tensor.double()
         parts.append(_part(path, info, share))
     network.load_state_dict(total)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
 from . import options, session
 
 
@@ -28,10 +28,7 @@ def average(
 ) -> None:
     """Average the weights of models that were fine-tuned from the same beginning, which is often better than each."""
     with session.one_line_errors():
-        if out.suffix != ".safetensors":
-            raise UsageError(f"{out}: a model's name ends in .safetensors")
-        if out.exists() and not overwrite:
-            raise OutputError(f"{out} exists; --overwrite replaces it")
+        session.check_model_target(out, overwrite)
         said = {"licence": licence, "figures": _figures(figure)}
         _average(models, _shares(weights), {key: value for key, value in said.items() if value}, out)
         if not quiet:

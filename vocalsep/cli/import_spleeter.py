@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ..errors import OutputError, UsageError
 from . import options, session
 
 
@@ -37,10 +36,7 @@ def import_spleeter(
     No TensorFlow is needed, and nothing of the release is run.
     """
     with session.one_line_errors():
-        if out.suffix != ".safetensors":
-            raise UsageError(f"{out}: a model's name ends in .safetensors")
-        if out.exists() and not overwrite:
-            raise OutputError(f"{out} exists; --overwrite replaces it")
+        session.check_model_target(out, overwrite)
         _convert(source, out, bottleneck, any_level)
         if not quiet:
             typer.echo(str(out))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import AudioError, OutputError, UsageError
+from ..errors import AudioError, UsageError
 from . import options, session
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def plot(
         target = out or pathlib.Path(f"{path.stem}.png")
         if target.suffix.lower() not in FORMATS:
             raise UsageError(f"{target}: the picture's name ends in {', '.join(FORMATS)}")
-        if target.exists() and not overwrite:
-            raise OutputError(f"{target} exists; --overwrite replaces it")
+        session.check_target(target, overwrite)
         mixture, rate = _excerpt(path, start, duration)
         _draw(mixture, rate, start, target, model, device.value, threads, overwrite)
         if not quiet:

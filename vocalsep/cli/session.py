@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .. import __version__
-from ..errors import UsageError, VocalsepError
+from ..errors import OutputError, UsageError, VocalsepError
 
 if TYPE_CHECKING:
     from ..batch import Batch
@@ -60,6 +60,21 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("vocalsep: interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def check_target(path: pathlib.Path, overwrite: bool) -> None:
+    """Raise OutputError where a file stands that must not be replaced, before any work is done for it."""
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; --overwrite replaces it")
+
+
+def check_model_target(path: pathlib.Path, overwrite: bool) -> None:
+    """As `check_target`, for a model file: its name has to say what it is; raises UsageError too."""
+    from ..registry import SUFFIX
+
+    if path.suffix != SUFFIX:
+        raise UsageError(f"{path}: a model's name ends in {SUFFIX}")
+    check_target(path, overwrite)
 
 
 def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:

@@ -102,24 +102,16 @@ def sdr(outcome: Outcome) -> Tensor:
 
     With one mask for both stems their errors are equal, so one logarithm serves both.
     """
-    spectra = (outcome.mixture, outcome.vocals)
-    mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
-    power = _energy(mixture) + SILENCE
-    error = _energy(outcome.mask * mixture - vocals) / power + FLOOR
-    rest = _energy(mixture - vocals) / power + FLOOR
-    return (error.log10() - 0.5 * (_energy(vocals) / power + FLOOR).log10() - 0.5 * rest.log10()).mean()
+    return _negative_sdr(outcome, _energy, lambda energy: energy + SILENCE, FLOOR)
 
 
 def windowed_sdr(outcome: Outcome) -> Tensor:
     """As `sdr`, for windows of about a second, over which BSS Eval v4 takes its median: quiet passages count too."""
-    spectra = (outcome.mixture, outcome.vocals)
-    mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
-    power = _window_energy(mixture)
-    power = power + QUIETEST * power.mean(dim=1, keepdim=True) + SILENCE
-    error = _window_energy(outcome.mask * mixture - vocals) / power + WINDOW_FLOOR
-    own = _window_energy(vocals) / power + WINDOW_FLOOR
-    rest = _window_energy(mixture - vocals) / power + WINDOW_FLOOR
-    return (error.log10() - 0.5 * own.log10() - 0.5 * rest.log10()).mean()
+
+    def least(energy: Tensor) -> Tensor:
+        return energy + QUIETEST * energy.mean(dim=1, keepdim=True) + SILENCE
+
+    return _negative_sdr(outcome, _window_energy, least, WINDOW_FLOOR)
 
 
 def waveform_l1(outcome: Outcome) -> Tensor:
@@ -186,6 +178,22 @@ def parse(expression: str) -> Loss:
         return torch.stack([weight * loss(outcome) for weight, loss in terms]).sum()
 
     return total
+
+
+def _negative_sdr(
+    outcome: Outcome,
+    energy: Callable[[Tensor], Tensor],
+    reference: Callable[[Tensor], Tensor],
+    floor: float,
+) -> Tensor:
+    """Mean negative SDR of both stems in bels; `reference` makes of the mixture's energies what the others stand to."""
+    spectra = (outcome.mixture, outcome.vocals)
+    mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
+    power = reference(energy(mixture))
+    error = energy(outcome.mask * mixture - vocals) / power + floor
+    own = energy(vocals) / power + floor
+    rest = energy(mixture - vocals) / power + floor
+    return (error.log10() - 0.5 * own.log10() - 0.5 * rest.log10()).mean()
 
 
 def _energy(spectrum: Tensor) -> Tensor:
