@@ -6,8 +6,7 @@ from vocalsep.averaging import average
 from vocalsep.checkpoint import load, save
 from vocalsep.config import FrontEndConfig, ModelConfig
 from vocalsep.errors import UsageError
-from vocalsep.networks.configs import SpleeterConfig
-from vocalsep.networks.spleeter import SpleeterUNet
+from vocalsep.networks.spleeter import SpleeterConfig, SpleeterUNet
 
 CONFIG = SpleeterConfig(filters=(4, 8))
 

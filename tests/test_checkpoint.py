@@ -9,8 +9,7 @@ from vocalsep import registry
 from vocalsep.checkpoint import load, read_info, save
 from vocalsep.config import FrontEndConfig, ModelConfig
 from vocalsep.errors import ModelError, OutputError
-from vocalsep.networks.configs import UNetConfig
-from vocalsep.networks.unet import UNet
+from vocalsep.networks.unet import UNet, UNetConfig
 
 CONFIG = ModelConfig(FrontEndConfig(n_fft=256, hop=64, bins=64), UNetConfig(filters=(2, 4)))
 

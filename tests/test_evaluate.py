@@ -10,7 +10,7 @@ import pytest
 from conftest import HERE, read, tones, vocalsep, write
 
 from vocalsep.evaluation.oracles import ORACLES, oracle
-from vocalsep.networks.configs import UNetConfig
+from vocalsep.networks.unet import UNetConfig
 
 RATE = 8000
 MUSDB = HERE.parent.parent / "shared" / "data" / "musdb18-7s"
@@ -183,7 +183,7 @@ def test_a_model_is_a_row(tmp_path, songs):
 
     from vocalsep import checkpoint
     from vocalsep.config import FrontEndConfig, ModelConfig
-    from vocalsep.networks.build import build
+    from vocalsep.networks.table import build
 
     torch.manual_seed(0)
     config = ModelConfig(FrontEndConfig(RATE, 256, 64, 64), UNetConfig(filters=(4, 8)))

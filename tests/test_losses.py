@@ -6,7 +6,8 @@ import torch
 from vocalsep.config import FrontEndConfig
 from vocalsep.errors import UsageError
 from vocalsep.stft import frames_inside
-from vocalsep.training.losses import LOSSES, Outcome, parse
+from vocalsep.training.losses import LOSSES, parse
+from vocalsep.training.outcome import MaskOutcome
 
 FRONT_END = FrontEndConfig(sample_rate=8000, n_fft=256, hop=64, bins=64)
 
@@ -22,7 +23,7 @@ def outcome(mask, vocals_gain=1.0, gain=1.0, valid_bins=64, seed=0, rest_gain=1.
     made = torch.full(inside.shape, float(mask), dtype=torch.float64) if isinstance(mask, int | float) else mask
     level = inside.abs().square().mean(dim=(1, 2, 3), keepdim=True).sqrt().expand(-1, 1, 1, inside.shape[-1])
     valid = (torch.arange(64) < valid_bins).double()[None, None, :, None].expand(2, 1, 64, 1)
-    return Outcome(made, mixture, vocals, level, valid, FRONT_END)
+    return MaskOutcome(mixture, vocals, level, valid, FRONT_END, made)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -49,7 +50,7 @@ def test_silent_vocals_and_silent_mixtures_stay_finite(name):
     silent = outcome(0.3)
     zeros = torch.zeros_like(silent.mixture)
     mask = torch.full_like(silent.mask, 0.4, requires_grad=True)
-    nothing = Outcome(mask, zeros, zeros, torch.full_like(silent.level, 1e-8), silent.valid, FRONT_END)
+    nothing = MaskOutcome(zeros, zeros, torch.full_like(silent.level, 1e-8), silent.valid, FRONT_END, mask)
     LOSSES[name](nothing).backward()
     assert mask.grad.isfinite().all()
 

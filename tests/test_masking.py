@@ -5,8 +5,7 @@ from conftest import RATE, tones
 
 from vocalsep.config import FrontEndConfig
 from vocalsep.masking import MaskStream, extend_mask
-from vocalsep.networks.configs import UNetConfig
-from vocalsep.networks.unet import UNet
+from vocalsep.networks.unet import UNet, UNetConfig
 
 FRONT_END = FrontEndConfig(n_fft=256, hop=64, bins=64)
 

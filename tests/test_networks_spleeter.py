@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from vocalsep.errors import ModelError
-from vocalsep.networks.configs import SpleeterConfig
-from vocalsep.networks.spleeter import SpleeterUNet
+from vocalsep.networks.spleeter import SpleeterConfig, SpleeterUNet
 
 SMALL = SpleeterConfig(filters=(4, 8, 8))
 

@@ -284,7 +284,7 @@ def test_what_cannot_be_is_one_line(material, tmp_path, more, message):
         ("[[data.sets]]\nkind = 'stems'", "lacks path"),
         ("[mixing]\nspeed_range = [1]", "must hold 2 values"),
         ("[model]\narchitecture = 3", "unknown architecture"),
-        ("[model.front_end]\nhop = 1000", "must divide n_fft"),
+        ("[model.front_end]\nhop = 3100", "three quarters of n_fft"),
         ("steps = = 3", "is not TOML"),
     ],
 )

@@ -17,12 +17,12 @@ from .config import ModelConfig
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from .networks.network import MaskNetwork
+    from .networks.network import Network
 
 
 def average(
     models: Sequence[str | pathlib.Path], weights: Sequence[float] | None = None
-) -> tuple[MaskNetwork, ModelConfig, dict[str, Any]]:
+) -> tuple[Network, ModelConfig, dict[str, Any]]:
     """Average the weights of models of one kind.
 
     Parameters

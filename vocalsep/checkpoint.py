@@ -15,7 +15,7 @@ from .errors import ModelError, OutputError
 from .outputs import Pending
 
 if TYPE_CHECKING:
-    from .networks.network import MaskNetwork
+    from .networks.network import Network
 
 HEADER_KEY = "vocalsep"
 LARGEST_HEADER = 100_000_000
@@ -67,7 +67,7 @@ def read_info(path: pathlib.Path) -> ModelInfo:
         raise ModelError(f"{path}: not a vocalsep model (its header holds no vocalsep configuration)") from None
 
 
-def load(path: pathlib.Path) -> tuple[MaskNetwork, ModelInfo]:
+def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:
     """Rebuild a model's network, in evaluation mode with float32 weights.
 
     Raises
@@ -79,7 +79,7 @@ def load(path: pathlib.Path) -> tuple[MaskNetwork, ModelInfo]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from .networks.build import build
+    from .networks.table import build
 
     info = read_info(path)
     with torch.device("meta"):
@@ -97,7 +97,7 @@ def load(path: pathlib.Path) -> tuple[MaskNetwork, ModelInfo]:
     return network, info
 
 
-def save(path: pathlib.Path, network: MaskNetwork, config: ModelConfig, card: dict[str, Any]) -> None:
+def save(path: pathlib.Path, network: Network, config: ModelConfig, card: dict[str, Any]) -> None:
     """Write a model file, 16-bit, whole or not at all.
 
     Raises

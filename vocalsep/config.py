@@ -8,7 +8,8 @@ from typing import Any
 
 from .bounds import whole_number
 from .errors import ModelError
-from .networks.configs import CONFIGS, NetworkConfig, UNetConfig
+from .networks.configs import NetworkConfig
+from .networks.table import config_class
 
 # A model file may come from anywhere: sizes are bounded here, before anything is allocated.
 LARGEST_FFT = 1 << 16
@@ -25,8 +26,8 @@ class FrontEndConfig:
     n_fft : int
         Window length in samples; the window is a periodic Hann.
     hop : int
-        Distance between frames in samples. It divides `n_fft` at least three times over, so that the
-        squared Hann windows sum to a constant.
+        Distance between frames in samples, at most three quarters of `n_fft`: with less overlap the windows leave
+        gaps through which the signal cannot be rebuilt.
     bins : int
         How many of the ``n_fft // 2 + 1`` bins, from 0 Hz up, the network sees.
     """
@@ -41,8 +42,8 @@ class FrontEndConfig:
         whole_number("n_fft", self.n_fft, 16, LARGEST_FFT)
         whole_number("hop", self.hop, 1, self.n_fft)
         whole_number("bins", self.bins, 1, self.n_fft // 2 + 1)
-        if self.n_fft % self.hop or self.n_fft // self.hop < 3:
-            raise ModelError(f"hop {self.hop} must divide n_fft {self.n_fft} at least three times")
+        if 4 * self.hop > 3 * self.n_fft:
+            raise ModelError(f"hop {self.hop} must be at most three quarters of n_fft {self.n_fft}")
 
     @property
     def all_bins(self) -> int:
@@ -55,16 +56,17 @@ class ModelConfig:
     """All that it takes to rebuild a model's network and to feed it."""
 
     front_end: FrontEndConfig = dataclasses.field(default_factory=FrontEndConfig)
-    network: NetworkConfig = dataclasses.field(default_factory=UNetConfig)
+    network: NetworkConfig = dataclasses.field(default_factory=lambda: config_class("unet")())
     architecture: str = "unet"
 
     def __post_init__(self) -> None:
-        if self.architecture not in CONFIGS:
-            raise ModelError(f"unknown architecture {self.architecture!r}; this version knows {', '.join(CONFIGS)}")
-        if not isinstance(self.network, CONFIGS[self.architecture]):
+        if not isinstance(self.network, config_class(self.architecture)):
             raise ModelError(f"{type(self.network).__name__} does not describe the architecture {self.architecture!r}")
         if self.front_end.bins % self.network.stride:
             raise ModelError(f"the network takes multiples of {self.network.stride} bins, not {self.front_end.bins}")
+        made_for = getattr(self.network, "bins", self.front_end.bins)
+        if made_for != self.front_end.bins:
+            raise ModelError(f"the network is made for {made_for} bins, not {self.front_end.bins}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, numbers and strings, ready for JSON."""
@@ -76,8 +78,6 @@ class ModelConfig:
         try:
             front_end = FrontEndConfig(**data["front_end"])
             architecture = str(data["architecture"])
-            if architecture not in CONFIGS:
-                raise ModelError(f"unknown architecture {architecture!r}; this version knows {', '.join(CONFIGS)}")
-            return cls(front_end, CONFIGS[architecture](**data["network"]), architecture)
+            return cls(front_end, config_class(architecture)(**data["network"]), architecture)
         except (KeyError, TypeError) as error:
             raise ModelError(f"the model's configuration is not understood ({error})") from None

@@ -17,10 +17,6 @@ from .errors import AudioError, UsageError
 if TYPE_CHECKING:
     import torch
 
-    from .masking import MaskStream
-
-# Three quarters of a minute at the default rate: more would need more memory, less would hear more context twice.
-CORE_FRAMES = 1920
 # Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
 PAIRS = {
     1: ((0,),),
@@ -47,9 +43,12 @@ class Engine:
         device: str = "auto",
         threads: int | None = None,
         overlap: float | None = None,
-        core_frames: int = CORE_FRAMES,
+        core_frames: int | None = None,
+        hard: bool = False,
     ):
         import torch
+
+        from .streams import Streams
 
         if threads is not None:
             if threads < 1:
@@ -60,22 +59,10 @@ class Engine:
         self.front_end = self.info.config.front_end
         self.sample_rate = self.front_end.sample_rate
         self.device, self.fallback = _choose_device(device)
-        # channels-last is the layout in which CPU convolutions run fastest
-        self.network = self.network.to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        stride = self.network.config.stride
-        if core_frames < stride or core_frames % stride:
-            raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
-        self.core = core_frames
-        self.context = self._context(overlap)
-
-    def _context(self, overlap: float | None) -> int:
-        config = self.network.config
-        frames: float = config.context
-        if overlap is not None:
-            if not overlap >= 0:
-                raise UsageError(f"overlap must be 0 or more seconds, not {overlap}")
-            frames = min(frames, overlap * self.front_end.sample_rate / self.front_end.hop)
-        return int(-(-frames // config.stride) * config.stride)
+        self.network = self.network.to(self.device).laid_out()
+        self.streams = Streams(
+            self.network, self.front_end, self.device, core_frames=core_frames, overlap=overlap, hard=hard
+        )
 
     def vocals_of(
         self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int
@@ -116,19 +103,10 @@ class _Group:
     """One channel or stereo pair on its way to the model's rate, through the model, and back."""
 
     def __init__(self, engine: Engine, channels: list[int], sample_rate: int):
-        from .masking import MaskStream
-
         self.channels = channels
         self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
         self.up = Resampler(len(channels), engine.sample_rate, sample_rate)
-        self.stream: MaskStream = MaskStream(
-            engine.network,
-            engine.front_end,
-            len(channels),
-            engine.core,
-            engine.context,
-            engine.device,
-        )
+        self.stream = engine.streams.open(len(channels))
 
     def push(self, block: np.ndarray) -> np.ndarray:
         return self.up.push(self._masked(self.down.push(block[self.channels])))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import time
 
 import numpy as np
 
 from .audio.formats import FORMATS, SAMPLE_BYTES
 from .audio.source import SourceInfo
-from .checkpoint import read_info
+from .config import ModelConfig
 from .engine import PAIRS
 from .separator import Separator
 
@@ -43,19 +42,26 @@ def split_cost(song: SourceInfo, model: str) -> Cost:
     return Cost(seconds, 2 * song.samples * song.channels * SAMPLE_BYTES[subtype])
 
 
-def network_flops(path: pathlib.Path) -> float:
-    """Count a model's multiplications and additions per second of audio, its network's alone; raises ModelError.
+def network_flops(config: ModelConfig) -> float:
+    """Count the multiplications and additions per second of audio that a model's network takes.
 
-    They are those of a song in one piece. Nothing is computed.
+    They are those of a song in one piece, or for a waveform network those of one of its tiles. Nothing is computed.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from .networks.build import build
+    from .networks.network import MaskNetwork
+    from .networks.table import build
 
-    config = read_info(path).config
-    front_end, frames = config.front_end, COUNTED_STRIDES * config.network.stride
+    front_end, settings = config.front_end, config.network
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        network = build(config.architecture, config.network).eval()
-        network(torch.empty(1, config.network.channels, front_end.bins, frames))
-    return counter.get_total_flops() / frames * front_end.sample_rate / front_end.hop
+        network = build(config.architecture, settings).eval()
+        if isinstance(network, MaskNetwork):
+            frames = COUNTED_STRIDES * settings.stride
+            samples = frames * front_end.hop
+            shape = (1, settings.channels, front_end.all_bins, frames)
+            network.masks_between(network.hear(torch.empty(shape, dtype=torch.complex64), front_end.bins), 0, frames)
+        else:
+            samples = network.config.tile
+            network(torch.empty(1, settings.channels, settings.samples_heard(samples)))
+    return counter.get_total_flops() / samples * front_end.sample_rate

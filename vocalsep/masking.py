@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .channels import from_network, to_network
 from .chunking import Chunk, Chunker
 from .config import FrontEndConfig
 from .stft import InverseStft, Stft
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 STFT_FRAMES = 256
 # The mask above the model's band is the mean of this share of its topmost bins.
 TOP_SHARE = 8
+# Of a hard mask: where the vocals are the larger part.
+THRESHOLD = 0.5
 
 
 class MaskStream:
@@ -28,11 +31,13 @@ class MaskStream:
     network : MaskNetwork
     front_end : FrontEndConfig
     channels : int
-        1 or 2. The network hears a single channel on both of its inputs.
+        1 or 2.
     core, context : int
         Frames of each chunk and around it, see `Chunker`.
     device : torch.device
         Where the network runs.
+    hard : bool
+        Each bin belongs to the vocals or to the accompaniment as a whole, as UNet-VocalSeparation-Chainer offers it.
     """
 
     def __init__(
@@ -43,9 +48,11 @@ class MaskStream:
         core: int,
         context: int,
         device: torch.device,
+        hard: bool = False,
     ):
         self.network = network
         self.front_end = front_end
+        self.hard = hard
         self.channels = channels
         self.device = device
         self._stft = Stft(front_end, channels)
@@ -88,13 +95,11 @@ class MaskStream:
         ]
 
     def _mask(self, chunk: Chunk) -> Tensor:
-        bins = self.front_end.bins
-        magnitude = chunk.spectrum[:, :bins].abs()
-        heard = magnitude.expand(self.network.config.channels, -1, -1)[None].to(self.device)
-        mask = self.network.masks_between(heard, chunk.start, chunk.stop)[0].cpu()
-        if mask.shape[0] > self.channels:
-            mask = mask.mean(dim=0, keepdim=True)
-        return extend_mask(mask, self.front_end.all_bins)
+        spectrum = to_network(chunk.spectrum, self.network.config.channels).to(self.device)
+        heard = self.network.hear(spectrum, self.front_end.bins)
+        masks = self.network.masks_between(heard, chunk.start, chunk.stop).cpu()
+        mask = extend_mask(from_network(masks, self.channels), self.front_end.all_bins)
+        return (mask > THRESHOLD).to(mask.dtype) if self.hard else mask
 
 
 def extend_mask(mask: Tensor, all_bins: int) -> Tensor:

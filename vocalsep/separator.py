@@ -42,8 +42,10 @@ class Separator(Engine):
     overlap : float, optional
         Seconds that each chunk hears beyond either end. By default all that the network can hear, which makes the
         result independent of the chunks; more gives nothing, less is faster and lets seams appear.
-    core_frames : int
+    core_frames : int, optional
         Frames of each chunk without its context; a multiple of the network's stride. More needs more memory.
+    hard : bool
+        Each bin belongs to the vocals or to the accompaniment as a whole.
 
     Attributes
     ----------

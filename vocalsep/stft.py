@@ -1,8 +1,8 @@
 """Short-time Fourier transform and its inverse, exact in length, whole or streamed.
 
 Frame ``t`` covers the samples from ``(t + 1) * hop - n_fft`` up to ``(t + 1) * hop``: the signal counts as silent
-before its start and after its end, so every sample lies under ``n_fft / hop`` frames and the squared windows sum to
-one constant everywhere. That is what makes a stream equal the whole.
+before its start and after its end, so the squared windows over a sample sum to what its place within a hop says, to
+one constant where `hop` divides `n_fft` at least three times. That is what makes a stream equal the whole.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class InverseStft:
 
     def __init__(self, config: FrontEndConfig, channels: int):
         self.config = config
-        self.window = torch.hann_window(config.n_fft) / _window_power(config)
+        self.window = _synthesis_window(torch.hann_window(config.n_fft), config)
         self.tail = torch.zeros(channels, config.n_fft - config.hop)
         self.skip = config.n_fft - config.hop
 
@@ -93,7 +93,9 @@ def stft(signal: Tensor, config: FrontEndConfig) -> Tensor:
 
 def istft(spectrum: Tensor, config: FrontEndConfig, length: int) -> Tensor:
     """Invert `stft`: frames (..., all_bins, frames) to samples (..., length)."""
-    window = torch.hann_window(config.n_fft, dtype=spectrum.real.dtype, device=spectrum.device) / _window_power(config)
+    window = _synthesis_window(
+        torch.hann_window(config.n_fft, dtype=spectrum.real.dtype, device=spectrum.device), config
+    )
     signal = _overlap_add(spectrum.reshape(-1, *spectrum.shape[-2:]), window, config)
     start = config.n_fft - config.hop
     return signal[:, start : start + length].reshape(*spectrum.shape[:-2], -1)
@@ -134,14 +136,23 @@ def _frames(signal: Tensor, window: Tensor, config: FrontEndConfig) -> Tensor:
 
 def _overlap_add(spectrum: Tensor, window: Tensor, config: FrontEndConfig) -> Tensor:
     channels, _, frames = spectrum.shape
-    hops = config.n_fft // config.hop
+    hops = -(-config.n_fft // config.hop)
+    surplus = hops * config.hop - config.n_fft
     pieces = torch.fft.irfft(spectrum.transpose(1, 2), n=config.n_fft) * window
+    if surplus:
+        pieces = torch.nn.functional.pad(pieces, (0, surplus))
     pieces = pieces.view(channels, frames, hops, config.hop)
     signal = torch.zeros(channels, frames + hops - 1, config.hop, dtype=pieces.dtype, device=spectrum.device)
     for step in range(hops):
         signal[:, step : step + frames] += pieces[:, :, step]
-    return signal.view(channels, -1)
+    signal = signal.view(channels, -1)
+    return signal[:, : signal.shape[1] - surplus]
 
 
-def _window_power(config: FrontEndConfig) -> float:
-    return float(torch.hann_window(config.n_fft).square().sum()) / config.hop
+def _synthesis_window(window: Tensor, config: FrontEndConfig) -> Tensor:
+    """Return the window of the inverse transform: with it, all that lies over a sample sums to the sample."""
+    if config.n_fft % config.hop == 0 and config.n_fft // config.hop >= 3:
+        return window / (float(torch.hann_window(config.n_fft).square().sum()) / config.hop)
+    hops = -(-config.n_fft // config.hop)
+    padded = torch.nn.functional.pad(window.square(), (0, hops * config.hop - config.n_fft))
+    return window / padded.view(hops, config.hop).sum(0).repeat(hops)[: config.n_fft]

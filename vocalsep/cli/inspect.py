@@ -43,9 +43,10 @@ def info(
     with session.one_line_errors():
         path = pathlib.Path(file)
         if path.suffix == registry.SUFFIX:
+            from ..checkpoint import read_info
             from ..estimate import network_flops
 
-            said = {**_describe_model(path.stem, path), "flops": network_flops(path)}
+            said = {**_describe_model(path.stem, path), "flops": network_flops(read_info(path).config)}
         else:
             try:
                 with open_source(path) as source:

@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
-from ..networks.configs import SpleeterConfig
+from ..networks.spleeter import SpleeterConfig, SpleeterUNet
 from .tensor_bundle import Entry, read_index, read_tensor
 
 if TYPE_CHECKING:
     import torch
-
-    from ..networks.spleeter import SpleeterUNet
 
 DEPTH = 6
 INDEX, DATA = "model.index", "model.data-00000-of-00001"
@@ -78,8 +76,6 @@ def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[Spleet
 
 def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig) -> SpleeterUNet:
     import torch
-
-    from ..networks.spleeter import SpleeterUNet
 
     def tensor(kind: str, number: int, part: str) -> torch.Tensor:
         name = f"{kind}{f'_{number}' if number else ''}/{part}"

@@ -1,50 +1,111 @@
 """Deep U-Net mask estimator.
 
 A. Jansson, E. Humphrey, N. Montecchio, R. Bittner, A. Kumar, T. Weyde: "Singing Voice Separation with Deep U-Net
-Convolutional Networks", ISMIR 2017. Two things differ from the paper: the input is divided by its local level and
-compressed, and the masks of all audio channels come from one network.
+Convolutional Networks", ISMIR 2017. Two things differ from the paper: the input is divided by its local level (the
+paper divides each song by its maximum, which a stream does not know) and by default compressed, and the masks of all
+audio channels come from one network.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor, nn
 
-from .configs import UNetConfig
-from .level import relative_level
+from ..bounds import number, whole_number
+from ..errors import ModelError
+from . import heads
+from .configs import MaskConfig, one_of
+from .level import SILENCE, local_level
 from .network import MaskNetwork
+from .reach import Down, Same, Step, Up, context
 from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
+NORMS = ("before", "after", "none")
+DOWNSAMPLINGS = ("stride", "max-pool")
+ACTIVATIONS: dict[str, type[nn.Module]] = {"leaky-relu": nn.LeakyReLU, "relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU}
+SLOPE = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class UNetConfig(MaskConfig):
+    """A Deep U-Net, and its variants for other hardware.
+
+    Parameters
+    ----------
+    channels, filters, compression, level_frames, head
+        See `MaskConfig`.
+    kernel : int
+        Side length of every kernel, in bins and frames: 3 to 9, even ones for ``downsampling = "stride"`` only.
+    dropout : float
+        Share of feature maps dropped after the first three decoder layers while training.
+    norm : str
+        Batch norm ``before`` each activation, ``after`` it, or ``none``.
+    downsampling : str
+        Convolutions with ``stride`` 2, or with stride 1 and ``max-pool``.
+    activation : str
+        Of the encoder: ``leaky-relu`` (slope 0.2), ``relu``, ``elu`` or ``silu``. The decoder's is ReLU.
+    """
+
+    filters: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    kernel: int = 5
+    dropout: float = 0.5
+    norm: str = "before"
+    downsampling: str = "stride"
+    activation: str = "leaky-relu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("kernel", self.kernel, 3, 9)
+        number("dropout", self.dropout, 0, 0.99)
+        one_of("norm", self.norm, NORMS)
+        one_of("downsampling", self.downsampling, DOWNSAMPLINGS)
+        one_of("activation", self.activation, tuple(ACTIVATIONS))
+        if self.kernel % 2 == 0 and self.downsampling == "max-pool":
+            raise ModelError(f"kernel must be odd with max-pool, not {self.kernel}")
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask: the reach of all layers and of the level."""
+        depth, padding = len(self.filters), (self.kernel - 1) // 2
+        down: list[Step] = [Down(self.kernel, padding)]
+        if self.downsampling == "max-pool":
+            down = [Down(2, 0), Same(padding)]
+        return context([*[Up(self.kernel, padding)] * depth, *down * depth], self.stride) + self.level_frames
 
 
 class UNet(MaskNetwork):
     """Estimate the vocals' share of each bin of a mixture.
 
     Strided convolutions lead down, transposed ones back up, and each decoder layer sees the encoder layer of its own
-    size. A sigmoid makes the masks.
+    size.
     """
+
+    Config = UNetConfig
 
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config: UNetConfig = config
         wide = (config.channels, *config.filters)
-        self.encoder = nn.ModuleList(_down(wide[i], wide[i + 1], config.kernel) for i in range(len(config.filters)))
+        self.encoder = nn.ModuleList(_down(wide[i], wide[i + 1], config) for i in range(len(config.filters)))
         up: list[nn.Module] = []
         for depth in range(len(config.filters), 1, -1):
             entering = wide[depth] if depth == len(config.filters) else 2 * wide[depth]
             dropout = config.dropout if len(up) < DROPOUT_LAYERS else 0.0
-            up.append(_up(entering, wide[depth - 1], config.kernel, dropout))
+            up.append(_up(entering, wide[depth - 1], config, dropout))
         self.decoder = nn.ModuleList(up)
         entering = config.filters[0] * (2 if up else 1)
         self.head = _transposed(entering, config.channels, config.kernel, bias=True)
 
-    def forward(self, magnitude: Tensor) -> Tensor:
-        """Return masks in 0..1 of the shape of `magnitude`, (batch, channels, bins, frames).
+    def forward(self, heard: Tensor) -> Tensor:
+        """Return masks of the shape of `heard`, the mixture's magnitudes (batch, channels, bins, frames).
 
         Bins and frames are multiples of ``config.stride``.
         """
-        hidden = relative_level(magnitude, self.config.level_frames) ** self.config.compression
+        level = local_level(heard, self.config.level_frames)
+        hidden = (heard / (level + SILENCE)) ** self.config.compression
         skips: list[Tensor] = []
         for layer in self.encoder:
             hidden = layer(hidden)
@@ -52,25 +113,41 @@ class UNet(MaskNetwork):
         hidden = skips.pop()
         for layer in self.decoder:
             hidden = torch.cat([layer(hidden), skips.pop()], dim=1)
-        return torch.sigmoid(self.head(hidden))
+        return heads.masks(self.head(hidden), heard, level, self.config.head, self.training)
 
 
-def _down(entering: int, leaving: int, kernel: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(entering, leaving, kernel, stride=2, padding=kernel // 2, bias=False),
-        BatchNorm2d(leaving),
-        nn.LeakyReLU(0.2, inplace=True),
+def _down(entering: int, leaving: int, config: UNetConfig) -> nn.Sequential:
+    pooled = config.downsampling == "max-pool"
+    convolution = nn.Conv2d(
+        entering,
+        leaving,
+        config.kernel,
+        stride=1 if pooled else 2,
+        padding=(config.kernel - 1) // 2,
+        bias=config.norm != "before",
     )
+    slope = {"negative_slope": SLOPE} if config.activation == "leaky-relu" else {}
+    activation = ACTIVATIONS[config.activation](inplace=True, **slope)
+    return nn.Sequential(convolution, *_normed(leaving, activation, config), *([nn.MaxPool2d(2)] if pooled else []))
 
 
-def _up(entering: int, leaving: int, kernel: int, dropout: float) -> nn.Sequential:
+def _up(entering: int, leaving: int, config: UNetConfig, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        _transposed(entering, leaving, kernel, bias=False),
-        BatchNorm2d(leaving),
-        nn.ReLU(inplace=True),
+        _transposed(entering, leaving, config.kernel, bias=config.norm != "before"),
+        *_normed(leaving, nn.ReLU(inplace=True), config),
         Dropout(dropout, whole_maps=True),
     )
 
 
+def _normed(filters: int, activation: nn.Module, config: UNetConfig) -> list[nn.Module]:
+    if config.norm == "none":
+        return [activation]
+    norm = BatchNorm2d(filters)
+    return [norm, activation] if config.norm == "before" else [activation, norm]
+
+
 def _transposed(entering: int, leaving: int, kernel: int, bias: bool) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(entering, leaving, kernel, stride=2, padding=kernel // 2, output_padding=1, bias=bias)
+    padding, output_padding = (kernel - 1) // 2, kernel % 2
+    return nn.ConvTranspose2d(
+        entering, leaving, kernel, stride=2, padding=padding, output_padding=output_padding, bias=bias
+    )

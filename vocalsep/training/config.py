@@ -12,7 +12,7 @@ from typing import Any
 from ..config import FrontEndConfig, ModelConfig
 from ..errors import UsageError, VocalsepError
 from ..mixing.config import MixingConfig
-from ..networks.configs import CONFIGS
+from ..networks.table import config_class
 
 KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
@@ -171,9 +171,9 @@ class TrainingConfig:
 
     @property
     def example_samples(self) -> int:
-        """Samples of an example: as many as its frames need, so that none of them hears padding."""
+        """Samples of an example: as many as its frames, and the network before them, need to hear no padding."""
         front_end = self.model.front_end
-        return (self.data.frames - 1) * front_end.hop + front_end.n_fft
+        return self.model.network.samples_heard((self.data.frames - 1) * front_end.hop + front_end.n_fft)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain tables and values, ready for TOML."""
@@ -218,10 +218,8 @@ def read_toml(path: pathlib.Path) -> dict[str, Any]:
 def _model(table: Any, where: str) -> ModelConfig:
     held = dict(_checked_table(table, where))
     architecture = held.pop("architecture", "unet")
-    if architecture not in CONFIGS:
-        raise UsageError(f"unknown architecture {architecture!r}; known are {', '.join(CONFIGS)}")
     front_end = _table(FrontEndConfig)(held.pop("front_end", {}), f"{where}.front_end")
-    network = _table(CONFIGS[architecture])(held.pop("network", {}), f"{where}.network")
+    network = _table(config_class(architecture))(held.pop("network", {}), f"{where}.network")
     if held:
         raise UsageError(f"unknown setting {where}.{sorted(held)[0]}")
     return ModelConfig(front_end, network, architecture)

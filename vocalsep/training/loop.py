@@ -15,15 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoint
-from ..config import FrontEndConfig
 from ..datasets.pools import Pools
 from ..errors import AudioError
-from ..networks.level import SILENCE, local_level
-from ..networks.network import MaskNetwork
-from ..stft import frames_inside
+from ..networks.network import Network
 from . import losses, state
 from .config import OptimizerConfig, TrainingConfig
 from .folder import RunFolder
+from .forward import outcomes
 from .journal import Journal
 from .loader import Batch, batches
 from .validation import Scores, Validation
@@ -31,8 +29,6 @@ from .validation import Scores, Validation
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# The loss looks at magnitudes relative to the mixture's level over this many frames to either side.
-LEVEL_FRAMES = 64
 LOG_EVERY = 50
 # A handful of unreadable excerpts says nothing about the data as a whole.
 FEWEST_TRIES = 200
@@ -71,7 +67,7 @@ class Trainer:
         Devices, precision and the other processes.
     config : TrainingConfig
     folder : RunFolder
-    network : MaskNetwork
+    network : Network
         On the CPU, with the weights to begin with.
     validation : Validation
     card : callable
@@ -83,7 +79,7 @@ class Trainer:
         fabric: Fabric,
         config: TrainingConfig,
         folder: RunFolder,
-        network: MaskNetwork,
+        network: Network,
         validation: Validation,
         card: Callable[[state.Progress, Scores], dict[str, Any]],
     ):
@@ -95,9 +91,8 @@ class Trainer:
         self.loss = losses.parse(config.training.loss)
         if config.training.precision == "64-true":
             network = network.double()
-        # channels-last is the layout in which convolutions run fastest
-        self.network = network.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average: MaskNetwork = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.network = network.to(fabric.device).laid_out()
+        self.average: Network = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.training.lr, weight_decay=config.training.weight_decay
         )
@@ -147,7 +142,7 @@ class Trainer:
                     rate = learning_rate(settings, progress.step)
                     for group in self.optimizer.param_groups:
                         group["lr"] = rate
-                    loss = self.loss(self._outcome(wrapped, batch))
+                    loss = self._loss(wrapped, batch)
                     optimizer.zero_grad()
                     fabric.backward(loss)
                     norm = fabric.clip_gradients(
@@ -205,21 +200,22 @@ class Trainer:
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
 
-    def _outcome(self, wrapped: Any, batch: Batch) -> losses.Outcome:
-        front_end = self.config.model.front_end
+    def _loss(self, wrapped: Any, batch: Batch) -> Tensor:
+        """Return the loss of a batch, the mean over the sources that the network estimates."""
         exact = torch.float64 if self.config.training.precision == "64-true" else torch.float32
-        signals = torch.stack([batch.vocals, batch.mixture]).to(self.fabric.device, exact, non_blocking=True)
-        vocals, mixture = frames_inside(signals, front_end)
-        magnitude = mixture[:, :, : front_end.bins].abs().contiguous(memory_format=torch.channels_last)
-        mask = wrapped(magnitude).to(exact)
-        return losses.Outcome(
-            mask=mask,
-            mixture=mixture,
-            vocals=vocals,
-            level=local_level(magnitude, LEVEL_FRAMES) + SILENCE,
-            valid=_valid(batch.band.to(self.fabric.device), front_end, exact),
-            front_end=front_end,
+        vocals, mixture, band = (
+            part.to(self.fabric.device, non_blocking=True) for part in (batch.vocals, batch.mixture, batch.band)
         )
+        found = outcomes(
+            self.network,
+            wrapped,
+            vocals.to(exact),
+            mixture.to(exact),
+            band,
+            self.config.model.front_end,
+            self.config.data.frames,
+        )
+        return torch.stack([self.loss(outcome) for outcome in found]).mean()
 
     @torch.no_grad()
     def _follow(self, step: int) -> None:
@@ -375,13 +371,6 @@ def _line(step: int, row: Mapping[str, Any], scores: Scores) -> str:
         f"step {step}: loss {row['loss']:.4f}; validation uSDR {scores.vocals:.2f} dB vocals, "
         f"{scores.accompaniment:.2f} dB accompaniment (mixture as vocals: {scores.mixture:.2f} dB)"
     )
-
-
-def _valid(band: Tensor, front_end: FrontEndConfig, dtype: torch.dtype) -> Tensor:
-    """Return (batch, 1, bins, 1): 1 below each example's band in Hz, 0 from just below its edge up."""
-    hertz = torch.arange(front_end.bins, device=band.device) * (front_end.sample_rate / front_end.n_fft)
-    full = band >= front_end.sample_rate / 2
-    return ((hertz[None] < band[:, None] * 0.98) | full[:, None]).to(dtype)[:, None, :, None]
 
 
 def _on_gpu(fabric: Fabric) -> bool:

@@ -6,7 +6,6 @@ the frequency to which an example's vocals are true.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -14,11 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..config import FrontEndConfig
 from ..errors import UsageError
-from ..masking import extend_mask
 from ..networks.level import SILENCE
-from ..stft import samples_inside
+from .outcome import Outcome
 
 # An error 30 dB below the mixture is as good as none; it bounds the logarithmic losses where the vocals are silent.
 FLOOR = 1e-3
@@ -30,70 +27,28 @@ WINDOW_FLOOR = 1e-2
 QUIETEST = 0.02
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """A batch, and what the network made of it.
-
-    Parameters
-    ----------
-    mask : Tensor (batch, channels, bins, frames)
-    mixture, vocals : Tensor (batch, channels, all_bins, frames), complex
-    level : Tensor (batch, 1, 1, frames)
-        The mixture's local level, by which spectra are divided.
-    valid : Tensor (batch, 1, bins, 1)
-        1 up to the frequency to which the vocals are true, 0 above.
-    front_end : FrontEndConfig
-    """
-
-    mask: Tensor
-    mixture: Tensor
-    vocals: Tensor
-    level: Tensor
-    valid: Tensor
-    front_end: FrontEndConfig
-
-    @property
-    def heard(self) -> Tensor:
-        """The mixture within the network's band, on its own level, (batch, channels, bins, frames)."""
-        return self.mixture[:, :, : self.front_end.bins] / self.level
-
-    @property
-    def target(self) -> Tensor:
-        """The vocals within the network's band, on the mixture's level, (batch, channels, bins, frames)."""
-        return self.vocals[:, :, : self.front_end.bins] / self.level
-
-    def waveforms(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return estimated vocals, true vocals and mixture (batch, channels, samples), each example at level 1."""
-        valid = extend_mask(self.valid, self.front_end.all_bins)
-        mask = extend_mask(self.mask, self.front_end.all_bins)
-        spectra = (self.mixture * mask * valid, self.vocals * valid, self.mixture * valid)
-        estimate, vocals, mixture = (samples_inside(spectrum, self.front_end) for spectrum in spectra)
-        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + SILENCE
-        return estimate / level, vocals / level, mixture / level
-
-
 Loss = Callable[[Outcome], Tensor]
 
 
 def l1(outcome: Outcome) -> Tensor:
     """Mean absolute difference of magnitudes (Jansson et al., ISMIR 2017)."""
-    return ((outcome.mask * outcome.heard.abs() - outcome.target.abs()).abs() * outcome.valid).mean()
+    return ((outcome.magnitude - outcome.target.abs()).abs() * outcome.valid).mean()
 
 
 def mse(outcome: Outcome) -> Tensor:
     """Mean squared difference of magnitudes."""
-    return ((outcome.mask * outcome.heard.abs() - outcome.target.abs()).square() * outcome.valid).mean()
+    return ((outcome.magnitude - outcome.target.abs()).square() * outcome.valid).mean()
 
 
 def log1p(outcome: Outcome) -> Tensor:
     """Mean squared difference of ``log(1 + magnitude)`` (Stoller, Ewert, Dixon, ICASSP 2018)."""
-    estimate = torch.log1p(outcome.mask * outcome.heard.abs())
+    estimate = torch.log1p(outcome.magnitude)
     return ((estimate - torch.log1p(outcome.target.abs())).square() * outcome.valid).mean()
 
 
 def complex_l1(outcome: Outcome) -> Tensor:
     """Mean absolute difference of real and imaginary parts: the mask learns to mind the phase."""
-    difference = torch.view_as_real(outcome.mask * outcome.heard - outcome.target).abs().sum(-1)
+    difference = torch.view_as_real(outcome.estimate - outcome.target).abs().sum(-1)
     return (difference * outcome.valid).mean()
 
 
@@ -118,6 +73,12 @@ def waveform_l1(outcome: Outcome) -> Tensor:
     """Mean absolute difference of waveforms (Demucs)."""
     estimate, vocals, _ = outcome.waveforms()
     return (estimate - vocals).abs().mean()
+
+
+def waveform_mse(outcome: Outcome) -> Tensor:
+    """Mean squared difference of waveforms (Stoller, Ewert, Dixon, ISMIR 2018)."""
+    estimate, vocals, _ = outcome.waveforms()
+    return (estimate - vocals).square().mean()
 
 
 def si_sdr(outcome: Outcome) -> Tensor:
@@ -152,6 +113,7 @@ LOSSES: dict[str, Loss] = {
     "sdr": sdr,
     "windowed-sdr": windowed_sdr,
     "waveform-l1": waveform_l1,
+    "waveform-mse": waveform_mse,
     "si-sdr": si_sdr,
     "multi-resolution": multi_resolution,
 }
@@ -190,7 +152,8 @@ def _negative_sdr(
     spectra = (outcome.mixture, outcome.vocals)
     mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
     power = reference(energy(mixture))
-    error = energy(outcome.mask * mixture - vocals) / power + floor
+    estimate = outcome.estimate * outcome.level * outcome.valid
+    error = energy(estimate - vocals) / power + floor
     own = energy(vocals) / power + floor
     rest = energy(mixture - vocals) / power + floor
     return (error.log10() - 0.5 * own.log10() - 0.5 * rest.log10()).mean()

@@ -19,8 +19,8 @@ from ..checkpoint import ModelInfo, load
 from ..datasets.cache import Cache
 from ..datasets.pools import Collector, Item, Pool, Pools, hold_out
 from ..errors import ModelError, UsageError, VocalsepError
-from ..networks.build import build
-from ..networks.network import MaskNetwork
+from ..networks.network import Network
+from ..networks.table import build
 from . import losses
 from .config import TrainingConfig, read_toml
 from .folder import RunFolder
@@ -219,7 +219,7 @@ class _together:
             raise UsageError(told)
 
 
-def _begin_with(network: MaskNetwork, config: TrainingConfig, init: str, say: Callable[[str], None]) -> dict[str, Any]:
+def _begin_with(network: Network, config: TrainingConfig, init: str, say: Callable[[str], None]) -> dict[str, Any]:
     """Copy all weights of a model that fit; layers that it does not have keep their own beginning."""
     path = registry.find(init)
     source, info = load(path)
@@ -319,7 +319,7 @@ def _carder(folder: RunFolder, config: TrainingConfig, place: Place) -> Callable
 def _summary(
     described: dict[str, Any],
     validation: Validation,
-    network: MaskNetwork,
+    network: Network,
     fabric: Fabric,
     steps: int,
     config: TrainingConfig,

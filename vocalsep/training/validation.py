@@ -12,12 +12,12 @@ import torch
 from ..config import FrontEndConfig, ModelConfig
 from ..datasets.pools import Item, Pools
 from ..datasets.songs import Song
-from ..masking import MaskStream
 from ..metrics import usdr
 from ..mixing.config import MixingConfig
 from ..mixing.mixer import Mixer
-from ..networks.network import MaskNetwork
+from ..networks.network import MaskNetwork, Network
 from ..networks.shared import processes
+from ..streams import Streams
 from .config import DataConfig
 
 # Of a long song, the place with the loudest vocals among this many is validated on.
@@ -75,7 +75,7 @@ class Validation:
             )
         return vocals, vocals + accompaniment
 
-    def run(self, network: MaskNetwork, device: torch.device) -> Scores:
+    def run(self, network: Network, device: torch.device) -> Scores:
         """Separate all excerpts, shared out over the processes, and return the mean scores."""
         rank, world = processes()
         network = network.float().eval()
@@ -103,12 +103,11 @@ class Validation:
         return max(places, key=lambda start: float(np.square(song.read("vocals", start, self._length(song))).sum()))
 
 
-def separate(network: MaskNetwork, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
+def separate(network: Network, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
     """Return the vocals (channels, samples) of a mixture of one or two channels at the model's rate."""
-    config = network.config
-    core = -(-CORE_FRAMES // config.stride) * config.stride
-    context = -(-config.context // config.stride) * config.stride
-    stream = MaskStream(network, front_end, mixture.shape[0], core, context, device)
+    core = -(-CORE_FRAMES // network.config.stride) * network.config.stride
+    core_frames = core if isinstance(network, MaskNetwork) else None
+    stream = Streams(network, front_end, device, core_frames=core_frames).open(mixture.shape[0])
     heard = torch.from_numpy(np.ascontiguousarray(mixture))
     return torch.cat([stream.push(heard), stream.flush()], dim=1).numpy()
 

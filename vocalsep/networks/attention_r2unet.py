@@ -1,0 +1,16 @@
+"""U-Net of recurrent residual blocks with attention gates on its skips: the two papers of its parts, put together."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from .attention_unet import AttentionGate
+from .r2unet import R2UNet
+
+
+class AttentionR2UNet(R2UNet):
+    """Estimate masks with recurrent residual blocks and attention gates."""
+
+    def skip(self, entering: int, gating: int, depth: int) -> nn.Module:
+        """Return an attention gate."""
+        return AttentionGate(entering, gating)

@@ -1,0 +1,57 @@
+"""U-Net with attention gates on its skips.
+
+O. Oktay et al.: "Attention U-Net: Learning Where to Look for the Pancreas", MIDL 2018.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from .configs import MaskConfig
+from .shared import BatchNorm2d
+from .skeleton import BlockUNet, block_context, convolution, normed
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionUNetConfig(MaskConfig):
+    """A U-Net with attention gates; its parameters are those of `MaskConfig`."""
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return block_context(self, 2)
+
+
+class AttentionGate(nn.Module):
+    """Lets through those places of a skip to which the decoder's maps point."""
+
+    def __init__(self, entering: int, gating: int):
+        super().__init__()
+        between = max(1, gating // 2)
+        self.skipped = nn.Sequential(convolution(entering, between, 1), BatchNorm2d(between))
+        self.gate = nn.Sequential(convolution(gating, between, 1), BatchNorm2d(between))
+        self.weight = nn.Sequential(convolution(between, 1, 1), BatchNorm2d(1), nn.Sigmoid())
+
+    def forward(self, skipped: Tensor, hidden: Tensor) -> Tensor:
+        """Return the skip, each place (bin, frame) times its weight in 0..1."""
+        weighted: Tensor = skipped * self.weight(torch.relu(self.skipped(skipped) + self.gate(hidden)))
+        return weighted
+
+
+class AttentionUNet(BlockUNet):
+    """Estimate masks with plain blocks of two convolutions and attention gates."""
+
+    Config = AttentionUNetConfig
+
+    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+        """Return two convolutions."""
+        return nn.Sequential(
+            normed(convolution(entering, leaving), leaving), normed(convolution(leaving, leaving), leaving)
+        )
+
+    def skip(self, entering: int, gating: int, depth: int) -> nn.Module:
+        """Return an attention gate."""
+        return AttentionGate(entering, gating)

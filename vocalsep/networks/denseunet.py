@@ -1,0 +1,76 @@
+"""U-Net of dense blocks.
+
+S. Guan, A. Khan, S. Sikdar, P. Chitnis: "Fully Dense UNet for 2-D Sparse Photoacoustic Tomography Artifact Removal",
+IEEE JBHI 2020, with the blocks of G. Huang et al.: "Densely Connected Convolutional Networks", CVPR 2017. A transition
+of 1x1 brings each block back to its level's width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from ..bounds import whole_number
+from .configs import MaskConfig
+from .shared import BatchNorm2d
+from .skeleton import BlockUNet, block_context, convolution, normed
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseUNetConfig(MaskConfig):
+    """A U-Net of dense blocks.
+
+    Parameters
+    ----------
+    channels, filters, compression, level_frames, head
+        See `MaskConfig`.
+    layers : int
+        Convolutions in a block. Each adds a share of 1 / `layers` of the level's filters (its growth).
+    """
+
+    layers: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("layers", self.layers, 1, 16)
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return block_context(self, self.layers)
+
+
+class DenseBlock(nn.Module):
+    """Convolutions that each see all maps before them."""
+
+    def __init__(self, entering: int, leaving: int, layers: int):
+        super().__init__()
+        growth = -(-leaving // layers)
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                BatchNorm2d(entering + place * growth),
+                nn.ReLU(),
+                convolution(entering + place * growth, growth),
+            )
+            for place in range(layers)
+        )
+        self.transition = normed(convolution(entering + layers * growth, leaving, 1), leaving)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        for layer in self.layers:
+            hidden = torch.cat([hidden, layer(hidden)], dim=1)
+        narrowed: Tensor = self.transition(hidden)
+        return narrowed
+
+
+class DenseUNet(BlockUNet):
+    """Estimate masks with dense blocks."""
+
+    Config = DenseUNetConfig
+
+    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+        """Return a dense block."""
+        return DenseBlock(entering, leaving, self.config.layers)

@@ -1,0 +1,121 @@
+"""U-Net of MultiRes blocks, with Res paths for skips.
+
+N. Ibtehaz, M. S. Rahman: "MultiResUNet: Rethinking the U-Net Architecture for Multimodal Biomedical Image
+Segmentation", Neural Networks 2020. Three stacked 3x3 convolutions hear as far as kernels of 3, 5 and 7; the outputs of
+all three are kept. A Res path brings the encoder's maps nearer to the decoder's, the more so the further out they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from ..bounds import number
+from .configs import MaskConfig
+from .shared import BatchNorm2d
+from .skeleton import BlockUNet, block_context, convolution, normed
+
+SHARES = (6, 3, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiResUNetConfig(MaskConfig):
+    """A U-Net of MultiRes blocks.
+
+    Parameters
+    ----------
+    channels, filters, compression, level_frames, head
+        See `MaskConfig`.
+    alpha : float
+        A block's convolutions have a sixth, a third and a half of `alpha` times the level's filters.
+    """
+
+    alpha: float = 1.67
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("alpha", self.alpha, 0.1, 10)
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        depth = len(self.filters)
+        return block_context(self, len(SHARES), [_units(place, depth) for place in range(depth - 1)])
+
+
+class MultiResBlock(nn.Module):
+    """Three stacked convolutions, all of whose outputs are kept, and a shortcut.
+
+    Attributes
+    ----------
+    leaving : int
+        How many filters leave it.
+    """
+
+    def __init__(self, entering: int, filters: int, alpha: float):
+        super().__init__()
+        counts = [max(1, int(alpha * filters / share)) for share in SHARES]
+        self.leaving = sum(counts)
+        self.layers = nn.ModuleList(
+            normed(convolution(before, count), count)
+            for before, count in zip([entering, *counts[:-1]], counts, strict=True)
+        )
+        self.kept = BatchNorm2d(self.leaving)
+        self.shortcut = nn.Sequential(convolution(entering, self.leaving, 1), BatchNorm2d(self.leaving))
+        self.last = nn.Sequential(nn.ReLU(inplace=True), BatchNorm2d(self.leaving))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        found: list[Tensor] = []
+        for layer in self.layers:
+            found.append(layer(found[-1] if found else hidden))
+        added: Tensor = self.last(self.kept(torch.cat(found, dim=1)) + self.shortcut(hidden))
+        return added
+
+
+class ResPath(nn.Module):
+    """Residual convolutions on the way of a skip.
+
+    Attributes
+    ----------
+    leaving : int
+        How many filters leave it.
+    """
+
+    def __init__(self, entering: int, leaving: int, units: int):
+        super().__init__()
+        self.leaving = leaving
+        widths = [entering, *[leaving] * units]
+        self.paths = nn.ModuleList(
+            nn.Sequential(convolution(widths[place], leaving), BatchNorm2d(leaving)) for place in range(units)
+        )
+        self.shortcuts = nn.ModuleList(
+            nn.Sequential(convolution(widths[place], leaving, 1), BatchNorm2d(leaving)) for place in range(units)
+        )
+
+    def forward(self, skipped: Tensor, hidden: Tensor) -> Tensor:
+        """Return the skip with `leaving` filters, (batch, leaving, bins, frames)."""
+        for path, shortcut in zip(self.paths, self.shortcuts, strict=True):
+            skipped = torch.relu(path(skipped) + shortcut(skipped))
+        return skipped
+
+
+class MultiResUNet(BlockUNet):
+    """Estimate masks with MultiRes blocks and Res paths."""
+
+    Config = MultiResUNetConfig
+
+    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+        """Return a MultiRes block."""
+        return MultiResBlock(entering, leaving, self.config.alpha)
+
+    def skip(self, entering: int, gating: int, depth: int) -> nn.Module:
+        """Return a Res path."""
+        return ResPath(entering, gating, _units(depth, len(self.config.filters)))
+
+
+def _units(place: int, depth: int) -> int:
+    """How many residual units the skip at a place has: one at the innermost, one more each further out."""
+    return depth - 1 - place

@@ -1,0 +1,82 @@
+"""U-Net of recurrent residual blocks.
+
+M. Z. Alom, M. Hasan, C. Yakopcic, T. Taha, V. Asari: "Recurrent Residual Convolutional Neural Network based on U-Net
+(R2U-Net) for Medical Image Segmentation", 2018.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch import Tensor, nn
+
+from ..bounds import whole_number
+from .configs import MaskConfig
+from .skeleton import BlockUNet, block_context, convolution, normed
+
+LAYERS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class R2UNetConfig(MaskConfig):
+    """A U-Net of recurrent residual blocks.
+
+    Parameters
+    ----------
+    channels, filters, compression, level_frames, head
+        See `MaskConfig`.
+    steps : int
+        How often each convolution hears its own output again (t in the paper, 2 or 3).
+    """
+
+    steps: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("steps", self.steps, 1, 8)
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return block_context(self, LAYERS * (self.steps + 1))
+
+
+class RecurrentLayer(nn.Module):
+    """One convolution, applied again to the sum of its input and its output."""
+
+    def __init__(self, filters: int, steps: int):
+        super().__init__()
+        self.steps = steps
+        self.layer = normed(convolution(filters, filters), filters)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take and return (batch, filters, bins, frames)."""
+        found: Tensor = self.layer(hidden)
+        for _ in range(self.steps):
+            found = self.layer(hidden + found)
+        return found
+
+
+class RecurrentBlock(nn.Module):
+    """Two recurrent layers, added to what goes in."""
+
+    def __init__(self, entering: int, leaving: int, steps: int):
+        super().__init__()
+        self.entry = nn.Conv2d(entering, leaving, 1)
+        self.path = nn.Sequential(*(RecurrentLayer(leaving, steps) for _ in range(LAYERS)))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        entered = self.entry(hidden)
+        summed: Tensor = entered + self.path(entered)
+        return summed
+
+
+class R2UNet(BlockUNet):
+    """Estimate masks with recurrent residual blocks."""
+
+    Config = R2UNetConfig
+
+    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+        """Return a recurrent residual block."""
+        return RecurrentBlock(entering, leaving, self.config.steps)

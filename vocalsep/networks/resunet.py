@@ -1,0 +1,56 @@
+"""U-Net of residual blocks.
+
+Z. Zhang, Q. Liu, Y. Wang: "Road Extraction by Deep Residual U-Net", IEEE GRSL 2018; the units are those of K. He et
+al.: "Identity Mappings in Deep Residual Networks", ECCV 2016: norm and activation before each convolution.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch import Tensor, nn
+
+from .configs import MaskConfig
+from .shared import BatchNorm2d
+from .skeleton import BlockUNet, block_context, convolution
+
+
+@dataclasses.dataclass(frozen=True)
+class ResUNetConfig(MaskConfig):
+    """A U-Net of residual blocks; its parameters are those of `MaskConfig`."""
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return block_context(self, 2)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, added to what goes in."""
+
+    def __init__(self, entering: int, leaving: int):
+        super().__init__()
+        self.path = nn.Sequential(
+            BatchNorm2d(entering),
+            nn.ReLU(),
+            convolution(entering, leaving),
+            BatchNorm2d(leaving),
+            nn.ReLU(inplace=True),
+            convolution(leaving, leaving),
+        )
+        self.shortcut = nn.Identity() if entering == leaving else convolution(entering, leaving, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        summed: Tensor = self.shortcut(hidden) + self.path(hidden)
+        return summed
+
+
+class ResUNet(BlockUNet):
+    """Estimate masks with residual blocks."""
+
+    Config = ResUNetConfig
+
+    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+        """Return a residual block."""
+        return ResidualBlock(entering, leaving)

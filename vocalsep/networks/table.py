@@ -1,0 +1,45 @@
+"""One table that names all architectures. Importing it imports no network."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from .network import Network
+
+# Name, as --arch and model files have it: module of this package and class in it.
+ARCHITECTURES = {
+    "unet": "unet.UNet",
+    "spleeter": "spleeter.SpleeterUNet",
+    "resunet": "resunet.ResUNet",
+    "denseunet": "denseunet.DenseUNet",
+    "multiresunet": "multiresunet.MultiResUNet",
+    "r2unet": "r2unet.R2UNet",
+    "attention-unet": "attention_unet.AttentionUNet",
+    "attention-r2unet": "attention_r2unet.AttentionR2UNet",
+    "unet3d": "unet3d.UNet3D",
+    "tfc-tdf": "tfc_tdf.TfcTdfUNet",
+    "wave-unet": "wave_unet.WaveUNet",
+    "pair": "pair.Pair",
+}
+
+
+def config_class(architecture: str) -> type[Any]:
+    """Return the configuration class of an architecture; raises ModelError if there is none of that name."""
+    return _network_class(architecture).Config
+
+
+def build(architecture: str, config: Any) -> Network:
+    """Return a new network of an architecture from its own configuration; raises ModelError as `config_class`."""
+    return _network_class(architecture)(config)
+
+
+def _network_class(architecture: str) -> type[Network]:
+    if architecture not in ARCHITECTURES:
+        raise ModelError(f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}")
+    module, name = ARCHITECTURES[architecture].split(".")
+    found: type[Network] = getattr(importlib.import_module(f".{module}", __package__), name)
+    return found

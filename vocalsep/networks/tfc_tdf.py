@@ -1,0 +1,101 @@
+"""U-Net of time-frequency convolutions and fully connected layers over frequency.
+
+W. Choi, M. Kim, J. Chung, D. Lee, S. Jung: "Investigating U-Nets with various intermediate blocks for
+spectrogram-based singing voice separation", ISMIR 2020; multiplied skips as in M. Kim et al.: "KUIELab-MDX-Net", MDX
+workshop 2021. The fully connected layers see all bins at once, harmonics with their fundamental.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from ..bounds import whole_number
+from ..errors import ModelError
+from .configs import MaskConfig, one_of
+from .shared import BatchNorm2d
+from .skeleton import BlockUNet, block_context, convolution, normed
+
+SKIPS = ("multiply", "concatenate")
+MOST_BINS = 1 << 15
+
+
+@dataclasses.dataclass(frozen=True)
+class TfcTdfConfig(MaskConfig):
+    """A U-Net of TFC-TDF blocks.
+
+    Parameters
+    ----------
+    channels, filters, compression, level_frames, head
+        See `MaskConfig`.
+    bins : int
+        Bins of the input: unlike convolutions, fully connected layers are made for one number of them.
+    layers : int
+        Convolutions in a block.
+    bottleneck : int
+        By how much the fully connected layers narrow the bins before they widen them again.
+    skips : str
+        ``multiply`` or ``concatenate``.
+    """
+
+    filters: tuple[int, ...] = (24, 48, 72, 96, 120)
+    bins: int = 1024
+    layers: int = 3
+    bottleneck: int = 8
+    skips: str = "multiply"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("bins", self.bins, 1, MOST_BINS)
+        whole_number("layers", self.layers, 1, 16)
+        whole_number("bottleneck", self.bottleneck, 1, 256)
+        one_of("skips", self.skips, SKIPS)
+        if self.bins % self.stride:
+            raise ModelError(f"bins must be a multiple of {self.stride} for {len(self.filters)} layers")
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return block_context(self, self.layers)
+
+
+class TfcTdfBlock(nn.Module):
+    """Convolutions, and to their result added what two fully connected layers over frequency make of it."""
+
+    def __init__(self, entering: int, leaving: int, bins: int, layers: int, bottleneck: int):
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            *(normed(convolution(leaving if place else entering, leaving), leaving) for place in range(layers))
+        )
+        between = max(1, bins // bottleneck)
+        self.narrow = nn.Linear(bins, between, bias=False)
+        self.narrowed = nn.Sequential(BatchNorm2d(leaving), nn.ReLU(inplace=True))
+        self.widen = nn.Linear(between, bins, bias=False)
+        self.widened = nn.Sequential(BatchNorm2d(leaving), nn.ReLU(inplace=True))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        found: Tensor = self.convolutions(hidden)
+        between = self.narrowed(torch.matmul(self.narrow.weight, found))
+        return found + self.widened(torch.matmul(self.widen.weight, between))
+
+
+class TfcTdfUNet(BlockUNet):
+    """Estimate masks with TFC-TDF blocks."""
+
+    Config = TfcTdfConfig
+
+    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+        """Return a TFC-TDF block for the bins of its depth."""
+        config = self.config
+        return TfcTdfBlock(entering, leaving, config.bins >> (depth + 1), config.layers, config.bottleneck)
+
+    def joined(self, hidden: Tensor, skipped: Tensor) -> Tensor:
+        """Return decoder and skip, both (batch, filters, bins, frames), as one."""
+        return hidden * skipped if self.config.skips == "multiply" else super().joined(hidden, skipped)
+
+    def joined_filters(self, hidden: int, skipped: int) -> int:
+        """Return how many filters `joined` makes of those of both."""
+        return hidden if self.config.skips == "multiply" else super().joined_filters(hidden, skipped)

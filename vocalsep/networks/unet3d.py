@@ -1,0 +1,150 @@
+"""U-Net over a stack of spectrograms of several resolutions.
+
+O. Cicek, A. Abdulkadir, S. Lienkamp, T. Brox, O. Ronneberger: "3D U-Net: Learning Dense Volumetric Segmentation from
+Sparse Annotation", MICCAI 2016. The third axis is a stack of resolutions, not of stereo channels: a voice is told from
+its accompaniment by how it moves, and a long window shows its steady harmonics, a short one its consonants and glides,
+side by side at the same bin and frame; left and right differ too little to be worth an axis.
+
+The shorter windows cost no transforms of their own. A frame under the square of a Hann window is the frame under the
+window itself, convolved over bins with the window's own transform (-1/4, 1/2, -1/4); the n-th power of a Hann window is
+about as long as one of the length divided by the square root of n.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..bounds import whole_number
+from ..errors import ModelError
+from . import heads
+from .configs import MaskConfig
+from .level import SILENCE, local_level
+from .network import MaskNetwork
+from .shared import BatchNorm2d
+from .skeleton import STEM_KERNEL, STEM_PADDING, block_context
+
+LARGEST_POWER = 64
+KERNEL = (3, 3, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class UNet3DConfig(MaskConfig):
+    """A U-Net over (resolution, bins, frames).
+
+    Parameters
+    ----------
+    channels, filters, compression, level_frames, head
+        See `MaskConfig`.
+    powers : tuple of int
+        Powers of the front end's Hann window, one for each resolution: (1, 4, 16) are about the window itself, half
+        and a quarter of it.
+    """
+
+    filters: tuple[int, ...] = (8, 16, 32, 64)
+    powers: tuple[int, ...] = (1, 4, 16)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "powers", tuple(self.powers))
+        whole_number("resolutions", len(self.powers), 1, 8)
+        for power in self.powers:
+            whole_number("powers", power, 1, LARGEST_POWER)
+        if self.powers[0] != 1:
+            raise ModelError(f"the first of powers is the window itself, 1, not {self.powers[0]}")
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return block_context(self, 2)
+
+
+class UNet3D(MaskNetwork):
+    """Estimate masks from a stack of resolutions."""
+
+    Config = UNet3DConfig
+    layout = torch.contiguous_format
+
+    def __init__(self, config: UNet3DConfig):
+        super().__init__()
+        self.config: UNet3DConfig = config
+        filters, channels = config.filters, config.channels
+        self.stem = nn.Conv3d(
+            channels,
+            filters[0],
+            (1, STEM_KERNEL, STEM_KERNEL),
+            stride=(1, 2, 2),
+            padding=(0, STEM_PADDING, STEM_PADDING),
+        )
+        widths = [filters[0], *filters]
+        self.encoder = nn.ModuleList(_block(before, count) for before, count in zip(widths, filters, strict=False))
+        self.pool = nn.MaxPool3d((1, 2, 2))
+        pairs = list(zip(filters[:0:-1], filters[-2::-1], strict=True))
+        self.up = nn.ModuleList(nn.ConvTranspose3d(below, count, (1, 2, 2), stride=(1, 2, 2)) for below, count in pairs)
+        self.decoder = nn.ModuleList(_block(2 * count, count) for _, count in pairs)
+        self.flatten = nn.Conv3d(filters[0], filters[0], (len(config.powers), 1, 1))
+        self.head = nn.ConvTranspose2d(filters[0], channels, STEM_KERNEL, stride=2, padding=STEM_PADDING)
+
+    def hear(self, spectrum: Tensor, bins: int) -> Tensor:
+        """Return magnitudes of all resolutions, (batch, resolutions * channels, bins, frames), the first one's first.
+
+        `spectrum` is (batch, channels, all_bins, frames), complex, under a Hann window.
+        """
+        return torch.cat([_narrowed(spectrum, bins, power).abs() for power in self.config.powers], dim=1)
+
+    def forward(self, heard: Tensor) -> Tensor:
+        """Return masks, (batch, channels, bins, frames), of what `hear` gave."""
+        channels = self.config.channels
+        magnitude = heard[:, :channels]
+        level = local_level(magnitude, self.config.level_frames)
+        hidden = (heard / (level + SILENCE)) ** self.config.compression
+        hidden = hidden.unflatten(1, (len(self.config.powers), channels)).transpose(1, 2)
+        hidden = self.stem(hidden)
+        skips: list[Tensor] = []
+        for depth, block in enumerate(self.encoder):
+            hidden = block(self.pool(hidden) if depth else hidden)
+            skips.append(hidden)
+        skips.pop()
+        for up, block in zip(self.up, self.decoder, strict=True):
+            hidden = block(torch.cat([up(hidden), skips.pop()], dim=1))
+        values = self.head(torch.relu(self.flatten(hidden).squeeze(2)))
+        return heads.masks(values, magnitude, level, self.config.head, self.training)
+
+
+class _Norm(BatchNorm2d):
+    """Batch norm of (batch, filters, resolutions, bins, frames)."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return super().forward(hidden.flatten(2, 3)).unflatten(2, hidden.shape[2:4])
+
+
+def _block(entering: int, leaving: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before in (entering, leaving):
+        layers += [nn.Conv3d(before, leaving, KERNEL, padding=1, bias=False), _Norm(leaving), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def _narrowed(spectrum: Tensor, bins: int, power: int) -> Tensor:
+    """Return the lowest bins of a spectrum as if its window had been the given power of itself."""
+    if power == 1:
+        return spectrum[:, :, :bins]
+    reach = power - 1
+    kernel = torch.ones(1, dtype=torch.float64)
+    for _ in range(reach):
+        kernel = functional.conv1d(
+            kernel[None, None], torch.tensor([[[-0.25, 0.5, -0.25]]], dtype=torch.float64), padding=2
+        )[0, 0]
+    taps = kernel.to(spectrum.real.dtype).to(spectrum.device)
+    # Below 0 Hz a real signal's spectrum is its own mirror image, conjugate; above the last bin likewise.
+    inside = torch.cat([spectrum[:, :, 1 : reach + 1].flip(2).conj(), spectrum[:, :, : bins + reach]], dim=2)
+    missing = bins + 2 * reach - inside.shape[2]
+    if missing:
+        top = spectrum[:, :, -1 - missing : -1].flip(2).conj()
+        inside = torch.cat([inside, top], dim=2)
+    parts = torch.view_as_real(inside).permute(0, 1, 4, 3, 2)
+    smooth = functional.conv1d(parts.reshape(-1, 1, parts.shape[-1]), taps[None, None])
+    return torch.view_as_complex(smooth.view(*parts.shape[:-1], bins).permute(0, 1, 4, 3, 2).contiguous())

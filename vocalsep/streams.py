@@ -1,0 +1,78 @@
+"""From a model to streams that it works on, whatever goes in and out of it."""
+
+from __future__ import annotations
+
+import torch
+
+from .config import FrontEndConfig
+from .errors import UsageError
+from .masking import MaskStream
+from .networks.network import MaskNetwork, Network, WaveNetwork
+from .waves import WaveStream
+
+# Three quarters of a minute at the default rate: more would need more memory, less would hear more context twice.
+CORE_FRAMES = 1920
+
+
+class Streams:
+    """How one network separates streams.
+
+    Parameters
+    ----------
+    network : Network
+    front_end : FrontEndConfig
+    device : torch.device
+        Where the network is.
+    core_frames : int, optional
+        Frames of a spectrogram network's chunks without their context; by default about three quarters of a minute.
+    overlap : float, optional
+        Seconds that each chunk hears beyond either end; by default all that the network can hear.
+    hard : bool
+        Hard masks, see `MaskStream`.
+
+    Raises
+    ------
+    UsageError
+        An option makes no sense for this network.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        front_end: FrontEndConfig,
+        device: torch.device,
+        *,
+        core_frames: int | None = None,
+        overlap: float | None = None,
+        hard: bool = False,
+    ):
+        self.network = network
+        self.front_end = front_end
+        self.device = device
+        self.hard = hard
+        stride = network.config.stride
+        if isinstance(network, WaveNetwork):
+            for option, given in (("core_frames", core_frames), ("overlap", overlap), ("hard masks", hard or None)):
+                if given is not None:
+                    raise UsageError(f"{option}: this model works on waveforms and has no such thing")
+        self.core = -(-CORE_FRAMES // stride) * stride if core_frames is None else core_frames
+        if self.core < stride or self.core % stride:
+            raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
+        self.context = self._context(overlap)
+
+    def open(self, channels: int) -> MaskStream | WaveStream:
+        """Return a stream of 1 or 2 channels at the model's rate, that takes and gives samples block by block."""
+        if isinstance(self.network, WaveNetwork):
+            return WaveStream(self.network, channels, self.device)
+        if not isinstance(self.network, MaskNetwork):
+            raise TypeError(f"{type(self.network).__name__} is neither a mask nor a waveform network")
+        return MaskStream(self.network, self.front_end, channels, self.core, self.context, self.device, hard=self.hard)
+
+    def _context(self, overlap: float | None) -> int:
+        config = self.network.config
+        frames: float = config.context
+        if overlap is not None:
+            if not overlap >= 0:
+                raise UsageError(f"overlap must be 0 or more seconds, not {overlap}")
+            frames = min(frames, overlap * self.front_end.sample_rate / self.front_end.hop)
+        return int(-(-frames // config.stride) * config.stride)

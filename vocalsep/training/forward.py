@@ -1,0 +1,75 @@
+"""From a batch through the network to outcomes, one for each source that it estimates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..config import FrontEndConfig
+from ..networks.level import SILENCE, local_level
+from ..networks.network import MaskNetwork, Network
+from ..stft import frames_inside
+from .outcome import MaskOutcome, Outcome, WaveOutcome
+
+# The losses look at magnitudes relative to the mixture's level over this many frames to either side.
+LEVEL_FRAMES = 64
+
+
+def outcomes(
+    network: Network,
+    wrapped: Any,
+    vocals: Tensor,
+    mixture: Tensor,
+    band: Tensor,
+    front_end: FrontEndConfig,
+    frames: int,
+) -> list[Outcome]:
+    """Run a network on a batch, on the batch's device.
+
+    Parameters
+    ----------
+    network : Network
+    wrapped : callable
+        The network, as the trainer runs it.
+    vocals, mixture : Tensor (batch, channels, samples)
+        With what the network hears around the frames that count.
+    band : Tensor (batch,)
+        Frequency in Hz up to which the vocals are true.
+    front_end : FrontEndConfig
+    frames : int
+        How many frames count, in the middle.
+
+    Returns
+    -------
+    list of Outcome
+        Of the vocals; and of the accompaniment, where the network estimates it.
+    """
+    samples = (frames - 1) * front_end.hop + front_end.n_fft
+    spectra = frames_inside(_middle(torch.stack([vocals, mixture]), samples), front_end)
+    true, heard = spectra
+    level = local_level(heard[:, :, : front_end.bins].abs(), LEVEL_FRAMES) + SILENCE
+    common = {"mixture": heard, "level": level, "valid": _valid(band, front_end, level.dtype), "front_end": front_end}
+    truths = [true, heard - true][: network.sources]
+    if isinstance(network, MaskNetwork):
+        inputs = network.hear(heard, front_end.bins).contiguous(memory_format=torch.channels_last)
+        masks = wrapped(inputs).to(level.dtype).chunk(network.sources, dim=1)
+        return [MaskOutcome(vocals=truth, mask=mask, **common) for truth, mask in zip(truths, masks, strict=True)]
+    estimates = _middle(wrapped(mixture).to(level.dtype), samples).chunk(network.sources, dim=1)
+    return [
+        WaveOutcome(vocals=truth, spectrum=frames_inside(estimate, front_end), **common)
+        for truth, estimate in zip(truths, estimates, strict=True)
+    ]
+
+
+def _middle(signal: Tensor, samples: int) -> Tensor:
+    start = (signal.shape[-1] - samples) // 2
+    return signal[..., start : start + samples]
+
+
+def _valid(band: Tensor, front_end: FrontEndConfig, dtype: torch.dtype) -> Tensor:
+    """Return (batch, 1, bins, 1): 1 below each example's band in Hz, 0 from just below its edge up."""
+    hertz = torch.arange(front_end.bins, device=band.device) * (front_end.sample_rate / front_end.n_fft)
+    full = band >= front_end.sample_rate / 2
+    return ((hertz[None] < band[:, None] * 0.98) | full[:, None]).to(dtype)[:, None, :, None]
