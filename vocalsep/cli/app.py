@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import average, evaluate, import_spleeter, inspect, karaoke, plot, split, train
+from . import average, compare, evaluate, import_spleeter, inspect, karaoke, plot, split, train
 
 app = typer.Typer(
     name="vocalsep",
@@ -24,6 +24,7 @@ app.command("split")(split.split)
 app.command("karaoke")(karaoke.karaoke)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("plot")(plot.plot)
 app.command("models")(inspect.models)
 app.command("info")(inspect.info)

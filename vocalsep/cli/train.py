@@ -9,52 +9,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
-from . import options, session
+from ..networks.table import ARCHITECTURES
+from . import options, session, settings
 
 if TYPE_CHECKING:
     from ..training.run import Finished
 
-Folders = list[str] | None
-
-
-def _folders(name: str, said: str) -> Any:
-    return typer.Option(name, metavar="FOLDER", help=f"{said} May be given several times.")
-
 
 def train(
-    musdb: Annotated[Folders, _folders("--musdb", "MUSDB18 (.stem.mp4) or MUSDB18-HQ (wav).")] = None,
-    stems: Annotated[Folders, _folders("--stems", "Songs, one folder each: vocals.* and accompaniment.*.")] = None,
-    voices: Annotated[Folders, _folders("--voices", "Solo singing.")] = None,
-    instrumentals: Annotated[Folders, _folders("--instrumentals", "Music without vocals.")] = None,
-    pairs: Annotated[Folders, _folders("--pairs", "Releases, one folder each: original.* and instrumental.*.")] = None,
-    noise: Annotated[Folders, _folders("--noise", "Noise, added to mixtures only.")] = None,
-    valid: Annotated[Folders, _folders("--valid", "Songs with stems to validate on; else some are held out.")] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Songs and files never to use.")
-    ] = None,
+    musdb: settings.Musdb = None,
+    stems: settings.Stems = None,
+    voices: settings.Voices = None,
+    instrumentals: settings.Instrumentals = None,
+    pairs: settings.Pairs = None,
+    noise: settings.Noise = None,
+    valid: settings.Valid = None,
+    exclude: settings.Exclude = None,
     out: Annotated[pathlib.Path, typer.Option("-o", "--out", help="Folder of the run.")] = pathlib.Path("run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was begun.")] = False,
-    config: Annotated[
-        pathlib.Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings; other options go before it.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Examples per step. [8]")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Length of the run. [20000]")] = None,
+    config: settings.ConfigFile = None,
+    batch_size: settings.BatchSize = None,
+    steps: settings.Steps = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run, in passes of the data.")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Largest learning rate. [0.001]")] = None,
-    arch: Annotated[str | None, typer.Option("--arch", help="Architecture: unet, spleeter. [unet]")] = None,
-    loss: Annotated[str | None, typer.Option("--loss", help="Such as l1, or a sum: l1+0.1*sdr. [l1]")] = None,
-    init: Annotated[str | None, typer.Option("--init", metavar="MODEL", help="Weights to begin with.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of all chance. [1]")] = None,
-    precision: Annotated[
-        str | None, typer.Option("--precision", help="auto, 32-true, bf16-mixed, 16-mixed, 64-true. [auto]")
+    lr: settings.LearningRate = None,
+    arch: Annotated[
+        str | None, typer.Option("--arch", help=f"Architecture: {', '.join(ARCHITECTURES)}. [unet]")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that make examples.")] = 2,
+    loss: settings.Loss = None,
+    init: Annotated[str | None, typer.Option("--init", metavar="MODEL", help="Weights to begin with.")] = None,
+    seed: settings.Seed = None,
+    precision: settings.Precision = None,
+    workers: settings.Workers = 2,
     device: options.DeviceName = options.Device.AUTO,
     devices: Annotated[int, typer.Option("--devices", min=1, help="How many of them, on this machine.")] = 1,
     threads: options.Threads = None,
-    cache: Annotated[
-        pathlib.Path | None, typer.Option("--cache", help="Seekable copies. [stem-cache beside the run]")
-    ] = None,
+    cache: settings.CacheFolder = None,
     licence: Annotated[str, typer.Option("--licence", help="Of the exported model.")] = "not stated",
     quiet: options.Quiet = False,
 ) -> None:
@@ -81,33 +70,12 @@ def train(
         "noise": noise,
     }
     with session.one_line_errors():
-        tables = _tables(config, {name: value for name, value in given.items() if value is not None}, sets)
-        if valid:
-            tables["data"]["valid"] = [{"kind": "stems", "path": path} for path in valid]
-        if exclude:
-            tables["data"]["exclude"] = [*tables["data"].get("exclude", []), *exclude]
+        tables = settings.tables(config, given, sets, valid, exclude)
         if resume and (config or any(given.values()) or any(sets.values()) or valid or exclude or arch or init):
             raise UsageError("--resume goes on with the run's own settings; leave out those that it began with")
         place = (out, cache, resume, init, device.value, devices, workers, licence)
         finished = _train(tables, arch, place, threads, quiet)
         _report(finished, quiet)
-
-
-def _tables(config: pathlib.Path | None, given: dict[str, Any], sets: dict[str, Folders]) -> dict[str, Any]:
-    from ..training.config import read_toml
-
-    tables = read_toml(config) if config else {}
-    for name in ("data", "training"):
-        if not isinstance(tables.setdefault(name, {}), dict):
-            raise UsageError(f"{config}: {name} must be a table")
-    tables["training"].update(given)
-    if "steps" in given:
-        tables["training"].setdefault("epochs", 0.0)
-        tables["training"]["epochs"] = given.get("epochs", 0.0)
-    named = [{"kind": kind, "path": path} for kind, paths in sets.items() for path in paths or []]
-    if named:
-        tables["data"]["sets"] = named
-    return tables
 
 
 def _train(
@@ -132,10 +100,10 @@ def _train(
     if place.init is not None and "model" not in tables:
         # A model that is begun with brings its own architecture, unless another is asked for.
         tables["model"] = dataclasses.asdict(read_info(registry.find(place.init)).config)
-    settings = TrainingConfig.from_dict(tables)
-    if not place.resume and not settings.data.sets:
+    config = TrainingConfig.from_dict(tables)
+    if not place.resume and not config.data.sets:
         raise UsageError("there is nothing to train on; give --musdb, --stems, or --voices and --instrumentals")
-    return train(settings, place, lambda line: None if quiet else typer.echo(line, err=True), quiet)
+    return train(config, place, lambda line: None if quiet else typer.echo(line, err=True), quiet)
 
 
 def _report(finished: Finished, quiet: bool) -> None:

@@ -219,7 +219,12 @@ def _model(table: Any, where: str) -> ModelConfig:
     held = dict(_checked_table(table, where))
     architecture = held.pop("architecture", "unet")
     front_end = _table(FrontEndConfig)(held.pop("front_end", {}), f"{where}.front_end")
-    network = _table(config_class(architecture))(held.pop("network", {}), f"{where}.network")
+    kind = config_class(architecture)
+    settings = held.pop("network", {})
+    if "bins" in {field.name for field in dataclasses.fields(kind)} and isinstance(settings, Mapping):
+        # A network that is made for one number of bins is made for the front end's.
+        settings = {"bins": front_end.bins, **settings}
+    network = _table(kind)(settings, f"{where}.network")
     if held:
         raise UsageError(f"unknown setting {where}.{sorted(held)[0]}")
     return ModelConfig(front_end, network, architecture)

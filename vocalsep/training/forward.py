@@ -9,12 +9,14 @@ from torch import Tensor
 
 from ..config import FrontEndConfig
 from ..networks.level import SILENCE, local_level
-from ..networks.network import MaskNetwork, Network
+from ..networks.network import MaskNetwork, Network, WaveNetwork
 from ..stft import frames_inside
 from .outcome import MaskOutcome, Outcome, WaveOutcome
 
 # The losses look at magnitudes relative to the mixture's level over this many frames to either side.
 LEVEL_FRAMES = 64
+# Share of an example's mean level.
+LEAST_LEVEL = 0.1
 
 
 def outcomes(
@@ -50,6 +52,9 @@ def outcomes(
     spectra = frames_inside(_middle(torch.stack([vocals, mixture]), samples), front_end)
     true, heard = spectra
     level = local_level(heard[:, :, : front_end.bins].abs(), LEVEL_FRAMES) + SILENCE
+    if isinstance(network, WaveNetwork):
+        # A waveform can sound where the mixture is silent: there an error must not count a million times.
+        level = torch.maximum(level, LEAST_LEVEL * level.mean(dim=3, keepdim=True))
     common = {"mixture": heard, "level": level, "valid": _valid(band, front_end, level.dtype), "front_end": front_end}
     truths = [true, heard - true][: network.sources]
     if isinstance(network, MaskNetwork):

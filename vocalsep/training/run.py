@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,12 +17,13 @@ import torch
 from .. import __version__, registry
 from ..checkpoint import ModelInfo, load
 from ..datasets.cache import Cache
-from ..datasets.pools import Collector, Item, Pool, Pools, hold_out
+from ..datasets.pools import Pools
 from ..errors import ModelError, UsageError, VocalsepError
 from ..networks.network import Network
 from ..networks.table import build
 from . import losses
 from .config import TrainingConfig, read_toml
+from .data import gather
 from .folder import RunFolder
 from .loop import Outcome, Trainer
 from .state import Progress
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 CACHE = "stem-cache"
-SONGS = ("musdb", "stems", "pairs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +119,9 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
     cache = Cache(place.cache or place.out.parent / CACHE)
     with _together(fabric):
         # The first process fills the cache, the others find it full.
-        pools, validation, described = _data(config, cache, unusable) if fabric.is_global_zero else (None, None, None)
+        pools, validation, described = gather(config, cache, unusable) if fabric.is_global_zero else (None, None, None)
     if pools is None or validation is None or described is None:
-        pools, validation, described = _data(config, cache, [])
+        pools, validation, described = gather(config, cache, [])
     steps = _steps(config, pools)
     settled = dataclasses.replace(config.training, steps=steps, epochs=0.0, precision=fabric._precision.precision)
     config = dataclasses.replace(config, training=settled)
@@ -237,51 +237,6 @@ def _begin_with(network: Network, config: TrainingConfig, init: str, say: Callab
 
 def _card_of(info: ModelInfo) -> dict[str, Any]:
     return {name: info.card[name] for name in ("licence", "trained_on") if name in info.card}
-
-
-def _data(config: TrainingConfig, cache: Cache, unusable: list[str]) -> tuple[Pools, Validation, dict[str, Any]]:
-    data = config.data
-    collector = Collector(cache.open_clip, data.exclude, unusable.append)
-    held: list[Item] = []
-    held_voices: list[Pool] = []
-    held_music: list[Pool] = []
-    pools: dict[str, list[Pool]] = {"songs": [], "voices": [], "instrumentals": [], "noise": []}
-    described: dict[str, Any] = {"train": [], "valid": []}
-    for entry in data.valid:
-        held += collector.items(entry.kind, entry.path, "valid" if entry.kind == "musdb" else None)
-    own = bool(data.valid)
-    solo = not own and not any(entry.kind in ("musdb", "stems") for entry in data.sets)
-    for entry in data.sets:
-        items = collector.items(entry.kind, entry.path, "train" if entry.kind == "musdb" else None)
-        if not own and entry.kind == "musdb":
-            held += collector.items("musdb", entry.path, "valid")
-        elif not own and entry.kind == "stems" and not any(other.kind == "musdb" for other in data.sets):
-            items, out = hold_out(items, data.valid_share)
-            held += out
-        elif solo and entry.kind in ("voices", "instrumentals"):
-            items, out = hold_out(items, data.valid_share)
-            (held_voices if entry.kind == "voices" else held_music).append(Pool(out or items))
-        pools["songs" if entry.kind in SONGS else entry.kind].append(Pool(items, entry.weight))
-        described["train"].append(_described(entry.kind, entry.path, items))
-    made = Pools(**{name: tuple(held_pools) for name, held_pools in pools.items()})
-    strangers = (
-        Pools(voices=tuple(held_voices), instrumentals=tuple(held_music)) if held_voices and held_music else None
-    )
-    if not held and strangers is None:
-        # One song only: learning it by heart can still be watched.
-        held = [item for pool in made.songs for item in pool.items]
-        described["valid_is_train"] = True
-    validation = Validation(held, strangers, data, config.model)
-    if validation.count == 0:
-        raise UsageError("there is nothing to validate on; give --valid a folder of songs with stems")
-    described["valid"] = [song.name for song in validation.songs] or "held-out voices over held-out instrumentals"
-    return made, validation, described
-
-
-def _described(kind: str, path: str, items: Sequence[Item]) -> dict[str, Any]:
-    named = [item.name if not hasattr(item, "named") else str(item.named.relative_to(path)) for item in items]
-    hours = sum(item.seconds for item in items) / 3600
-    return {"kind": kind, "set": pathlib.Path(path).resolve().name, "hours": round(hours, 3), "items": named}
 
 
 def _steps(config: TrainingConfig, pools: Pools) -> int:

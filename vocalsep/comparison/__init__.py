@@ -1,0 +1,1 @@
+"""Architectures trained alike and put on one table."""

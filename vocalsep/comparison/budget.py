@@ -1,0 +1,65 @@
+"""How many steps fit into a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+from collections.abc import Callable
+
+from ..errors import UsageError
+from ..training.config import TrainingConfig
+from ..training.run import Place, train
+
+# The trial's first step pays for the workers' start and is not counted.
+TRIAL_STEPS = 7
+VALIDATIONS = 4
+
+
+def within(config: TrainingConfig, minutes: float, place: Place, say: Callable[[str], None]) -> TrainingConfig:
+    """Return a configuration with as many steps as a short trial says fit into some minutes of training.
+
+    The steps are fixed by it once and for all, so that the run can be stopped and resumed like any other.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    minutes : float
+    place : Place
+        Where the run itself will be; the trial is beside it and is removed.
+    say : callable
+
+    Raises
+    ------
+    UsageError
+        The trial did not come to its end.
+    """
+    trial = dataclasses.replace(place, out=place.out.with_name(f".trial-{place.out.name}"), resume=False)
+    shutil.rmtree(trial.out, ignore_errors=True)
+    short = dataclasses.replace(config.training, steps=TRIAL_STEPS, epochs=0.0, validate_every=10 * TRIAL_STEPS)
+    less = dataclasses.replace(config.data, valid_songs=1, valid_seconds=1.0)
+    try:
+        outcome = train(dataclasses.replace(config, training=short, data=less), trial, _silent, quiet=True).outcome
+    finally:
+        shutil.rmtree(trial.out, ignore_errors=True)
+    if outcome.why != "done":
+        raise UsageError("stopped before the trial was over")
+    steps = max(1, math.floor(outcome.steps_per_second * 60 * minutes))
+    say(f"{outcome.steps_per_second:.2f} steps a second: {steps} steps in {minutes:g} minutes")
+    return with_steps(config, steps)
+
+
+def with_steps(config: TrainingConfig, steps: int) -> TrainingConfig:
+    """Return a configuration of that many steps, validated a few times on its way, its warm-up a tenth at most."""
+    training = dataclasses.replace(
+        config.training,
+        steps=steps,
+        epochs=0.0,
+        warmup=min(config.training.warmup, steps // 10),
+        validate_every=max(1, -(-steps // VALIDATIONS)),
+    )
+    return dataclasses.replace(config, training=training)
+
+
+def _silent(_: str) -> None:
+    pass
