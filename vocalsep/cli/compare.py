@@ -79,9 +79,9 @@ def compare(
             torch.set_num_threads(threads)
         loaded = [Entry(registry.find(name).stem, None, registry.find(name)) for name in model or []]
         trained = entries(tables, arch or [], out) if arch or tables.get("models") or not loaded else []
-        judge = TrainingConfig.from_dict(
-            {name: table for name, table in tables.items() if name not in ("models", "model")}
-        )
+        # Only the judge's songs count: no network of its own has to fit their frames.
+        songs = {name: table for name, table in tables["data"].items() if name != "frames"}
+        judge = TrainingConfig.from_dict({"data": songs})
         if not judge.data.sets and not judge.data.valid:
             raise UsageError("there is nothing to train and score on; give --musdb, --stems or --valid")
         budget = Budget(minutes, steps) if trained else Budget(None, 1)

@@ -23,6 +23,9 @@ Voices = Annotated[Folders, _folders("--voices", "Solo singing.")]
 Instrumentals = Annotated[Folders, _folders("--instrumentals", "Music without vocals.")]
 Pairs = Annotated[Folders, _folders("--pairs", "Releases, one folder each: original.* and instrumental.*.")]
 Noise = Annotated[Folders, _folders("--noise", "Noise, added to mixtures only.")]
+Unlabelled = Annotated[
+    Folders, _folders("--unlabelled", "Songs without stems, for semi-supervised training after the supervised one.")
+]
 Valid = Annotated[Folders, _folders("--valid", "Songs with stems to validate on; else some are held out.")]
 Exclude = Annotated[
     list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Songs and files never to use.")

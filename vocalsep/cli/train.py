@@ -23,6 +23,7 @@ def train(
     instrumentals: settings.Instrumentals = None,
     pairs: settings.Pairs = None,
     noise: settings.Noise = None,
+    unlabelled: settings.Unlabelled = None,
     valid: settings.Valid = None,
     exclude: settings.Exclude = None,
     out: Annotated[pathlib.Path, typer.Option("-o", "--out", help="Folder of the run.")] = pathlib.Path("run"),
@@ -30,6 +31,9 @@ def train(
     config: settings.ConfigFile = None,
     batch_size: settings.BatchSize = None,
     steps: settings.Steps = None,
+    semi_steps: Annotated[
+        int | None, typer.Option("--semi-steps", help="Semi-supervised steps after those. [as many]")
+    ] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run, in passes of the data.")] = None,
     lr: settings.LearningRate = None,
     arch: Annotated[
@@ -68,14 +72,31 @@ def train(
         "instrumentals": instrumentals,
         "pairs": pairs,
         "noise": noise,
+        "unlabelled": unlabelled,
     }
     with session.one_line_errors():
         tables = settings.tables(config, given, sets, valid, exclude)
-        if resume and (config or any(given.values()) or any(sets.values()) or valid or exclude or arch or init):
+        _add_semi_supervised(tables, semi_steps, bool(unlabelled))
+        if resume and (
+            config or semi_steps or any(given.values()) or any(sets.values()) or valid or exclude or arch or init
+        ):
             raise UsageError("--resume goes on with the run's own settings; leave out those that it began with")
         place = (out, cache, resume, init, device.value, devices, workers, licence)
         finished = _train(tables, arch, place, threads, quiet)
         _report(finished, quiet)
+
+
+def _add_semi_supervised(tables: dict[str, Any], steps: int | None, asked_for: bool) -> None:
+    """Give the configuration its semi-supervised steps, as many as supervised ones where nothing else is said."""
+    from ..training.config import OptimizerConfig
+
+    held = tables.setdefault("adversarial", {})
+    if not isinstance(held, dict):
+        raise UsageError("adversarial must be a table")
+    if steps is not None:
+        held["steps"] = steps
+    elif asked_for and "steps" not in held:
+        held["steps"] = tables["training"].get("steps", OptimizerConfig.steps)
 
 
 def _train(
@@ -127,4 +148,9 @@ def _report(finished: Finished, quiet: bool) -> None:
         )
     ended = "; nothing better came for long" if outcome.why == "early" else ""
     best = "" if progress.best is None else f", best {progress.best:.2f} dB vocals uSDR at step {progress.best_step}"
+    if progress.supervised is not None:
+        typer.echo(
+            f"{finished.folder.supervised}: supervised, best {progress.supervised:.2f} dB vocals uSDR at step "
+            f"{progress.supervised_step}"
+        )
     typer.echo(f"{finished.folder.model}: {progress.step} steps{best}{ended}")

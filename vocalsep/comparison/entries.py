@@ -42,8 +42,8 @@ def entries(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Path) 
     ----------
     tables : mapping
         A training configuration, and besides it ``[models.NAME]``: what that entry has in place of ``[model]``, setting
-        by setting, and its ``loss``, where a network cannot learn by the others'. One of another architecture begins with
-        that architecture's own defaults.
+        by setting, and its ``loss``, where a network cannot learn by that of the others. Another architecture begins
+        with its own defaults.
     names : sequence of str
         Of such tables, or of architectures with their own defaults; none means all such tables.
     out : pathlib.Path

@@ -47,12 +47,15 @@ class Pools:
         Songs and pairs: vocals with their own accompaniment.
     voices, instrumentals, noise : tuple of Pool
         Sounds.
+    unlabelled : tuple of Pool
+        Songs without stems.
     """
 
     songs: tuple[Pool, ...] = ()
     voices: tuple[Pool, ...] = ()
     instrumentals: tuple[Pool, ...] = ()
     noise: tuple[Pool, ...] = ()
+    unlabelled: tuple[Pool, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.songs and not self.voices:

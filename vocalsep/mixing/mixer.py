@@ -44,6 +44,26 @@ class Example:
     tries: int = 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Strangers:
+    """A mixture whose sources are not known, and sources that belong to no mixture.
+
+    Parameters
+    ----------
+    mixture, vocals, accompaniment : ndarray (channels, samples), float32
+    faults : tuple of str
+        What could not be read on the way.
+    tries : int
+        How many excerpts were read or tried.
+    """
+
+    mixture: np.ndarray
+    vocals: np.ndarray
+    accompaniment: np.ndarray
+    faults: tuple[str, ...] = ()
+    tries: int = 3
+
+
 class Mixer:
     """Makes examples. The same generator state always makes the same example.
 
@@ -64,6 +84,7 @@ class Mixer:
         self.vocals = _Chooser(pools.vocals)
         self.accompaniments = _Chooser((*pools.songs, *pools.instrumentals))
         self.noise = _Chooser(pools.noise) if pools.noise else None
+        self.unlabelled = _Chooser(pools.unlabelled) if pools.unlabelled else None
 
     def example(self, rng: np.random.Generator, samples: int) -> Example:
         """Make one example.
@@ -99,12 +120,26 @@ class Mixer:
             accompaniment = np.zeros_like(accompaniment)
         mixture = vocals + accompaniment
         if self.noise is not None and rng.random() < config.noise:
-            mixture = levels.add_noise(mixture, draw.noise(self.noise), rng.uniform(*config.noise_snr_db))
+            mixture = levels.add_noise(mixture, draw.any_of(self.noise), rng.uniform(*config.noise_snr_db))
         if rng.random() < config.codec:
             mixture = codecs.codec_loss(mixture, self.sample_rate, rng)
         gain_db = rng.uniform(*config.gain_db)
         vocals, mixture = levels.amplify(vocals, gain_db), levels.amplify(mixture, gain_db)
         return Example(vocals, mixture, band, tuple(draw.faults), draw.tries)
+
+    def strangers(self, rng: np.random.Generator, samples: int) -> Strangers:
+        """Make an example for semi-supervised training, of songs without stems and of single sources.
+
+        Parameters and errors are those of `example`.
+        """
+        if self.unlabelled is None:
+            raise ValueError("there are no unlabelled songs to draw from")
+        draw = _Draw(self, rng, samples)
+        mixture = self._stereo(draw.any_of(self.unlabelled), rng)
+        vocals, _, _, solo = draw.vocals()
+        vocals = self._stereo(self._vocal_effects(vocals, rng, solo), rng)
+        accompaniment = self._stereo(draw.accompaniment(), rng)
+        return Strangers(mixture, vocals, accompaniment, tuple(draw.faults), draw.tries)
 
     def _vocal_effects(self, vocals: np.ndarray, rng: np.random.Generator, solo: bool) -> np.ndarray:
         config = self.config
@@ -169,9 +204,9 @@ class _Draw:
         """Return the accompaniment of some song, or instrumental music."""
         return self._excerpt(self.mixer.accompaniments, both=False)[1][-1]
 
-    def noise(self, noise: _Chooser) -> np.ndarray:
-        """Return noise."""
-        return self._excerpt(noise, both=False)[1][0]
+    def any_of(self, sounds: _Chooser) -> np.ndarray:
+        """Return noise, or a song without stems."""
+        return self._excerpt(sounds, both=False)[1][0]
 
     def _excerpt(self, chooser: _Chooser, both: bool) -> tuple[Item, list[np.ndarray]]:
         for _ in range(MOST_FAULTS):

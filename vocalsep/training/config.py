@@ -14,7 +14,7 @@ from ..errors import UsageError, VocalsepError
 from ..mixing.config import MixingConfig
 from ..networks.table import config_class
 
-KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise")
+KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise", "unlabelled")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
 LARGEST_SEED = 2**31 - 1
 
@@ -27,7 +27,7 @@ class DataSet:
     ----------
     kind : str
         ``musdb`` (MUSDB18 or MUSDB18-HQ), ``stems`` (one folder a song), ``pairs`` (originals with their
-        instrumentals), ``voices`` (solo singing), ``instrumentals`` or ``noise``.
+        instrumentals), ``voices`` (solo singing), ``instrumentals``, ``noise`` or ``unlabelled`` (songs without stems).
     path : str
     weight : float
         How often it is drawn from, against the other sets that could be.
@@ -155,6 +155,43 @@ class OptimizerConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class AdversarialConfig:
+    """Semi-supervised training that follows the supervised one, see `adversarial`; the defaults are its paper's.
+
+    Parameters
+    ----------
+    steps : int
+        Optimizer steps after those of the supervised training; 0 for none.
+    lr, critic_lr : float
+        Learning rates of the separator and of the critics.
+    critic_steps : int
+        Steps of the critics for each of the separator.
+    weight : float
+        Of the critics' scores in the loss.
+    additivity : float
+        Of the squared difference of the mixture's magnitude and the sum of both estimates'. A network with one mask
+        for both sources keeps to it anyway.
+    penalty : float
+        Of slopes of the critics other than 1.
+    """
+
+    steps: int = 0
+    lr: float = 5e-5
+    critic_lr: float = 5e-5
+    critic_steps: int = 5
+    weight: float = 1e-3
+    additivity: float = 1e-3
+    penalty: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "critic_lr", "critic_steps"):
+            _above(name, getattr(self, name), 0)
+        for name in ("steps", "weight", "additivity", "penalty"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"adversarial.{name} must not be negative, not {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """A whole run."""
 
@@ -162,18 +199,26 @@ class TrainingConfig:
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     mixing: MixingConfig = dataclasses.field(default_factory=MixingConfig)
     training: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    adversarial: AdversarialConfig = dataclasses.field(default_factory=AdversarialConfig)
 
     def __post_init__(self) -> None:
         if self.data.frames % self.model.network.stride:
             raise UsageError(
                 f"frames must be a multiple of {self.model.network.stride} for this network, not {self.data.frames}"
             )
+        if self.adversarial.steps and not any(entry.kind == "unlabelled" for entry in self.data.sets):
+            raise UsageError("semi-supervised training needs songs without stems; give --unlabelled")
 
     @property
     def example_samples(self) -> int:
         """Samples of an example: as many as its frames, and the network before them, need to hear no padding."""
         front_end = self.model.front_end
         return self.model.network.samples_heard((self.data.frames - 1) * front_end.hop + front_end.n_fft)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run, supervised and semi-supervised."""
+        return self.training.steps + self.adversarial.steps
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain tables and values, ready for TOML."""
@@ -190,7 +235,13 @@ class TrainingConfig:
         UsageError
             A name is unknown or a value makes no sense.
         """
-        parts = {"model": _model, "data": _data, "mixing": _table(MixingConfig), "training": _table(OptimizerConfig)}
+        parts = {
+            "model": _model,
+            "data": _data,
+            "mixing": _table(MixingConfig),
+            "training": _table(OptimizerConfig),
+            "adversarial": _table(AdversarialConfig),
+        }
         unknown = set(tables) - set(parts)
         if unknown:
             raise UsageError(f"unknown table [{sorted(unknown)[0]}]; known are {', '.join(parts)}")

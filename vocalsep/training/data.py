@@ -40,7 +40,7 @@ def gather(config: TrainingConfig, cache: Cache, unusable: list[str]) -> tuple[P
     held: list[Item] = []
     held_voices: list[Pool] = []
     held_music: list[Pool] = []
-    pools: dict[str, list[Pool]] = {"songs": [], "voices": [], "instrumentals": [], "noise": []}
+    pools: dict[str, list[Pool]] = {"songs": [], "voices": [], "instrumentals": [], "noise": [], "unlabelled": []}
     described: dict[str, Any] = {"train": [], "valid": []}
     for entry in data.valid:
         held += collector.items(entry.kind, entry.path, "valid" if entry.kind == "musdb" else None)

@@ -31,7 +31,8 @@ class RunFolder:
 
     ``config.toml``, ``data.json`` (what is trained and validated on), ``log.csv``, ``tensorboard/``, ``curve.png``,
     ``last.safetensors`` (the checkpoint that `--resume` goes on from), ``best.safetensors`` (the same at the best
-    validation), and ``model.safetensors``, which `vocalsep split --model` takes.
+    validation), and ``model.safetensors``, which `vocalsep split --model` takes; after semi-supervised training
+    ``supervised.safetensors`` too, the best model of the supervised training before it.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ class RunFolder:
         self.last = path / "last.safetensors"
         self.best = path / "best.safetensors"
         self.model = path / "model.safetensors"
+        self.supervised = path / "supervised.safetensors"
 
     def held_config(self) -> pathlib.Path:
         """Return the configuration of the run that is here; raises UsageError if there is none."""

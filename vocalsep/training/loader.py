@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..datasets.pools import Pools
-from ..mixing.mixer import Example, Mixer
+from ..mixing.mixer import Example, Mixer, Strangers
 from .config import TrainingConfig
 
 # Batches that wait ready for each worker: more only takes memory.
@@ -43,6 +44,45 @@ class Batch:
         """Return the batch in memory from which it is copied to a GPU faster."""
         pinned = {name: getattr(self, name).pin_memory() for name in ("vocals", "mixture", "band")}
         return dataclasses.replace(self, **pinned)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unpaired:
+    """Examples of one step of semi-supervised training: mixtures without sources, sources without mixtures.
+
+    Parameters
+    ----------
+    mixture, vocals, accompaniment : Tensor (batch, channels, samples)
+    faults : tuple of str
+        What could not be read.
+    tries : int
+        Excerpts that were read or tried.
+    """
+
+    mixture: Tensor
+    vocals: Tensor
+    accompaniment: Tensor
+    faults: tuple[str, ...]
+    tries: int
+
+    def to(self, device: torch.device) -> Unpaired:
+        """Return the batch on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("mixture", "vocals", "accompaniment")}
+        return dataclasses.replace(self, **moved)
+
+
+class UnpairedExamples(Dataset[Strangers]):
+    """As `Examples`, for semi-supervised training."""
+
+    def __init__(self, pools: Pools, config: TrainingConfig):
+        front_end = config.model.front_end
+        self.mixer = Mixer(pools, config.mixing, front_end.sample_rate, config.model.network.channels)
+        self.samples = config.example_samples
+        self.seed = config.training.seed
+
+    def __getitem__(self, number: int) -> Strangers:
+        # The third number keeps these examples apart from the paired ones.
+        return self.mixer.strangers(np.random.default_rng((self.seed, number, 1)), self.samples)
 
 
 class Examples(Dataset[Example]):
@@ -85,18 +125,36 @@ def batches(
         Far too much of the data cannot be read.
     """
     local = config.training.batch_size // world
-    numbers = _Numbers(first_step, config.training.steps, config.training.batch_size, rank * local, local)
-    loader: DataLoader[Example] = DataLoader(
-        Examples(pools, config),
+    numbers = _Numbers(first_step, config.steps, config.training.batch_size, rank * local, local)
+    yield from _loader(Examples(pools, config), numbers, workers, _collate, pin)
+
+
+def unpaired_batches(
+    pools: Pools, config: TrainingConfig, first_step: int, workers: int
+) -> Generator[Unpaired, None, None]:
+    """Yield a batch for each step of the semi-supervised training from `first_step` to the last.
+
+    It holds as many examples as the batches, for each step of the critics. Parameters and errors are those of
+    `batches`.
+    """
+    count = config.training.batch_size * config.adversarial.critic_steps
+    numbers = _Numbers(first_step, config.steps, count, 0, count)
+    yield from _loader(UnpairedExamples(pools, config), numbers, workers, _collate_unpaired, pin=False)
+
+
+def _loader(
+    examples: Dataset[Any], numbers: _Numbers, workers: int, collate: Callable[[list[Any]], Any], pin: bool
+) -> DataLoader[Any]:
+    return DataLoader(
+        examples,
         batch_sampler=numbers,
         num_workers=workers,
-        collate_fn=_collate,
+        collate_fn=collate,
         prefetch_factor=AHEAD if workers else None,
         # A forked worker would inherit the locks of torch's threads.
         multiprocessing_context="spawn" if workers else None,
         pin_memory=pin,
     )
-    yield from loader
 
 
 class _Numbers:
@@ -120,6 +178,20 @@ def _collate(examples: list[Example]) -> Batch:
         vocals=torch.from_numpy(np.stack([example.vocals for example in examples])),
         mixture=torch.from_numpy(np.stack([example.mixture for example in examples])),
         band=torch.tensor([example.band for example in examples], dtype=torch.float32),
+        faults=tuple(fault for example in examples for fault in example.faults),
+        tries=sum(example.tries for example in examples),
+    )
+
+
+def _collate_unpaired(examples: list[Strangers]) -> Unpaired:
+    mixture, vocals, accompaniment = (
+        torch.from_numpy(np.stack([getattr(example, name) for example in examples]))
+        for name in ("mixture", "vocals", "accompaniment")
+    )
+    return Unpaired(
+        mixture,
+        vocals,
+        accompaniment,
         faults=tuple(fault for example in examples for fault in example.faults),
         tries=sum(example.tries for example in examples),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-import signal
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,17 +18,22 @@ from ..datasets.pools import Pools
 from ..errors import AudioError
 from ..networks.network import Network
 from . import losses, state
-from .config import OptimizerConfig, TrainingConfig
+from .adversarial import Adversary
+from .clock import Clock
+from .config import TrainingConfig
 from .folder import RunFolder
 from .forward import outcomes
 from .journal import Journal
-from .loader import Batch, batches
+from .loader import Batch, Unpaired, batches, unpaired_batches
+from .outcome import Outcome as Separated
+from .signals import Signals
 from .validation import Scores, Validation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 LOG_EVERY = 50
+Drawn = tuple[Batch, Unpaired | None]
 # A handful of unreadable excerpts says nothing about the data as a whole.
 FEWEST_TRIES = 200
 
@@ -96,13 +100,19 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.training.lr, weight_decay=config.training.weight_decay
         )
+        self.adversary: Adversary | None = None
+        if config.adversarial.steps:
+            # Its random beginning is its own: the supervised part does not depend on it.
+            torch.manual_seed(config.training.seed + 1)
+            front_end, channels = config.model.front_end, config.model.network.channels
+            self.adversary = Adversary(config.adversarial, front_end, channels, fabric.device)
         self.progress = state.Progress()
         self.logged: list[Tensor] = []
         self.stop = False
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint; raises ModelError if it does not fit."""
-        self.progress = state.load(self.folder.last, self.network, self.average, self.optimizer)
+        self.progress = state.load(self.folder.last, self._state())
         self.logged = list(torch.tensor(self.progress.losses, device=self.fabric.device))
 
     def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> Outcome:
@@ -128,21 +138,22 @@ class Trainer:
         wrapped, optimizer = fabric.setup(self.network, self.optimizer)
         journal = Journal(self.folder, progress.step) if fabric.is_global_zero else None
         outcome = Outcome(progress)
-        clock = _Clock(progress.seconds)
-        stream = batches(
-            pools, self.config, progress.step, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric)
-        )
+        clock = Clock(progress.seconds)
+        stream = self._stream(pools, workers)
         saved = time.monotonic()
-        with self._signals():
+        with Signals(self._stop_asked):
             try:
-                for batch in clock.waiting(stream):
+                for batch, strangers in clock.waiting(stream):
                     self._train_mode()
                     # Dropout is the only chance in a step: it depends on the seed and the step alone.
                     torch.manual_seed(settings.seed * 1_000_003 + progress.step)
-                    rate = learning_rate(settings, progress.step)
+                    rate = learning_rate(self.config, progress.step)
                     for group in self.optimizer.param_groups:
                         group["lr"] = rate
                     loss = self._loss(wrapped, batch)
+                    if self.adversary is not None and strangers is not None:
+                        loss = loss + self.adversary.term(strangers.to(fabric.device), self._separate(wrapped))
+                        progress.count(strangers.tries, strangers.faults)
                     optimizer.zero_grad()
                     fabric.backward(loss)
                     norm = fabric.clip_gradients(
@@ -157,7 +168,8 @@ class Trainer:
                     bar.update()
 
                     row: dict[str, Any] = {}
-                    if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
+                    ends = progress.step in (settings.steps, self.config.steps)
+                    if progress.step % settings.validate_every == 0 or ends:
                         with clock.paused():
                             outcome.scores = self._validate()
                         row |= {
@@ -175,6 +187,8 @@ class Trainer:
                     if outcome.scores is not None and "vocals_usdr_db" in row and journal is not None:
                         journal.draw()
                         tell(_line(progress.step, row, outcome.scores))
+                    if self.adversary is not None and progress.step == settings.steps:
+                        self._end_supervised()
                     if early or due or "vocals_usdr_db" in row:
                         saved = time.monotonic()
                         self._save()
@@ -189,9 +203,14 @@ class Trainer:
                 f"{progress.faults} of {progress.tries} excerpts are unreadable, such as "
                 f"{next(iter(progress.faulty))}; mend or exclude them and go on with --resume"
             )
-        outcome.why = "stopped" if self.stop else "early" if progress.step < settings.steps else "done"
+        outcome.why = "stopped" if self.stop else "early" if progress.step < self.config.steps else "done"
         outcome.data_wait, outcome.steps_per_second = clock.wait_share(), clock.rate()
         return outcome
+
+    def _stop_asked(self) -> bool:
+        """Ask for the end after the current step; return whether that had been asked for before."""
+        before, self.stop = self.stop, True
+        return before
 
     def _train_mode(self) -> None:
         self.network.train()
@@ -216,6 +235,39 @@ class Trainer:
             self.config.data.frames,
         )
         return torch.stack([self.loss(outcome) for outcome in found]).mean()
+
+    def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Separated]]:
+        """Return what runs the network on mixtures of which nothing else is known."""
+
+        def separate(mixture: Tensor) -> list[Separated]:
+            band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
+            model, frames = self.config.model, self.config.data.frames
+            return outcomes(self.network, wrapped, torch.zeros_like(mixture), mixture, band, model.front_end, frames)
+
+        return separate
+
+    def _stream(self, pools: Pools, workers: int) -> Generator[Drawn, None, None]:
+        """Yield a batch for each step that remains, after the supervised ones with strangers beside it."""
+        fabric, done = self.fabric, self.progress.step
+        paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric))
+        unpaired: Generator[Unpaired, None, None] | None = None
+        try:
+            for step, batch in enumerate(paired, done):
+                if step >= self.config.training.steps and unpaired is None:
+                    unpaired = unpaired_batches(pools, self.config, step, workers)
+                yield batch, None if unpaired is None else next(unpaired)
+        finally:
+            paired.close()
+            if unpaired is not None:
+                unpaired.close()
+
+    def _end_supervised(self) -> None:
+        """Keep the supervised model, and begin to look for the best semi-supervised one."""
+        progress = self.progress
+        progress.supervised, progress.supervised_step = progress.best, progress.best_step
+        progress.best, progress.worse = None, 0
+        if self.fabric.is_global_zero:
+            shutil.copyfile(self.folder.model, self.folder.supervised)
 
     @torch.no_grad()
     def _follow(self, step: int) -> None:
@@ -244,9 +296,19 @@ class Trainer:
         if self.fabric.is_global_zero:
             path = self.folder.best if best else self.folder.last
             self.progress.losses = [float(loss) for loss in self.logged]
-            state.save(path, self.network, self.average, self.optimizer, self.progress)
+            state.save(path, self._state(), self.progress)
 
-    def _train_row(self, rate: float, norm: Tensor | None, clock: _Clock) -> dict[str, Any]:
+    def _state(self) -> state.State:
+        adversary = self.adversary
+        return state.State(
+            self.network,
+            self.average,
+            self.optimizer,
+            None if adversary is None else adversary.critics,
+            None if adversary is None else adversary.optimizer,
+        )
+
+    def _train_row(self, rate: float, norm: Tensor | None, clock: Clock) -> dict[str, Any]:
         loss = self._shared(torch.stack(self.logged).mean()) / self.fabric.world_size
         return {
             "step": self.progress.step,
@@ -260,7 +322,9 @@ class Trainer:
         }
 
     def _converged(self) -> bool:
-        return 0 < self.config.training.patience <= self.progress.worse
+        # Supervised training that others follow is not cut short: they would begin at another step.
+        last = self.adversary is None or self.progress.step >= self.config.training.steps
+        return last and 0 < self.config.training.patience <= self.progress.worse
 
     def _too_faulty(self) -> bool:
         tries, faults = self.progress.tries, self.progress.faults
@@ -276,90 +340,15 @@ class Trainer:
             torch.distributed.all_reduce(value)
         return value
 
-    def _signals(self) -> _Signals:
-        return _Signals(self)
 
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Return the learning rate of a step: a linear rise, then half a cosine down to ``final_lr * lr``.
 
-class _Signals:
-    """While it is entered, a first SIGINT or SIGTERM lets the current step finish; a second one does not."""
-
-    def __init__(self, trainer: Trainer):
-        self.trainer = trainer
-        self.before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.before[number] = signal.signal(number, self._ask)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.trainer.stop:
-            raise KeyboardInterrupt
-        self.trainer.stop = True
-
-
-class _Clock:
-    """Time spent training, waiting for data, and neither."""
-
-    def __init__(self, before: float):
-        self.before = before
-        self.start = time.monotonic()
-        self.idle = 0.0
-        self.waited = 0.0
-        self.steps = 0
-
-    def waiting(self, stream: Iterator[Batch]) -> Iterator[Batch]:
-        """Pass batches through and count the time that they take to come, but for the first: workers have to start."""
-        while True:
-            asked = time.monotonic()
-            batch = next(stream, None)
-            if self.steps == 0:
-                self.before += time.monotonic() - self.start
-                self.start = time.monotonic()
-            else:
-                self.waited += time.monotonic() - asked
-            if batch is None:
-                return
-            self.steps += 1
-            yield batch
-
-    def paused(self) -> _Pause:
-        """While entered, time does not count as training."""
-        return _Pause(self)
-
-    def total(self) -> float:
-        """Seconds since the run began, over all sessions."""
-        return self.before + time.monotonic() - self.start
-
-    def busy(self) -> float:
-        """Seconds of this session that were spent on steps."""
-        return max(1e-9, time.monotonic() - self.start - self.idle)
-
-    def wait_share(self) -> float:
-        """Share of the time of this session's steps that went by waiting for data."""
-        return self.waited / self.busy()
-
-    def rate(self) -> float:
-        """Steps a second in this session."""
-        return self.steps / self.busy()
-
-
-class _Pause:
-    def __init__(self, clock: _Clock):
-        self.clock = clock
-
-    def __enter__(self) -> None:
-        self.since = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.clock.idle += time.monotonic() - self.since
-
-
-def learning_rate(settings: OptimizerConfig, step: int) -> float:
-    """Return the learning rate of a step: a linear rise, then half a cosine down to ``final_lr * lr``."""
+    Semi-supervised training has one of its own.
+    """
+    settings = config.training
+    if step >= settings.steps:
+        return config.adversarial.lr
     if step < settings.warmup:
         return settings.lr * (step + 1) / settings.warmup
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)

@@ -122,6 +122,8 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
         pools, validation, described = gather(config, cache, unusable) if fabric.is_global_zero else (None, None, None)
     if pools is None or validation is None or described is None:
         pools, validation, described = gather(config, cache, [])
+    if config.adversarial.steps and fabric.world_size > 1:
+        raise UsageError("semi-supervised training runs in one process; leave out --devices and torchrun")
     steps = _steps(config, pools)
     settled = dataclasses.replace(config.training, steps=steps, epochs=0.0, precision=fabric._precision.precision)
     config = dataclasses.replace(config, training=settled)
@@ -143,7 +145,7 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
 def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Outcome:
     from tqdm import tqdm
 
-    progress, steps = trainer.progress, trainer.config.training.steps
+    progress, steps = trainer.progress, trainer.config.steps
     if progress.step >= steps:
         return Outcome(progress)
     hidden = quiet or not trainer.fabric.is_global_zero
@@ -282,10 +284,11 @@ def _summary(
     sets = "; ".join(f"{e['kind']} {e['set']}: {len(e['items'])} items, {e['hours']:.2f} h" for e in described["train"])
     same = " (the training songs themselves: this shows learning by heart)" if "valid_is_train" in described else ""
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    more = f", then {config.adversarial.steps} semi-supervised ones," if config.adversarial.steps else ""
     return (
         f"{config.model.architecture}, {parameters / 1e6:.2f} M parameters; {sets}; validation on {validation.count} "
-        f"excerpts{same}; {steps} steps of {config.training.batch_size} on {fabric.world_size} {fabric.device.type} "
-        f"process{'es' if fabric.world_size > 1 else ''}, {config.training.precision}"
+        f"excerpts{same}; {steps} steps{more} of {config.training.batch_size} on {fabric.world_size} "
+        f"{fabric.device.type} process{'es' if fabric.world_size > 1 else ''}, {config.training.precision}"
     )
 
 

@@ -21,6 +21,7 @@ from ..outputs import Pending
 
 HEADER_KEY = "vocalsep-training"
 NETWORK, AVERAGE, OPTIMIZER = "network", "average", "optimizer"
+CRITICS, CRITIC_OPTIMIZER = "critics", "critic-optimizer"
 MOST_NAMED = 200
 
 
@@ -32,6 +33,8 @@ class Progress:
     ----------
     step : int
         Steps done.
+    supervised : float or None
+        Once semi-supervised training has begun, `best` of the supervised one, and `supervised_step`, when that was.
     best : float or None
         Best validation SDR of the vocals so far, in dB, and `best_step`, when that was.
     worse : int
@@ -55,6 +58,8 @@ class Progress:
     tries: int = 0
     faults: int = 0
     faulty: dict[str, int] = dataclasses.field(default_factory=dict)
+    supervised: float | None = None
+    supervised_step: int = 0
 
     def count(self, tries: int, faults: tuple[str, ...]) -> None:
         """Add what one batch read, and what it could not."""
@@ -65,9 +70,28 @@ class Progress:
                 self.faulty[fault] = self.faulty.get(fault, 0) + 1
 
 
-def save(
-    path: pathlib.Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What a checkpoint holds and restores, besides the progress; critics only in semi-supervised training."""
+
+    network: nn.Module
+    average: nn.Module
+    optimizer: torch.optim.Optimizer
+    critics: nn.Module | None = None
+    critic_optimizer: torch.optim.Optimizer | None = None
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return all networks by name."""
+        named = {NETWORK: self.network, AVERAGE: self.average, CRITICS: self.critics}
+        return {name: module for name, module in named.items() if module is not None}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return all optimizers by name."""
+        named = {OPTIMIZER: self.optimizer, CRITIC_OPTIMIZER: self.critic_optimizer}
+        return {name: optimizer for name, optimizer in named.items() if optimizer is not None}
+
+
+def save(path: pathlib.Path, held: State, progress: Progress) -> None:
     """Write a checkpoint, whole or not at all.
 
     Raises
@@ -76,12 +100,13 @@ def save(
         The file cannot be written; the one before it stays.
     """
     tensors: dict[str, Tensor] = {}
-    for part, module in ((NETWORK, network), (AVERAGE, average)):
+    for part, module in held.modules().items():
         for name, tensor in module.state_dict().items():
             tensors[f"{part}/{name}"] = tensor.detach().cpu().clone().contiguous()
-    for index, moments in optimizer.state_dict()["state"].items():
-        for name, tensor in moments.items():
-            tensors[f"{OPTIMIZER}/{index}/{name}"] = tensor.detach().cpu().clone().contiguous()
+    for part, optimizer in held.optimizers().items():
+        for index, moments in optimizer.state_dict()["state"].items():
+            for name, tensor in moments.items():
+                tensors[f"{part}/{index}/{name}"] = tensor.detach().cpu().clone().contiguous()
     data = to_bytes(tensors, {HEADER_KEY: json.dumps(dataclasses.asdict(progress))})
     with Pending(path, overwrite=True) as pending:
         try:
@@ -93,7 +118,7 @@ def save(
         pending.commit()
 
 
-def load(path: pathlib.Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+def load(path: pathlib.Path, held: State) -> Progress:
     """Read a checkpoint into the objects of a run.
 
     Raises
@@ -101,7 +126,7 @@ def load(path: pathlib.Path, network: nn.Module, average: nn.Module, optimizer: 
     ModelError
         The file is missing, damaged, or of another architecture.
     """
-    parts: dict[str, dict[str, Tensor]] = {NETWORK: {}, AVERAGE: {}, OPTIMIZER: {}}
+    parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*held.modules(), *held.optimizers())}
     try:
         with safe_open(path, "pt") as file:
             progress = Progress(**json.loads(file.metadata()[HEADER_KEY]))
@@ -113,9 +138,10 @@ def load(path: pathlib.Path, network: nn.Module, average: nn.Module, optimizer: 
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
         raise ModelError(f"{path}: is no checkpoint of a training run, or a damaged one") from None
     try:
-        network.load_state_dict(parts[NETWORK])
-        average.load_state_dict(parts[AVERAGE])
-        optimizer.load_state_dict(_optimizer_state(optimizer, parts[OPTIMIZER]))
+        for name, module in held.modules().items():
+            module.load_state_dict(parts[name])
+        for name, optimizer in held.optimizers().items():
+            optimizer.load_state_dict(_optimizer_state(optimizer, parts[name]))
     except (RuntimeError, ValueError, KeyError):
         raise ModelError(
             f"{path}: is a checkpoint of another architecture than the run's own config.toml says"

@@ -1,0 +1,105 @@
+"""Semi-supervised training: what a separator makes of unlabelled songs should sound like sources do.
+
+D. Stoller, S. Ewert, S. Dixon: "Adversarial Semi-Supervised Audio Source Separation applied to Singing Voice
+Extraction", ICASSP 2018. A critic for each source learns to tell real solo sounds, which belong to no mixture that is
+known, from estimates on unlabelled mixtures; it is a Wasserstein critic with a gradient penalty (Gulrajani et al.,
+NeurIPS 2017). The separator learns to please it, and that its estimates add up to the mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..config import FrontEndConfig
+from ..networks.critic import Critic
+from ..networks.level import SILENCE
+from ..stft import frames_inside
+from .config import AdversarialConfig
+from .loader import Unpaired
+from .outcome import Outcome
+
+# Of the critics' Adam, as Gulrajani et al. have them.
+BETAS = (0.0, 0.9)
+# An estimate counts as no quieter than this share of its mixture.
+QUIETEST = 0.05
+
+
+class Adversary:
+    """The critics of vocals and accompaniment, and what the separator has to learn from them.
+
+    Parameters
+    ----------
+    config : AdversarialConfig
+    front_end : FrontEndConfig
+    channels : int
+        Audio channels.
+    device : torch.device
+    """
+
+    def __init__(self, config: AdversarialConfig, front_end: FrontEndConfig, channels: int, device: torch.device):
+        self.config = config
+        self.front_end = front_end
+        self.critics = nn.ModuleList(Critic(channels) for _ in range(2)).to(device)
+        self.optimizer = torch.optim.Adam(self.critics.parameters(), lr=config.critic_lr, betas=BETAS)
+
+    def term(self, batch: Unpaired, separate: Callable[[Tensor], Sequence[Outcome]]) -> Tensor:
+        """Train the critics on a batch, and return what is added to the separator's loss.
+
+        Parameters
+        ----------
+        batch : Unpaired
+            As many examples for each of the critics' steps. The separator learns from those of the last.
+        separate : callable
+            Runs the separator on mixtures (batch, channels, samples).
+        """
+        parts = [part.chunk(self.config.critic_steps) for part in (batch.mixture, batch.vocals, batch.accompaniment)]
+        for mixture, vocals, accompaniment in zip(*parts, strict=True):
+            with torch.no_grad():
+                fakes = [fake.detach() for fake in self._estimates(separate(mixture))[0]]
+            reals = [self._real(sound) for sound in (vocals, accompaniment)]
+            self._teach(fakes, reals)
+        fakes, mixture_magnitude, magnitudes = self._estimates(separate(parts[0][-1]))
+        self.critics.requires_grad_(False)
+        pleased = sum(critic(fake).mean() for critic, fake in zip(self.critics, fakes, strict=True))
+        self.critics.requires_grad_(True)
+        missing = (mixture_magnitude - magnitudes[0] - magnitudes[1]).square().mean()
+        return -self.config.weight * pleased + self.config.additivity * missing
+
+    def _estimates(self, found: Sequence[Outcome]) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """Return both sources' magnitudes on a common level, and those of mixture and sources on the mixture's."""
+        outcome = found[0]
+        mixture = outcome.mixture[:, :, : self.front_end.bins] / outcome.level
+        other = _magnitude(mixture - outcome.estimate) if len(found) == 1 else found[1].magnitude
+        magnitudes = [outcome.magnitude, other]
+        whole = _magnitude(mixture)
+        least = QUIETEST * _rms(whole)
+        return [magnitude / (_rms(magnitude) + least) for magnitude in magnitudes], whole, magnitudes
+
+    def _real(self, sound: Tensor) -> Tensor:
+        magnitude = frames_inside(sound, self.front_end)[:, :, : self.front_end.bins].abs()
+        return magnitude / (_rms(magnitude) * (1 + QUIETEST) + SILENCE)
+
+    def _teach(self, fakes: Sequence[Tensor], reals: Sequence[Tensor]) -> None:
+        """One step of both critics."""
+        total = torch.zeros((), device=fakes[0].device)
+        for critic, fake, real in zip(self.critics, fakes, reals, strict=True):
+            share = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
+            between = (share * real + (1 - share) * fake).requires_grad_()
+            slope = torch.autograd.grad(critic(between).sum(), between, create_graph=True)[0]
+            steep = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+            total = total + critic(fake).mean() - critic(real).mean() + self.config.penalty * steep
+        self.optimizer.zero_grad()
+        total.backward()
+        self.optimizer.step()
+
+
+def _magnitude(spectrum: Tensor) -> Tensor:
+    """Magnitude of a complex tensor, with a gradient at 0 too."""
+    return torch.view_as_real(spectrum).square().sum(-1).add(SILENCE).sqrt()
+
+
+def _rms(magnitude: Tensor) -> Tensor:
+    return magnitude.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
