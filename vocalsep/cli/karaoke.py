@@ -37,6 +37,7 @@ def karaoke(
     device: options.DeviceName = options.Device.AUTO,
     threads: options.Threads = None,
     overlap: options.Overlap = None,
+    hard_mask: options.HardMask = False,
     skip_existing: options.SkipExisting = False,
     overwrite: options.Overwrite = False,
     salvage: options.Salvage = False,
@@ -48,7 +49,19 @@ def karaoke(
     A video stays a video with its picture untouched, unless --format asks for sound alone.
     """
     settings = session.Settings(
-        paths, out, recursive, model, device.value, threads, overlap, skip_existing, overwrite, salvage, as_json, quiet
+        paths,
+        out,
+        recursive,
+        model,
+        device.value,
+        threads,
+        overlap,
+        hard_mask,
+        skip_existing,
+        overwrite,
+        salvage,
+        as_json,
+        quiet,
     )
     with session.one_line_errors():
         from ..outputs import check_template

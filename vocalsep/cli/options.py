@@ -50,6 +50,10 @@ Overlap = Annotated[
         help="Seconds that each chunk hears beyond either end; default: all that matters. Less is faster.",
     ),
 ]
+HardMask = Annotated[
+    bool,
+    typer.Option("--hard-mask", help="Give each time and frequency to one stem as a whole: drier, with more noise."),
+]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Pass over songs whose outputs exist.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Salvage = Annotated[bool, typer.Option("--salvage", help="Take what can be decoded of damaged files.")]

@@ -39,6 +39,7 @@ class Settings:
     device: str
     threads: int | None
     overlap: float | None
+    hard_mask: bool
     skip_existing: bool
     overwrite: bool
     salvage: bool
@@ -176,7 +177,13 @@ def _separator(settings: Settings) -> Separator:
 
     from ..separator import Separator
 
-    separator = Separator(settings.model, device=settings.device, threads=settings.threads, overlap=settings.overlap)
+    separator = Separator(
+        settings.model,
+        device=settings.device,
+        threads=settings.threads,
+        overlap=settings.overlap,
+        hard=settings.hard_mask,
+    )
     if separator.fallback:
         _report(f"vocalsep: {separator.fallback}")
     if not settings.quiet:

@@ -29,6 +29,7 @@ def split(
     device: options.DeviceName = options.Device.AUTO,
     threads: options.Threads = None,
     overlap: options.Overlap = None,
+    hard_mask: options.HardMask = False,
     skip_existing: options.SkipExisting = False,
     overwrite: options.Overwrite = False,
     salvage: options.Salvage = False,
@@ -41,7 +42,19 @@ def split(
     2: nothing could be done.
     """
     settings = session.Settings(
-        paths, out, recursive, model, device.value, threads, overlap, skip_existing, overwrite, salvage, as_json, quiet
+        paths,
+        out,
+        recursive,
+        model,
+        device.value,
+        threads,
+        overlap,
+        hard_mask,
+        skip_existing,
+        overwrite,
+        salvage,
+        as_json,
+        quiet,
     )
     with session.one_line_errors():
         from ..outputs import check_template
