@@ -80,6 +80,20 @@ def test_recipes_are_understood(recipe):
     assert entries(tables, [], pathlib.Path("out")) if "models" in tables else TrainingConfig.from_dict(tables)
 
 
+def test_a_client_of_the_studio(tmp_path):
+    pytest.importorskip("fastapi")
+    from test_studio import opened
+
+    song = write(tmp_path / "song.wav", tones(1.0))
+    with opened(tmp_path / "library") as studio:
+        done = run(sys.executable, DEMO / "studio_client.py", song, studio.address)
+        assert done.returncode == 0, done.stderr
+        bad = tmp_path / "bad.wav"
+        bad.write_bytes(b"no song")
+        assert run(sys.executable, DEMO / "studio_client.py", bad, studio.address).returncode != 0
+    assert read(tmp_path / "song.karaoke.flac").shape == (2, RATE)
+
+
 def test_another_separators_estimates_can_be_scored(tmp_path):
     for stem, seed in (("vocals", 1), ("accompaniment", 2)):
         write(tmp_path / "songs" / "a" / f"{stem}.wav", tones(2.0, 16000, channels=1, seed=seed), 16000)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import average, compare, evaluate, import_spleeter, inspect, karaoke, plot, split, train
+from . import average, bench, compare, evaluate, import_spleeter, inspect, karaoke, plot, split, studio, train
 
 app = typer.Typer(
     name="vocalsep",
@@ -25,6 +25,9 @@ app.command("karaoke")(karaoke.karaoke)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("studio")(studio.studio)
+app.command("serve")(studio.serve)
+app.command("bench")(bench.bench)
 app.command("plot")(plot.plot)
 app.command("models")(inspect.models)
 app.command("info")(inspect.info)

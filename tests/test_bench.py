@@ -1,0 +1,70 @@
+"""`vocalsep bench`: that it measures what it says, not how fast this machine is."""
+
+import json
+import sys
+
+import pytest
+from conftest import tones, vocalsep, write
+
+from vocalsep.benchmark.processes import run, song_of
+from vocalsep.errors import UsageError
+
+
+def test_all_figures_are_there(tmp_path):
+    song = write(tmp_path / "song.flac", tones(6.0))
+    peer = f"{sys.executable} -c 'import time; time.sleep(0.3)' {{song}} {{out}}"
+    done = vocalsep("bench", song, "--rounds", 1, "--minutes", "0.1", "--against", peer, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr.decode()
+    assert not done.stderr
+    said = json.loads(done.stdout)
+    names = [stage["name"] for stage in said["stages"]]
+    assert names[0] == "decode"
+    assert "network" in names
+    assert names[-1] == "all of it, in process"
+    for stage in said["stages"]:
+        assert stage["seconds"] * stage["factor"] == pytest.approx(6.0, rel=1e-3)
+    whole = said["stages"][-1]["seconds"]
+    assert whole > max(stage["seconds"] for stage in said["stages"] if stage["name"] == "network") / 2
+    assert 1e8 < said["network_flops"] < 2 * said["matrix_flops"]
+    ours, theirs = said["processes"]
+    assert ours["seconds"] > whole / 2
+    assert ours["memory"] > 1e8
+    assert 0.3 <= theirs["seconds"] < 5
+    (length,) = said["memory"]
+    assert length["minutes"] == 0.1
+    assert length["memory"] > 1e8
+    assert said["startup_s"] > 0.1
+
+
+def test_memory_is_that_of_the_program_itself():
+    small, large = (run([sys.executable, "-c", f"x = b'x' * {size}"]) for size in (1, 300_000_000))
+    assert large.memory - small.memory == pytest.approx(300e6, rel=0.1)
+
+
+def test_songs_that_are_made_have_their_length(tmp_path):
+    import soundfile
+
+    info = soundfile.info(song_of(61.5, tmp_path / "a.flac"))
+    assert (info.frames, info.channels) == (round(61.5 * 44100), 2)
+
+
+def test_a_program_that_fails_says_why():
+    with pytest.raises(UsageError, match="ended with 3: no luck"):
+        run([sys.executable, "-c", "import sys; print('no luck', file=sys.stderr); sys.exit(3)"])
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--minutes", "long"), "not a list of numbers"),
+        (("--minutes", "0"), "above 0"),
+        (("--against", "nobody"), "neither of spleeter"),
+        (("--against", "no-such-program {song}"), "not installed"),
+        (("gone.wav",), "no such file"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(more, message):
+    done = vocalsep("bench", *more)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert len(done.stderr.splitlines()) == 1

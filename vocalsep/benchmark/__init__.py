@@ -1,0 +1,1 @@
+"""How fast this machine separates, and where the time goes."""

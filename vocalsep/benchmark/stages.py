@@ -1,0 +1,164 @@
+"""The speed of each step on the way of a song, and of all of them together."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from ..audio.decoding import open_source
+from ..audio.formats import FORMATS
+from ..audio.resample import Resampler
+from ..audio.sink import Sink
+from ..estimate import network_flops
+from ..networks.network import MaskNetwork
+from ..remainder import accompaniment_of
+from ..separator import Separator
+from ..stft import InverseStft, Stft
+
+# A common rate that is not the model's.
+OTHER_RATE = 48000
+STFT_FRAMES = 256
+MATRIX = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One step.
+
+    Parameters
+    ----------
+    name : str
+    seconds : float
+        Median over the rounds.
+    factor : float
+        Seconds of audio per second.
+    """
+
+    name: str
+    seconds: float
+    factor: float
+
+
+def stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path, rounds: int) -> list[Stage]:
+    """Time each step on a whole song, all in turns, and return medians.
+
+    Parameters
+    ----------
+    separator : Separator
+    song : pathlib.Path
+    scratch : pathlib.Path
+        Folder for what is encoded.
+    rounds : int
+    """
+    blocks = _decoded(song)
+    mixture = np.concatenate(blocks, axis=1)
+    with open_source(song) as source:
+        rate, channels = source.info.sample_rate, source.info.channels
+    length = mixture.shape[1] / rate
+    work = _Work(separator, mixture, rate, channels)
+    named: dict[str, Callable[[], object]] = {
+        "decode": lambda: _decoded(song),
+        f"resample {OTHER_RATE} to {separator.sample_rate} Hz": work.resample,
+        "STFT": work.analyse,
+        "network": work.network,
+        "inverse STFT": work.synthesise,
+        "encode both stems (wav)": lambda: work.encode(scratch),
+        "all of it, in process": lambda: separator.separate_file(song, scratch / "whole", overwrite=True),
+    }
+    if not isinstance(separator.network, MaskNetwork):
+        for name in ("STFT", "network", "inverse STFT"):
+            del named[name]
+    taken: dict[str, list[float]] = {name: [] for name in named}
+    for turn in range(rounds + 1):
+        for name, step in named.items():
+            started = time.perf_counter()
+            step()
+            # The first turn pays for memory and thread start-up.
+            if turn:
+                taken[name].append(time.perf_counter() - started)
+    found = [(name, statistics.median(times)) for name, times in taken.items()]
+    return [Stage(name, seconds, length / seconds) for name, seconds in found]
+
+
+def matrix_peak(rounds: int) -> float:
+    """Measure what this machine multiplies at its best, in single-precision operations per second."""
+    left, right = (torch.randn(MATRIX, MATRIX) for _ in range(2))
+    out = torch.empty(MATRIX, MATRIX)
+    best = float("inf")
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        torch.mm(left, right, out=out)
+        best = min(best, time.perf_counter() - started)
+    return 2 * MATRIX**3 / best
+
+
+def network_rate(separator: Separator, found: list[Stage]) -> float:
+    """Return the operations per second that the network reached in its stage; 0 where it was not timed."""
+    factor = next((stage.factor for stage in found if stage.name == "network"), 0.0)
+    return factor * network_flops(separator.info.config)
+
+
+class _Work:
+    """The steps, each on what the step before it gave."""
+
+    def __init__(self, separator: Separator, mixture: np.ndarray, rate: int, channels: int):
+        self.separator = separator
+        self.channels = min(2, channels)
+        self.mixture = np.ascontiguousarray(mixture[: self.channels], np.float32)
+        resampler = Resampler(self.channels, rate, separator.sample_rate)
+        heard = np.concatenate([resampler.push(self.mixture), resampler.flush()], axis=1)
+        self.heard = torch.from_numpy(np.ascontiguousarray(heard))
+        self.rate = rate
+        self.spectrum = torch.cat(self.analyse(), dim=2)
+
+    def resample(self) -> list[np.ndarray]:
+        resampler = Resampler(self.channels, OTHER_RATE, self.separator.sample_rate)
+        return [resampler.push(self.mixture), resampler.flush()]
+
+    @torch.inference_mode()
+    def analyse(self) -> list[torch.Tensor]:
+        forward = Stft(self.separator.front_end, self.channels)
+        pieces = self.heard.split(STFT_FRAMES * self.separator.front_end.hop, dim=1)
+        return [*(forward.push(piece) for piece in pieces), forward.flush()]
+
+    @torch.inference_mode()
+    def network(self) -> None:
+        streams = self.separator.streams
+        network, bins = self.separator.network, self.separator.front_end.bins
+        if not isinstance(network, MaskNetwork):
+            raise TypeError("only a network on spectra has a step of its own")
+        stride = network.config.stride
+        for chunk in self.spectrum.split(streams.core, dim=2):
+            padded = torch.nn.functional.pad(chunk, (0, -chunk.shape[2] % stride))
+            spectrum = padded.expand(network.config.channels, -1, -1)[None].to(self.separator.device)
+            network.masks_between(network.hear(spectrum, bins), 0, chunk.shape[2])
+
+    @torch.inference_mode()
+    def synthesise(self) -> list[torch.Tensor]:
+        inverse = InverseStft(self.separator.front_end, self.channels)
+        return [inverse.push(piece) for piece in self.spectrum.split(STFT_FRAMES, dim=2)]
+
+    def encode(self, scratch: pathlib.Path) -> None:
+        stems = accompaniment_of(self.mixture, self.mixture * np.float32(0.5), 16)
+        for name, stem in zip(("first", "second"), stems, strict=True):
+            with Sink(
+                scratch / f"{name}.wav",
+                FORMATS["wav"],
+                sample_rate=self.rate,
+                channels=self.channels,
+                subtype="PCM_16",
+                bitrate=0,
+            ) as sink:
+                sink.write(stem)
+                sink.finish()
+
+
+def _decoded(song: pathlib.Path) -> list[np.ndarray]:
+    with open_source(song) as source:
+        return list(source.blocks())

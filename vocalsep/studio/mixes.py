@@ -1,0 +1,155 @@
+"""What is made of finished stems: mixes for download, versions in another key or tempo, archives."""
+
+from __future__ import annotations
+
+import pathlib
+import secrets
+import threading
+import zipfile
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..audio.formats import output_format
+from ..audio.sink import Sink
+from ..audio.varispeed import KeyTempo
+from ..errors import OutputError, UsageError
+from ..tags import read_tags, write_tags
+from .library import Library, Song
+from .stems import STEMS, blocks, encoded, reason
+
+FORMATS = ("wav", "flac", "mp3", "m4a")
+BITRATE = 256_000
+# Versions in other keys and tempos that are kept of one song.
+MOST_VERSIONS = 4
+
+
+class Mixes:
+    """Makes files of a library's stems, two at a time at most.
+
+    Parameters
+    ----------
+    library : Library
+    """
+
+    def __init__(self, library: Library):
+        self.library = library
+        self._turns = threading.Semaphore(2)
+
+    def mix(self, song: Song, vocals: float, accompaniment: float, key: float, tempo: float, form: str) -> pathlib.Path:
+        """Write a mix of both stems and return its temporary file.
+
+        Parameters
+        ----------
+        song : Song
+            One that is done.
+        vocals, accompaniment : float
+            Linear gains.
+        key, tempo : float
+            Semitones and percent.
+        form : str
+            One of `FORMATS`.
+
+        Raises
+        ------
+        UsageError, AudioError, OutputError
+            The format is unknown, cannot hold the song, or the disk is full.
+        """
+        with self._turns:
+            return self._written(song, {"vocals": vocals, "accompaniment": accompaniment}, key, tempo, form, "Karaoke")
+
+    def archive(self, song: Song, form: str) -> pathlib.Path:
+        """Write both stems into a zip and return its temporary file; raises as `mix`."""
+        path = self._scratch(".zip")
+        whole = False
+        try:
+            # Sound does not get smaller by packing.
+            with self._turns, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+                for stem in STEMS:
+                    gains = {name: float(name == stem) for name in STEMS}
+                    written = self._written(song, gains, 0.0, 100.0, form, stem.capitalize())
+                    try:
+                        archive.write(written, f"{file_name(song)} - {stem}.{form}")
+                    finally:
+                        written.unlink(missing_ok=True)
+            whole = True
+            return path
+        except OSError as error:
+            raise OutputError(f"the archive cannot be written: {reason(error)}") from None
+        finally:
+            if not whole:
+                path.unlink(missing_ok=True)
+
+    def version(self, song: Song, key: float, tempo: float) -> int:
+        """Make both stems in another key and tempo, and return their length in samples; raises OutputError."""
+        with self._turns:
+            paths = [self.version_path(song, stem, key, tempo) for stem in STEMS]
+            frame = song.frame_bytes
+            if not all(path.exists() for path in paths):
+                for stem, path in zip(STEMS, paths, strict=True):
+                    self._write_version(song, stem, key, tempo, path)
+                self._forget_versions(song, keep=paths)
+            return paths[0].stat().st_size // frame
+
+    def version_path(self, song: Song, stem: str, key: float, tempo: float) -> pathlib.Path:
+        """Return where a stem in another key and tempo is, once it is made."""
+        return self.library.place(song) / f"{stem}_{key:+.2f}_{tempo:.1f}.pcm"
+
+    def _write_version(self, song: Song, stem: str, key: float, tempo: float, path: pathlib.Path) -> None:
+        shift = KeyTempo(song.channels, song.sample_rate, key, tempo)
+        scratch = self._scratch(".pcm")
+        try:
+            with scratch.open("wb") as file:
+                for block in blocks(self.library.stem(song, stem), song.channels, song.bits):
+                    file.write(encoded(shift.push(block), song.bits))
+                file.write(encoded(shift.flush(), song.bits))
+            scratch.rename(path)
+        except OSError as error:
+            raise OutputError(f"the version cannot be written: {reason(error)}") from None
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def _forget_versions(self, song: Song, keep: list[pathlib.Path]) -> None:
+        made = [path for path in self.library.place(song).glob("*_*_*.pcm") if path not in keep]
+        for path in sorted(made, key=lambda path: path.stat().st_mtime)[: -len(STEMS) * (MOST_VERSIONS - 1)]:
+            path.unlink(missing_ok=True)
+
+    def _written(
+        self, song: Song, gains: dict[str, float], key: float, tempo: float, form: str, mark: str
+    ) -> pathlib.Path:
+        if form not in FORMATS:
+            raise UsageError(f"unknown format {form!r}; choose one of {', '.join(FORMATS)}")
+        path = self._scratch(f".{form}")
+        written = False
+        try:
+            made = output_format(form)
+            subtype = made.subtype_for(f"PCM_{song.bits}", None)
+            rate, channels = song.sample_rate, song.channels
+            with Sink(path, made, sample_rate=rate, channels=channels, subtype=subtype, bitrate=BITRATE) as sink:
+                shift = KeyTempo(channels, rate, key, tempo) if key or tempo != 100 else None
+                for block in self._mixed(song, gains):
+                    sink.write(block if shift is None else shift.push(block))
+                if shift is not None:
+                    sink.write(shift.flush())
+                sink.finish()
+            original = self.library.original(song)
+            write_tags(path, read_tags(original).marked(mark, pathlib.PurePath(song.name).stem))
+            written = True
+        finally:
+            if not written:
+                path.unlink(missing_ok=True)
+        return path
+
+    def _mixed(self, song: Song, gains: dict[str, float]) -> Iterator[np.ndarray]:
+        both = (blocks(self.library.stem(song, stem), song.channels, song.bits) for stem in STEMS)
+        for vocals, accompaniment in zip(*both, strict=True):
+            yield vocals * np.float32(gains["vocals"]) + accompaniment * np.float32(gains["accompaniment"])
+
+    def _scratch(self, suffix: str) -> pathlib.Path:
+        return self.library.scratch / f"{secrets.token_hex(8)}{suffix}"
+
+
+def file_name(song: Song) -> str:
+    """Return a song's name without suffix, safe as part of a file's name on any system."""
+    bare = pathlib.PurePath(song.name).stem
+    return "".join("_" if letter in '<>:"/\\|?*' else letter for letter in bare).strip(" .") or "song"
