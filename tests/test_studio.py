@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ class Studio:
     def __init__(self, library, *options, port=0, command="serve"):
         arguments = [sys.executable, "-m", "vocalsep", command, "--port", port, "--library", library, *options]
         self.process = subprocess.Popen([str(part) for part in arguments], stderr=subprocess.PIPE, text=True)
+        self.library = library
         self.said = []
         while not self.said or not self.said[-1].startswith("studio: "):
             line = self.process.stderr.readline()
@@ -221,6 +223,17 @@ def test_an_upload_that_is_longer_than_it_says_nothing_of_is_bounded_too(studio)
     with contextlib.suppress(httpx.WriteError):
         answer = studio.http.post("api/songs", params={"name": "x.wav"}, content=parts())
         assert answer.status_code == 413
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing(studio):
+    before = studio.http.get("api/songs").json()
+    with socket.create_connection((studio.http.base_url.host, studio.http.base_url.port)) as line:
+        head = f"POST /api/songs?name=x.wav HTTP/1.1\r\nHost: 127.0.0.1:{studio.http.base_url.port}\r\n"
+        line.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"RIFF" * 100)
+        time.sleep(0.2)
+    time.sleep(0.5)
+    assert studio.http.get("api/songs").json() == before
+    assert list((studio.library / ".scratch").iterdir()) == []
 
 
 def test_a_truncated_song_fails_with_a_sentence(studio, tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import DEMO, RATE, tones, write
+from test_cli_karaoke import _video as film
 from test_studio import Studio
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -182,6 +183,22 @@ def test_a_bad_file_is_a_line_on_the_page(page, tmp_path):
     page.wait_for_function("() => document.querySelector('#messages').textContent.includes('diary.mp3')", timeout=20000)
     # The browser itself notes the refusal.
     assert all("422" in line for line in page.wrong)
+
+
+def test_a_video_keeps_its_picture_and_its_time(page, studio, tmp_path):
+    song = dropped(page, studio, film(tmp_path / "film.webm", seconds=12))
+    studio.until(song["id"], "done")
+    chosen(page, song)
+    page.wait_for_function("() => !document.querySelector('#picture').hidden", timeout=10000)
+    play(page)
+    page.evaluate("window.studio.player.seek(6)")
+    page.wait_for_function("() => window.studio.player.position > 7", timeout=15000)
+    assert page.evaluate("document.querySelector('#picture').videoWidth") == 64
+    apart = page.evaluate("document.querySelector('#picture').currentTime - window.studio.player.position")
+    assert abs(apart) < 0.25
+    page.click("#play")
+    studio.http.delete(f"api/songs/{song['id']}")
+    assert page.wrong == []
 
 
 def test_key_tempo_loop_spectrogram_and_keyboard(page, studio):

@@ -87,9 +87,8 @@ async function introduce() {
     const info = await api.info();
     uploads.limit = info.max_upload_bytes;
     byId("file").accept = info.suffixes.join(",");
-    const kinds = info.suffixes.map((suffix) => suffix.slice(1)).join(", ");
     const limits = `up to ${size(info.max_upload_bytes)} and ${info.max_minutes} minutes each`;
-    byId("taken").textContent = `${kinds}; ${limits}.`;
+    byId("taken").textContent = `Music and videos of nearly every kind, ${limits}.`;
     byId("about").textContent = `vocalsep ${info.vocalsep}, model ${info.model}`;
   } catch (error) {
     report(error.message);
