@@ -14,6 +14,8 @@ import pytest
 import soundfile
 from conftest import RATE, read, tones, vocalsep, write
 
+from vocalsep.benchmark.processes import run
+
 STEMS = ("vocals", "accompaniment")
 
 
@@ -288,17 +290,21 @@ def test_a_read_only_folder(tmp_path):
 
 def test_memory_does_not_depend_on_the_length(tmp_path):
     """Peak resident memory of the whole command for 3 minutes and for 12."""
-    code = (
-        "import resource, sys; from vocalsep.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
-    )
     peaks = []
     for minutes in (3, 12):
         song = write(tmp_path / f"{minutes}.wav", np.tile(tones(20), 3 * minutes), subtype="PCM_16")
-        command = [sys.executable, "-c", code, "split", str(song), "-o", str(tmp_path), "--quiet", "--overlap", "0"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stderr.split()[-1]) / 1024)
+        command = [
+            sys.executable,
+            "-m",
+            "vocalsep",
+            "split",
+            str(song),
+            "-o",
+            str(tmp_path),
+            "--quiet",
+            "--overlap",
+            "0",
+        ]
+        peaks.append(run(command).memory / 2**20)
     assert max(peaks) < 1100
     assert peaks[1] < peaks[0] * 1.15
