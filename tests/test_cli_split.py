@@ -127,10 +127,10 @@ def test_a_mixture_beyond_full_scale_is_lowered_as_a_whole_and_that_is_said(tmp_
 
 def test_two_runs_are_bit_identical(tmp_path):
     song = write(tmp_path / "song.wav", tones(2))
-    for run in "ab":
-        assert vocalsep("split", song, "-o", tmp_path / run).returncode == 0
+    for folder in "ab":
+        assert vocalsep("split", song, "-o", tmp_path / folder).returncode == 0
     for stem in STEMS:
-        first, second = (tmp_path / run / "song" / f"{stem}.wav" for run in "ab")
+        first, second = (tmp_path / run / "song" / f"{stem}.wav" for folder in "ab")
         assert first.read_bytes() == second.read_bytes()
 
 
