@@ -130,7 +130,7 @@ def test_two_runs_are_bit_identical(tmp_path):
     for folder in "ab":
         assert vocalsep("split", song, "-o", tmp_path / folder).returncode == 0
     for stem in STEMS:
-        first, second = (tmp_path / run / "song" / f"{stem}.wav" for folder in "ab")
+        first, second = (tmp_path / folder / "song" / f"{stem}.wav" for folder in "ab")
         assert first.read_bytes() == second.read_bytes()
 
 
