@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -9,6 +10,10 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+
+# Tests run beside each other (pytest-xdist): each has its share of the cores, and so have the commands that it starts.
+SHARE = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+os.environ.setdefault("OMP_NUM_THREADS", str(SHARE))
 
 HERE = pathlib.Path(__file__).resolve().parent
 REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"

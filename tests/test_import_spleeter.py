@@ -191,6 +191,25 @@ def test_the_bottleneck_from_the_command_line(release, tmp_path):
     torch.testing.assert_close(network(magnitude), network(magnitude * 30), atol=1e-4, rtol=1e-3)
 
 
+@torch.no_grad()
+def test_both_networks_and_the_ratio_of_their_squares(release, tmp_path):
+    out = tmp_path / "both.safetensors"
+    assert vocalsep("import-spleeter", release[0], "-o", out, "--both").returncode == 0
+    network, info = load(out)
+    assert info.config.architecture == "pair"
+    alone, _ = read_spleeter(release[0])
+    magnitude = torch.rand(1, 2, 1024, 64)
+    own, other = network.vocals(magnitude), network.accompaniment(magnitude)
+    torch.testing.assert_close(own, alone(magnitude), atol=1e-3, rtol=1e-3)
+    assert (own - other).abs().max() > 0.01
+    torch.testing.assert_close(network.masks_between(magnitude, 0, 64), own**2 / (own**2 + other**2))
+    torch.testing.assert_close(
+        network.accompaniment.encoder[0].bias, torch.from_numpy(release[1]["conv2d_7/bias"]), atol=1e-3, rtol=1e-3
+    )
+    refused = vocalsep("import-spleeter", release[0], "-o", tmp_path / "x.safetensors", "--both", "--bottleneck", 192)
+    assert refused.returncode == 2
+
+
 def _other_model(path: pathlib.Path) -> None:
     index, data = bundle({"conv2d/kernel": np.ones((1, 1))})
     with tarfile.open(path, "w:gz") as archive:

@@ -258,7 +258,7 @@ def test_a_song_beyond_the_limit_fails_and_says_so(studio, tmp_path):
 
 
 def test_many_at_once_all_come_out_right(studio, tmp_path):
-    files = [write(tmp_path / f"{n}.wav", tones(0.3 + 0.01 * n, RATE, 1 + n % 2, n), RATE) for n in range(20)]
+    files = [write(tmp_path / f"{n}.wav", tones(0.1 + 0.01 * n, RATE, 1 + n % 2, n), RATE) for n in range(50)]
     answers = [None] * len(files)
 
     def post(place):
@@ -421,6 +421,31 @@ def test_it_ends_when_it_is_asked_to_and_marks_what_it_was_doing(tmp_path):
     assert time.monotonic() - started < 15
     kept = json.loads((tmp_path / "library" / song["id"] / "song.json").read_text())
     assert kept["state"] == "interrupted"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can make a small disk")
+def test_a_full_disk_is_said_and_leaves_no_ruins(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", small], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with opened(small / "library") as studio:
+            fits = write(tmp_path / "fits.flac", tones(15), RATE)
+            song = studio.post(fits, "fits.flac").json()
+            ended = studio.until(song["id"], "done", "failed")
+            assert (ended["state"], ended["ready"]) == ("failed", 0)
+            assert "disk is full" in ended["error"]
+            large = write(tmp_path / "large.wav", tones(40), RATE)
+            assert studio.post(large, "large.wav").status_code == 507
+            assert studio.http.get(f"api/songs/{song['id']}/stems/vocals.wav").status_code == 409
+            assert studio.http.delete(f"api/songs/{song['id']}").status_code == 204
+            short = studio.post(write(tmp_path / "short.wav", tones(1), RATE), "short.wav").json()
+            assert studio.until(short["id"], "done", "failed")["state"] == "done"
+            names = {path.name for path in (small / "library").iterdir()}
+            assert names == {".scratch", short["id"]}
+    finally:
+        subprocess.run(["umount", small], check=True)
 
 
 def test_to_the_network_only_with_a_token(tmp_path):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
+from ..networks.pair import Pair, PairConfig
 from ..networks.spleeter import SpleeterConfig, SpleeterUNet
 from .tensor_bundle import Entry, read_index, read_tensor
 
@@ -30,6 +31,28 @@ AS_RELEASED = SpleeterConfig(dropout=0.0)
 ANY_LEVEL = SpleeterConfig(dropout=0.0, level_frames=64, level=6.5)
 # In TensorFlow's graph the layers of a kind are numbered on from the vocals' network to the accompaniment's.
 KERNELS = 2 * (2 * DEPTH + 1)
+CARD = {
+    "licence": "MIT (Copyright (c) 2019-present Deezer SA)",
+    "trained_on": "about 25,000 songs of Deezer's, not public",
+}
+
+
+def read_both(source: pathlib.Path, any_level: bool = False) -> tuple[Pair, dict[str, Any]]:
+    """Read both networks of Spleeter's 2-stem model, whose mask is the vocals' share of their squared estimates.
+
+    Parameters and errors are those of `read_spleeter`.
+
+    Returns
+    -------
+    network : Pair
+        For the default front end.
+    card : dict
+        What a model file should say of it.
+    """
+    vocals, accompaniment = _networks(source, any_level, 2)
+    network = Pair(PairConfig(architecture="spleeter", network=vocals.config, power=2.0))
+    network.vocals, network.accompaniment = vocals, accompaniment
+    return network.eval(), {**CARD, "descends_from": "Spleeter 2stems (Hennequin et al., JOSS 2020)"}
 
 
 def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[SpleeterUNet, dict[str, Any]]:
@@ -58,23 +81,24 @@ def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[Spleet
     ModelError
         There is no such checkpoint in it, or it is another model's.
     """
+    (network,) = _networks(source, any_level, 1)
+    return network, {**CARD, "descends_from": "Spleeter 2stems, vocal network (Hennequin et al., JOSS 2020)"}
+
+
+def _networks(source: pathlib.Path, any_level: bool, count: int) -> list[SpleeterUNet]:
+    """Return the first network or both: the vocals' comes first."""
     index, data = _files(source)
+    config = ANY_LEVEL if any_level else AS_RELEASED
     try:
         entries = read_index(index)
         if sum(name.startswith("conv2d") and name.endswith("/kernel") for name in entries) != KERNELS:
             raise ModelError("not Spleeter's 2-stem model")
-        network = _network(entries, data, ANY_LEVEL if any_level else AS_RELEASED)
+        return [_network(entries, data, config, which) for which in range(count)]
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
-    card = {
-        "licence": "MIT (Copyright (c) 2019-present Deezer SA)",
-        "trained_on": "about 25,000 songs of Deezer's, not public",
-        "descends_from": "Spleeter 2stems, vocal network (Hennequin et al., JOSS 2020)",
-    }
-    return network, card
 
 
-def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig) -> SpleeterUNet:
+def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig, which: int) -> SpleeterUNet:
     import torch
 
     def tensor(kind: str, number: int, part: str) -> torch.Tensor:
@@ -96,13 +120,14 @@ def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig) -> 
         for own, their in parts.items():
             weights[f"{ours}.{own}"] = tensor("batch_normalization", number, their)
 
+    first_convolution, first_norm = which * (DEPTH + 1), which * 2 * DEPTH
     for layer in range(DEPTH):
-        convolution(f"encoder.{layer}", "conv2d", layer)
-        convolution(f"decoder.{layer}", "conv2d_transpose", layer)
-        norm(f"norms.{layer}.1", DEPTH + layer)
+        convolution(f"encoder.{layer}", "conv2d", first_convolution + layer)
+        convolution(f"decoder.{layer}", "conv2d_transpose", which * DEPTH + layer)
+        norm(f"norms.{layer}.1", first_norm + DEPTH + layer)
         if layer < DEPTH - 1:
-            norm(f"activations.{layer}.0", layer)
-    convolution("head", "conv2d", DEPTH)
+            norm(f"activations.{layer}.0", first_norm + layer)
+    convolution("head", "conv2d", first_convolution + DEPTH)
     network = SpleeterUNet(config)
     wanted = network.state_dict()
     for name, held in weights.items():
