@@ -10,10 +10,26 @@ from vocalsep.benchmark.processes import run, song_of
 from vocalsep.errors import UsageError
 
 
+RECIPE = """
+[model]
+front_end = { sample_rate = 8000, n_fft = 256, hop = 64, bins = 64 }
+network = { filters = [4, 8], level_frames = 8 }
+[training]
+batch_size = 2
+[data]
+frames = 32
+"""
+
+
 def test_all_figures_are_there(tmp_path):
     song = write(tmp_path / "song.flac", tones(6.0))
     peer = f"{sys.executable} -c 'import time; time.sleep(0.3)' {{song}} {{out}}"
-    done = vocalsep("bench", song, "--rounds", 1, "--minutes", "0.1", "--against", peer, "--json", "--quiet")
+    for stem, seed in (("vocals", 1), ("accompaniment", 2)):
+        write(tmp_path / f"songs/one/{stem}.wav", tones(4.0, 8000, 2, seed), 8000)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"{RECIPE}[[data.sets]]\nkind = 'stems'\npath = '{tmp_path / 'songs'}'\n")
+    more = ("--against", peer, "--train", recipe, "--json", "--quiet")
+    done = vocalsep("bench", song, "--rounds", 1, "--minutes", "0.1", *more)
     assert done.returncode == 0, done.stderr.decode()
     assert not done.stderr
     said = json.loads(done.stdout)
@@ -34,6 +50,8 @@ def test_all_figures_are_there(tmp_path):
     assert length["minutes"] == 0.1
     assert length["memory"] > 1e8
     assert said["startup_s"] > 0.1
+    assert said["training"]["steps_per_second"] > 0.1
+    assert 0 <= said["training"]["data_wait"] <= 1
 
 
 def test_memory_is_that_of_the_program_itself():

@@ -74,6 +74,7 @@ FLOORS = [
     {"training.adversarial", "training.data", "training.clock", "training.signals"},
     {"training.loop"},
     {"training.run"},
+    {"training.trial"},
     {"training"},
     {"rendering"},
     {"separator", "batch"},

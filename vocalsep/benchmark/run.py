@@ -12,10 +12,14 @@ from typing import Any
 import torch
 
 from ..separator import Separator
+from ..training.config import TrainingConfig
+from ..training.run import Place
+from ..training.trial import trial
 from .processes import in_turns, peer_command, run, song_of, split_command
 from .stages import matrix_peak, network_rate, stages
 
 SHORT_S = 5.0
+TRIAL_STEPS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +39,10 @@ class Plan:
         Lengths of songs whose splitting is watched for memory.
     against : tuple of str
         Peers, see `processes.peer_command`.
+    training : TrainingConfig or None
+        A run whose speed is tried.
+    cache : pathlib.Path, optional
+        Folder of seekable copies, see `training.run.Place`.
     """
 
     song: pathlib.Path | None
@@ -44,6 +52,8 @@ class Plan:
     rounds: int
     minutes: tuple[float, ...]
     against: tuple[str, ...]
+    training: TrainingConfig | None = None
+    cache: pathlib.Path | None = None
 
 
 def benchmark(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
@@ -70,6 +80,10 @@ def benchmark(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
             0
         ].seconds
         said["processes"] = _processes(plan, song, scratch, peers, say)
+        if plan.training is not None:
+            say("training")
+            outcome = trial(plan.training, Place(scratch / "run", cache=plan.cache), TRIAL_STEPS)
+            said["training"] = {"steps_per_second": outcome.steps_per_second, "data_wait": outcome.data_wait}
         said["memory"] = [_memory(minutes, plan, scratch, say) for minutes in plan.minutes]
     return said
 
@@ -93,6 +107,9 @@ def as_text(said: dict[str, Any]) -> str:
     for one in processes:
         ratio = one["seconds"] / processes[0]["seconds"]
         lines.append(f"{one['name'][:33]:<34}{one['seconds']:>10.2f}{one['memory'] / 1e9:>9.2f} GB{ratio:>14.2f}")
+    if "training" in said:
+        rate, wait = said["training"]["steps_per_second"], said["training"]["data_wait"]
+        lines += ["", f"training: {rate:.2f} steps a second, {wait:.1%} of their time waiting for data"]
     if said["memory"]:
         lines += ["", f"{'length of the song':<34}{'seconds':>10}{'memory':>12}"]
         for one in said["memory"]:

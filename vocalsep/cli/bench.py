@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from . import options, session
+from . import options, session, settings
 
 
 def bench(
@@ -24,6 +24,10 @@ def bench(
         list[str] | None,
         typer.Option("--against", metavar="PEER", help="spleeter, or a command with {song} and {out}. Repeatable."),
     ] = None,
+    train: Annotated[
+        pathlib.Path | None, typer.Option("--train", metavar="FILE.toml", help="Try the speed of this training too.")
+    ] = None,
+    cache: settings.CacheFolder = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often everything is done; medians count.")] = 5,
     model: options.Model = "default",
     threads: options.Threads = None,
@@ -40,8 +44,10 @@ def bench(
         lengths = _lengths(minutes)
 
         from ..benchmark.run import Plan, as_text, benchmark
+        from ..training.config import TrainingConfig, read_toml
 
-        plan = Plan(song, seconds, model, threads, rounds, lengths, tuple(against or ()))
+        training = None if train is None else TrainingConfig.from_dict(read_toml(train))
+        plan = Plan(song, seconds, model, threads, rounds, lengths, tuple(against or ()), training, cache)
         said = benchmark(plan, lambda line: None if quiet else typer.echo(f"measuring: {line}", err=True))
         typer.echo(json.dumps(said, indent=1) if as_json else as_text(said))
 

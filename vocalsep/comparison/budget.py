@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 from collections.abc import Callable
 
-from ..errors import UsageError
 from ..training.config import TrainingConfig
-from ..training.run import Place, train
+from ..training.run import Place
+from ..training.trial import trial
 
-# The trial's first step pays for the workers' start and is not counted.
 TRIAL_STEPS = 7
 VALIDATIONS = 4
 
@@ -34,16 +32,7 @@ def within(config: TrainingConfig, minutes: float, place: Place, say: Callable[[
     UsageError
         The trial did not come to its end.
     """
-    trial = dataclasses.replace(place, out=place.out.with_name(f".trial-{place.out.name}"), resume=False)
-    shutil.rmtree(trial.out, ignore_errors=True)
-    short = dataclasses.replace(config.training, steps=TRIAL_STEPS, epochs=0.0, validate_every=10 * TRIAL_STEPS)
-    less = dataclasses.replace(config.data, valid_songs=1, valid_seconds=1.0)
-    try:
-        outcome = train(dataclasses.replace(config, training=short, data=less), trial, _silent, quiet=True).outcome
-    finally:
-        shutil.rmtree(trial.out, ignore_errors=True)
-    if outcome.why != "done":
-        raise UsageError("stopped before the trial was over")
+    outcome = trial(config, place, TRIAL_STEPS)
     steps = max(1, math.floor(outcome.steps_per_second * 60 * minutes))
     say(f"{outcome.steps_per_second:.2f} steps a second: {steps} steps in {minutes:g} minutes")
     return with_steps(config, steps)
@@ -59,7 +48,3 @@ def with_steps(config: TrainingConfig, steps: int) -> TrainingConfig:
         validate_every=max(1, -(-steps // VALIDATIONS)),
     )
     return dataclasses.replace(config, training=training)
-
-
-def _silent(_: str) -> None:
-    pass

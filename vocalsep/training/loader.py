@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from .config import TrainingConfig
 
 # Batches that wait ready for each worker: more only takes memory.
 AHEAD = 2
+
+Made = TypeVar("Made", Example, Strangers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,21 +73,7 @@ class Unpaired:
         return dataclasses.replace(self, **moved)
 
 
-class UnpairedExamples(Dataset[Strangers]):
-    """As `Examples`, for semi-supervised training."""
-
-    def __init__(self, pools: Pools, config: TrainingConfig):
-        front_end = config.model.front_end
-        self.mixer = Mixer(pools, config.mixing, front_end.sample_rate, config.model.network.channels)
-        self.samples = config.example_samples
-        self.seed = config.training.seed
-
-    def __getitem__(self, number: int) -> Strangers:
-        # The third number keeps these examples apart from the paired ones.
-        return self.mixer.strangers(np.random.default_rng((self.seed, number, 1)), self.samples)
-
-
-class Examples(Dataset[Example]):
+class _Made(Dataset[Made]):
     """All examples of a run, each made when it is asked for.
 
     Example `number` depends on the seed and its number alone, so a resumed run meets the examples that it would have
@@ -98,8 +86,20 @@ class Examples(Dataset[Example]):
         self.samples = config.example_samples
         self.seed = config.training.seed
 
+
+class Examples(_Made[Example]):
+    """Examples with their vocals."""
+
     def __getitem__(self, number: int) -> Example:
         return self.mixer.example(np.random.default_rng((self.seed, number)), self.samples)
+
+
+class UnpairedExamples(_Made[Strangers]):
+    """Examples for semi-supervised training."""
+
+    def __getitem__(self, number: int) -> Strangers:
+        # The third number keeps these examples apart from the paired ones.
+        return self.mixer.strangers(np.random.default_rng((self.seed, number, 1)), self.samples)
 
 
 def batches(
