@@ -9,7 +9,6 @@ from conftest import tones, vocalsep, write
 from vocalsep.benchmark.processes import run, song_of
 from vocalsep.errors import UsageError
 
-
 RECIPE = """
 [model]
 front_end = { sample_rate = 8000, n_fft = 256, hop = 64, bins = 64 }
