@@ -78,6 +78,8 @@ FLOORS = [
     {"training"},
     {"rendering"},
     {"separator", "batch"},
+    {"processes"},
+    {"cluster"},
     {"estimate", "evaluation.bss", "evaluation.oracles", "evaluation.results"},
     {"evaluation.rows"},
     {"evaluation.scoring"},

@@ -43,82 +43,95 @@ class Outcome:
         return said
 
 
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One song and the tracks to make of it. Together with `Manner` it can be sent to another process."""
+
+    song: Song
+    tracks: tuple[Track, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Manner:
+    """How songs are written: as the command line's options."""
+
+    encoding: Encoding
+    overwrite: bool
+    skip_existing: bool
+    salvage: bool
+
+
+def separate(
+    engine: Engine, task: Task, manner: Manner, progress: Callable[[int, int | None], None] | None = None
+) -> Outcome:
+    """Separate one song; whatever goes wrong with it becomes its outcome."""
+    source = str(task.song.path)
+    try:
+        rendered = render(
+            engine,
+            task.song.path,
+            [track for track in task.tracks if not (manner.skip_existing and track.target.exists())],
+            manner.encoding,
+            overwrite=manner.overwrite,
+            salvage=manner.salvage,
+            progress=progress,
+        )
+    except VocalsepError as error:
+        return failure(source, str(error))
+    except MemoryError:
+        return failure(source, "not enough memory")
+    except Exception as error:
+        # One song that meets a defect of ours must not cost the user the rest of the batch.
+        return failure(source, f"unexpected {type(error).__name__}: {error}; please report this")
+    return Outcome(source, DONE, _targets(task.tracks), rendered=rendered)
+
+
+def failure(source: str, why: str) -> Outcome:
+    """Return the outcome of an input that failed."""
+    return Outcome(source, FAILED, error=" ".join(why.split()))
+
+
 class Batch:
-    """Run songs one after another and keep what became of each.
+    """Keeps what became of each song.
 
     Parameters
     ----------
-    encoding : Encoding
-    overwrite, skip_existing, salvage : bool
-        As the command line's options.
+    manner : Manner
     report : callable
         Called with one line for a person: an error or a remark.
 
     Attributes
     ----------
     outcomes : list of Outcome
-        Complete up to the song at work, also after an interruption.
+        Complete up to the songs at work, also after an interruption.
     """
 
-    def __init__(
-        self,
-        encoding: Encoding,
-        *,
-        overwrite: bool,
-        skip_existing: bool,
-        salvage: bool,
-        report: Callable[[str], None],
-    ):
-        self.encoding = encoding
-        self.overwrite = overwrite
-        self.skip_existing = skip_existing
-        self.salvage = salvage
+    def __init__(self, manner: Manner, report: Callable[[str], None]):
+        self.manner = manner
         self.report = report
         self.outcomes: list[Outcome] = []
 
     def add_missing(self, missing: Sequence[Missing]) -> None:
         """Report arguments that name no song, as failed."""
         for one in missing:
-            self._failed(one.named, one.why)
+            self.take(failure(one.named, one.why))
 
-    def skips(self, tracks: Sequence[Track]) -> bool:
+    def skips(self, task: Task) -> bool:
         """Whether all outputs of a song are there already and are to be left alone."""
-        return self.skip_existing and all(track.target.exists() for track in tracks)
+        return self.manner.skip_existing and all(track.target.exists() for track in task.tracks)
 
-    def skip(self, song: Song, tracks: list[Track]) -> None:
+    def skip(self, task: Task) -> None:
         """Note that a song is passed over."""
-        self.outcomes.append(Outcome(str(song.path), SKIPPED, _targets(tracks)))
+        self.outcomes.append(Outcome(str(task.song.path), SKIPPED, _targets(task.tracks)))
 
-    def run(
-        self,
-        engine: Engine,
-        song: Song,
-        tracks: list[Track],
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> None:
-        """Separate one song; whatever goes wrong with it becomes its outcome."""
-        source = str(song.path)
-        try:
-            rendered = render(
-                engine,
-                song.path,
-                [track for track in tracks if not (self.skip_existing and track.target.exists())],
-                self.encoding,
-                overwrite=self.overwrite,
-                salvage=self.salvage,
-                progress=progress,
-            )
-        except VocalsepError as error:
-            self._failed(source, str(error))
-        except MemoryError:
-            self._failed(source, "not enough memory")
-        except Exception as error:
-            # One song that meets a defect of ours must not cost the user the rest of the batch.
-            self._failed(source, f"unexpected {type(error).__name__}: {error}; please report this")
-        else:
-            for remark in rendered.remarks:
-                self.report(f"{source}: {remark}")
-            self.outcomes.append(Outcome(source, DONE, _targets(tracks), rendered=rendered))
+    def take(self, outcome: Outcome) -> None:
+        """Keep an outcome, and report what a person should know of it."""
+        if outcome.error is not None:
+            self.report(f"{outcome.source}: {outcome.error}")
+        if outcome.rendered is not None:
+            for remark in outcome.rendered.remarks:
+                self.report(f"{outcome.source}: {remark}")
+        self.outcomes.append(outcome)
 
     def count(self, status: str) -> int:
         """Number of inputs that ended so."""
@@ -129,11 +142,6 @@ class Batch:
         """0 if all went well, 1 if some inputs failed, 2 if all did."""
         failed = self.count(FAILED)
         return 0 if not failed else 2 if failed == len(self.outcomes) else 1
-
-    def _failed(self, source: str, why: str) -> None:
-        why = " ".join(why.split())
-        self.report(f"{source}: {why}")
-        self.outcomes.append(Outcome(source, FAILED, error=why))
 
 
 def _targets(tracks: Sequence[Track]) -> dict[str, str]:

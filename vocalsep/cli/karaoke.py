@@ -43,6 +43,8 @@ def karaoke(
     salvage: options.Salvage = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
+    jobs: options.Jobs = 1,
+    engine: options.EngineName = options.EngineKind.LOCAL,
 ) -> None:
     """Make karaoke tracks: songs without their vocals, or with quiet ones.
 
@@ -62,6 +64,8 @@ def karaoke(
         salvage,
         as_json,
         quiet,
+        jobs,
+        engine.value,
     )
     with session.one_line_errors():
         from ..outputs import check_template

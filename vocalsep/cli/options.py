@@ -25,6 +25,13 @@ class Device(str, enum.Enum):
     MPS = "mps"
 
 
+class EngineKind(str, enum.Enum):
+    """Where songs are worked on."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Songs, videos, folders, patterns, or - for standard input.")
 ]
@@ -57,6 +64,12 @@ HardMask = Annotated[
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Pass over songs whose outputs exist.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Salvage = Annotated[bool, typer.Option("--salvage", help="Take what can be decoded of damaged files.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, help="Songs at a time, in processes that share the cores out among them.")
+]
+EngineName = Annotated[
+    EngineKind, typer.Option("--engine", help="local; or ray: on the Ray cluster that RAY_ADDRESS names.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 

@@ -18,13 +18,15 @@ from .. import __version__
 from ..errors import OutputError, UsageError, VocalsepError
 
 if TYPE_CHECKING:
-    from ..batch import Batch
+    from ..batch import Batch, Manner, Outcome, Task
     from ..planning import Missing, Song
+    from ..processes import EngineSettings
     from ..rendering import Encoding, Track
     from ..separator import Separator
 
 STREAM = "-"
 INTERRUPTED = 130
+RAY = "ray"
 ENVELOPE = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
@@ -45,6 +47,8 @@ class Settings:
     salvage: bool
     json: bool
     quiet: bool
+    jobs: int
+    engine: str
 
 
 Plan = Callable[["Song", pathlib.Path], "list[Track]"]
@@ -86,18 +90,13 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
     typer.Exit
         With the batch's exit code where it is not 0.
     """
-    from ..batch import Batch
+    from ..batch import Batch, Manner
 
     with one_line_errors(), tempfile.TemporaryDirectory(prefix="vocalsep-") as scratch:
         _check(settings)
         jobs, missing = _jobs(settings, pathlib.Path(scratch), plan)
-        batch = Batch(
-            encoding,
-            overwrite=settings.overwrite,
-            skip_existing=settings.skip_existing,
-            salvage=settings.salvage,
-            report=_report,
-        )
+        manner = Manner(encoding, settings.overwrite, settings.skip_existing, settings.salvage)
+        batch = Batch(manner, _report)
         interrupted = False
         try:
             batch.add_missing(missing)
@@ -154,36 +153,65 @@ def _spool(scratch: pathlib.Path) -> pathlib.Path:
 def _work(batch: Batch, jobs: list[tuple[Song, list[Track]]], settings: Settings) -> None:
     from tqdm import tqdm
 
+    from ..batch import Task, separate
+
     if not jobs:
         return
-    separator = None
+    tasks = []
+    for song, tracks in jobs:
+        task = Task(song, tuple(tracks))
+        if batch.skips(task):
+            batch.skip(task)
+        else:
+            tasks.append(task)
     # tqdm itself leaves the bars out where standard error is no terminal
     hidden = True if settings.quiet else None
     with tqdm(
-        total=len(jobs), unit="song", desc="songs", disable=hidden if len(jobs) > 1 else True, leave=False
+        total=len(jobs),
+        initial=len(jobs) - len(tasks),
+        unit="song",
+        desc="songs",
+        disable=hidden if len(jobs) > 1 else True,
+        leave=False,
     ) as bar:
-        for song, tracks in jobs:
-            if batch.skips(tracks):
-                batch.skip(song, tracks)
-            else:
-                separator = separator or _separator(settings)
-                with _song_bar(song, hidden) as progress:
-                    batch.run(separator, song, tracks, progress)
-            bar.update()
+        if settings.engine == RAY or min(settings.jobs, len(tasks)) > 1:
+            for outcome in _elsewhere(tasks, batch.manner, settings):
+                batch.take(outcome)
+                bar.update()
+            places = {str(song.path): place for place, (song, _) in enumerate(jobs)}
+            batch.outcomes.sort(key=lambda outcome: places.get(outcome.source, -1))
+        elif tasks:
+            separator = _separator(settings)
+            for task in tasks:
+                with _song_bar(task.song, hidden) as progress:
+                    batch.take(separate(separator, task, batch.manner, progress))
+                bar.update()
+
+
+def _elsewhere(tasks: list[Task], manner: Manner, settings: Settings) -> Iterator[Outcome]:
+    """Work in other processes, here or on a cluster."""
+    engine = _engine_settings(settings)
+    if settings.engine == RAY:
+        from ..cluster import on_ray
+
+        return on_ray(tasks, manner, engine)
+    from ..processes import in_processes
+
+    if not settings.quiet:
+        _report(f"model {settings.model}, {settings.jobs} processes")
+    return in_processes(tasks, manner, engine, settings.jobs)
+
+
+def _engine_settings(settings: Settings) -> EngineSettings:
+    from ..processes import EngineSettings
+
+    return EngineSettings(settings.model, settings.device, settings.threads, settings.overlap, settings.hard_mask)
 
 
 def _separator(settings: Settings) -> Separator:
     import torch
 
-    from ..separator import Separator
-
-    separator = Separator(
-        settings.model,
-        device=settings.device,
-        threads=settings.threads,
-        overlap=settings.overlap,
-        hard=settings.hard_mask,
-    )
+    separator = _engine_settings(settings).build()
     if separator.fallback:
         _report(f"vocalsep: {separator.fallback}")
     if not settings.quiet:

@@ -35,6 +35,8 @@ def split(
     salvage: options.Salvage = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
+    jobs: options.Jobs = 1,
+    engine: options.EngineName = options.EngineKind.LOCAL,
 ) -> None:
     """Split songs into vocals and accompaniment, which sum to the song.
 
@@ -55,6 +57,8 @@ def split(
         salvage,
         as_json,
         quiet,
+        jobs,
+        engine.value,
     )
     with session.one_line_errors():
         from ..outputs import check_template

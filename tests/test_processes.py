@@ -1,0 +1,137 @@
+"""Many songs at a time: in several processes, and on a Ray cluster."""
+
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import RATE, read, tones, vocalsep, write
+
+from vocalsep.audio.formats import FORMATS
+from vocalsep.batch import Manner, Task
+from vocalsep.planning import Song
+from vocalsep.processes import EngineSettings, in_processes
+from vocalsep.rendering import Encoding, stem_track
+
+MANNER = Manner(Encoding(FORMATS["wav"]), overwrite=False, skip_existing=False, salvage=False)
+SETTINGS = EngineSettings("default", "cpu", 1, None, False)
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("songs")
+    for number in range(5):
+        write(folder / f"s{number}.wav", tones(1.0 + number / 5, seed=number), RATE)
+    (folder / "s9 broken.wav").write_bytes(b"RIFF and nothing else")
+    return folder
+
+
+def test_in_processes_all_comes_out_as_in_one(songs, tmp_path):
+    one = vocalsep("split", songs, "--out", tmp_path / "one", "--threads", 1, "--json")
+    two = vocalsep("split", songs, "--out", tmp_path / "two", "--threads", 1, "--json", "--jobs", 2)
+    assert (one.returncode, two.returncode) == (1, 1)
+    said, expected = (json.loads(done.stdout) for done in (two, one))
+    assert [file["status"] for file in said["files"]] == [file["status"] for file in expected["files"]]
+    assert [file["input"] for file in said["files"]] == [file["input"] for file in expected["files"]]
+    assert b"s9 broken.wav" in two.stderr
+    for path in sorted((tmp_path / "one").rglob("*.wav")):
+        other = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert other.read_bytes() == path.read_bytes()
+    again = vocalsep("split", songs, "--out", tmp_path / "two", "--jobs", 2, "--skip-existing", "--json")
+    assert [file["status"] for file in json.loads(again.stdout)["files"]] == ["skipped"] * 5 + ["failed"]
+
+
+def tasks_of(songs, out):
+    found = [Song(path) for path in sorted(songs.glob("s[0-4].wav"))]
+    return [
+        Task(song, tuple(stem_track(s, out / f"{song.name}-{s}.wav") for s in ("vocals", "accompaniment")))
+        for song in found
+    ]
+
+
+def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
+    tasks = tasks_of(songs, tmp_path)
+
+    def kill():
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            children = multiprocessing.active_children()
+            if children and list(tmp_path.glob(".vocalsep-*")):
+                os.kill(children[0].pid, signal.SIGKILL)
+                return
+            time.sleep(0.005)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    outcomes = list(in_processes(tasks, MANNER, SETTINGS, 2))
+    killer.join()
+    assert sorted(outcome.source for outcome in outcomes) == sorted(str(task.song.path) for task in tasks)
+    assert {outcome.status for outcome in outcomes} == {"done"}
+    for task in tasks:
+        stems = [read(track.target) for track in task.tracks]
+        assert np.abs(sum(stems) - read(task.song.path)).max() < 1e-4
+
+
+def test_closing_it_stops_the_processes_and_leaves_nothing_unfinished(tmp_path):
+    long = write(tmp_path / "long" / "song.wav", tones(60), RATE)
+    others = [write(tmp_path / "long" / f"{n}.wav", tones(0.5), RATE) for n in range(2)]
+    tasks = [Task(Song(path), (stem_track("vocals", tmp_path / f"{path.stem}.wav"),)) for path in [*others, long]]
+    running = in_processes(tasks, MANNER, SETTINGS, 2)
+    next(running)
+    running.close()
+    deadline = time.monotonic() + 20
+    while multiprocessing.active_children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not multiprocessing.active_children()
+    assert not list(tmp_path.glob(".vocalsep-*"))
+
+
+def test_an_unknown_model_is_one_line(songs, tmp_path):
+    done = vocalsep("split", songs, "--out", tmp_path, "--jobs", 2, "--model", "nobody")
+    assert done.returncode == 2
+    assert b"unknown model" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_without_a_cluster_it_says_so(songs, tmp_path):
+    done = vocalsep("split", songs, "--out", tmp_path, "--engine", "ray")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"ray" in done.stderr.lower()
+
+
+@pytest.mark.skipif(
+    shutil.which("ray", path=pathlib.Path(sys.executable).parent) is None, reason="ray is not installed"
+)
+def test_a_cluster_that_loses_a_machine_loses_no_song(songs, tmp_path):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    second = cluster.add_node(num_cpus=1)
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    many = tmp_path / "many"
+    for number in range(40):
+        write(many / f"{number:02}.wav", tones(0.5 + number / 50, seed=number), RATE)
+    command = [sys.executable, "-m", "vocalsep", "split", many, "--out", tmp_path / "far", "--engine", "ray", "--json"]
+    try:
+        process = subprocess.Popen([str(part) for part in command], env=environment, stdout=subprocess.PIPE)
+        while len(list((tmp_path / "far").glob("*/vocals.wav"))) < 10:
+            assert process.poll() is None
+            time.sleep(0.05)
+        cluster.remove_node(second, allow_graceful=False)
+        said = json.loads(process.communicate(timeout=300)[0])
+    finally:
+        cluster.shutdown()
+    assert (said["done"], said["failed"]) == (40, 0)
+    here = vocalsep("split", many, "--out", tmp_path / "here", "--threads", 1, "--quiet")
+    assert here.returncode == 0
+    for path in sorted((tmp_path / "here").rglob("*.wav")):
+        assert np.abs(read(path) - read(tmp_path / "far" / path.relative_to(tmp_path / "here"))).max() < 1e-5

@@ -1,0 +1,61 @@
+"""Many songs on an existing Ray cluster: tasks that are tried again when the machine that had them dies.
+
+The machines read and write the same paths as this one, on a shared file system.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .batch import Manner, Outcome, Task, failure
+from .errors import UsageError
+from .processes import EngineSettings, work
+
+# How often a song is begun again when the process or the machine that had it dies.
+RETRIES = 5
+
+
+def on_ray(tasks: Sequence[Task], manner: Manner, settings: EngineSettings) -> Iterator[Outcome]:
+    """Separate songs on the cluster that ``RAY_ADDRESS`` names, or that runs on this machine; yield outcomes.
+
+    Every task takes as many of a machine's processors as `settings` has threads, one where it does not say. A song
+    whose machine dies is begun again elsewhere; what it had written under a temporary name is not an output.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    manner : Manner
+    settings : EngineSettings
+
+    Raises
+    ------
+    UsageError
+        Ray is not installed, or there is no cluster.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise UsageError("--engine ray needs its extra: pip install 'vocalsep[ray]'") from None
+    try:
+        ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
+    except ConnectionError:
+        raise UsageError("there is no Ray cluster here; start one with ray start --head, or set RAY_ADDRESS") from None
+    settings = dataclasses.replace(settings, threads=settings.threads or 1)
+    run = ray.remote(num_cpus=settings.threads, max_retries=RETRIES)(work)
+    waiting: dict[Any, Task] = {run.remote(task, manner, settings): task for task in tasks}
+    try:
+        while waiting:
+            ready, _ = ray.wait(list(waiting), num_returns=1)
+            for reference in ready:
+                task = waiting.pop(reference)
+                try:
+                    yield ray.get(reference)
+                except ray.exceptions.RayError as error:
+                    yield failure(str(task.song.path), f"the cluster lost it: {type(error).__name__}")
+    finally:
+        for reference in waiting:
+            ray.cancel(reference)
+        ray.shutdown()

@@ -1,0 +1,106 @@
+"""Many songs in several processes on this machine, each with a model and a share of the threads."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+from .batch import Manner, Outcome, Task, failure, separate
+
+if TYPE_CHECKING:
+    from .separator import Separator
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineSettings:
+    """What a process needs to build its own `Separator`."""
+
+    model: str
+    device: str
+    threads: int | None
+    overlap: float | None
+    hard: bool
+
+    def build(self) -> Separator:
+        """Return the separator; raises ModelError or UsageError."""
+        from .separator import Separator
+
+        return Separator(self.model, device=self.device, threads=self.threads, overlap=self.overlap, hard=self.hard)
+
+
+def in_processes(tasks: Sequence[Task], manner: Manner, settings: EngineSettings, jobs: int) -> Iterator[Outcome]:
+    """Separate songs in several processes, and yield each outcome as it comes.
+
+    A process that dies takes nothing with it: what was being worked on is done again, song by song, and a song whose
+    process dies once more has failed. Where this generator is closed, the processes stop and leave no unfinished file.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    manner : Manner
+    settings : EngineSettings
+        Without `threads`, the cores are shared out.
+    jobs : int
+        Processes.
+
+    Raises
+    ------
+    ModelError, UsageError
+        The model is unknown or does not go with the settings.
+    """
+    if settings.threads is None:
+        settings = dataclasses.replace(settings, threads=max(1, (os.cpu_count() or 1) // jobs))
+    waiting = list(tasks)
+    while waiting:
+        undone = []
+        for task, outcome in _round(waiting, manner, settings, jobs):
+            if outcome is None:
+                undone.append(task)
+            else:
+                yield outcome
+        # Songs are begun in their order, so those that were being worked on come first.
+        undone.sort(key=waiting.index)
+        suspects, waiting = undone[: 2 * jobs], undone[2 * jobs :]
+        for suspect in suspects:
+            for task, outcome in _round([suspect], manner, settings, 1):
+                yield outcome or failure(str(task.song.path), "its process died twice, for want of memory perhaps")
+
+
+def work(task: Task, manner: Manner, settings: EngineSettings) -> Outcome:
+    """Separate one song in a process that keeps its model for the next."""
+    return separate(_separator(settings), task, manner)
+
+
+@functools.cache
+def _separator(settings: EngineSettings) -> Separator:
+    return settings.build()
+
+
+def _round(
+    tasks: Sequence[Task], manner: Manner, settings: EngineSettings, jobs: int
+) -> Iterator[tuple[Task, Outcome | None]]:
+    """Work through tasks in one set of processes; None stands for those that a death has left undone."""
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context)
+    try:
+        running = {pool.submit(work, task, manner, settings): task for task in tasks}
+        for future in concurrent.futures.as_completed(running):
+            try:
+                yield running[future], future.result()
+            except BrokenProcessPool:
+                yield running[future], None
+    except BaseException:
+        for process in multiprocessing.active_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGINT)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
