@@ -5,8 +5,10 @@ The machines read and write the same paths as this one, on a shared file system.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,19 +45,22 @@ def on_ray(tasks: Sequence[Task], manner: Manner, settings: EngineSettings) -> I
         ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
     except ConnectionError:
         raise UsageError("there is no Ray cluster here; start one with ray start --head, or set RAY_ADDRESS") from None
-    settings = dataclasses.replace(settings, threads=settings.threads or 1)
-    run = ray.remote(num_cpus=settings.threads, max_retries=RETRIES)(work)
+    threads = settings.threads or 1
+    settings = dataclasses.replace(settings, threads=threads)
+    run = ray.remote(num_cpus=threads, max_retries=RETRIES)(work)
     waiting: dict[Any, Task] = {run.remote(task, manner, settings): task for task in tasks}
-    try:
-        while waiting:
-            ready, _ = ray.wait(list(waiting), num_returns=1)
-            for reference in ready:
-                task = waiting.pop(reference)
-                try:
-                    yield ray.get(reference)
-                except ray.exceptions.RayError as error:
-                    yield failure(str(task.song.path), f"the cluster lost it: {type(error).__name__}")
-    finally:
-        for reference in waiting:
-            ray.cancel(reference)
-        ray.shutdown()
+    # Ray tells of machines that died on standard output, where a summary for programs is to stand alone.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            while waiting:
+                ready, _ = ray.wait(list(waiting), num_returns=1)
+                for reference in ready:
+                    task = waiting.pop(reference)
+                    try:
+                        yield ray.get(reference)
+                    except ray.exceptions.RayError as error:
+                        yield failure(str(task.song.path), f"the cluster lost it: {type(error).__name__}")
+        finally:
+            for reference in waiting:
+                ray.cancel(reference)
+            ray.shutdown()
