@@ -249,9 +249,20 @@ def test_a_truncated_song_fails_with_a_sentence(studio, tmp_path):
     assert studio.until(song["id"], "failed")["error"] == ended["error"]
 
 
-def test_a_song_beyond_the_limit_fails_and_says_so(studio, tmp_path):
-    song = write(tmp_path / "long.flac", np.zeros((1, 8000 * 130), np.float32), 8000)
-    posted = studio.post(song, "long.flac").json()
+def test_a_song_beyond_the_limit_is_refused_and_says_so(studio, tmp_path):
+    silence = np.zeros((1, 8000 * 130), np.float32)
+    refused = studio.post(write(tmp_path / "long.flac", silence, 8000), "long.flac")
+    assert refused.status_code == 413
+    assert "longer than 2 minutes" in refused.json()["detail"]
+    # Such a stream does not say how long it is: that shows only while it is decoded.
+    with av.open(str(tmp_path / "long.aac"), "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=8000)
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    posted = studio.post(tmp_path / "long.aac", "long.aac").json()
     ended = studio.until(posted["id"], "done", "failed")
     assert ended["state"] == "failed"
     assert "longer than 2 minutes" in ended["error"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 import pathlib
 import secrets
 import shutil
@@ -65,7 +66,7 @@ async def received(
         size = await _written(path, limits, body)
         if announced is not None and size != announced:
             raise Refused(400, f"the upload was cut short: {size} of {announced} bytes came")
-        await asyncio.to_thread(_looked_at, path)
+        await asyncio.to_thread(_looked_at, path, limits)
         whole = True
         return path
     except OSError as error:
@@ -103,12 +104,15 @@ async def _written(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes
             await asyncio.to_thread(file.write, part)
 
 
-def _looked_at(path: pathlib.Path) -> None:
+def _looked_at(path: pathlib.Path, limits: Limits) -> None:
     try:
-        with open_source(path):
-            pass
+        with open_source(path) as source:
+            info = source.info
     except AudioError as error:
         raise Refused(422, f"this file {error}") from None
+    # What only guesses its length is measured while it is worked on.
+    if info.duration is not None and math.isfinite(info.slack_s) and info.duration > limits.minutes * 60:
+        raise Refused(413, f"this song is longer than {limits.minutes:g} minutes; --max-minutes allows more")
 
 
 def _too_large(most: int) -> str:
