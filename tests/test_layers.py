@@ -34,6 +34,7 @@ FLOORS = [
         "audio.sink",
         "remainder",
         "registry",
+        "remote",
         "tags.fields",
         "tags.riff",
         "chunking",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .engine import Engine
 from .errors import VocalsepError
 from .planning import Missing, Song
+from .remote import fetch, store
 from .rendering import Encoding, Rendered, Track, render
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -65,17 +68,23 @@ def separate(
     engine: Engine, task: Task, manner: Manner, progress: Callable[[int, int | None], None] | None = None
 ) -> Outcome:
     """Separate one song; whatever goes wrong with it becomes its outcome."""
-    source = str(task.song.path)
+    source = task.song.source
     try:
-        rendered = render(
-            engine,
-            task.song.path,
-            [track for track in task.tracks if not (manner.skip_existing and track.target.exists())],
-            manner.encoding,
-            overwrite=manner.overwrite,
-            salvage=manner.salvage,
-            progress=progress,
-        )
+        with tempfile.TemporaryDirectory(prefix="vocalsep-") as scratch:
+            wanted = [track for track in task.tracks if not (manner.skip_existing and track.there)]
+            path, tracks = _brought_here(task.song, wanted, pathlib.Path(scratch))
+            rendered = render(
+                engine,
+                path,
+                tracks,
+                manner.encoding,
+                overwrite=manner.overwrite,
+                salvage=manner.salvage,
+                progress=progress,
+            )
+            for track in tracks:
+                if track.url:
+                    store(track.target, track.url)
     except VocalsepError as error:
         return failure(source, str(error))
     except MemoryError:
@@ -118,11 +127,11 @@ class Batch:
 
     def skips(self, task: Task) -> bool:
         """Whether all outputs of a song are there already and are to be left alone."""
-        return self.manner.skip_existing and all(track.target.exists() for track in task.tracks)
+        return self.manner.skip_existing and all(track.there for track in task.tracks)
 
     def skip(self, task: Task) -> None:
         """Note that a song is passed over."""
-        self.outcomes.append(Outcome(str(task.song.path), SKIPPED, _targets(task.tracks)))
+        self.outcomes.append(Outcome(task.song.source, SKIPPED, _targets(task.tracks)))
 
     def take(self, outcome: Outcome) -> None:
         """Keep an outcome, and report what a person should know of it."""
@@ -145,4 +154,17 @@ class Batch:
 
 
 def _targets(tracks: Sequence[Track]) -> dict[str, str]:
-    return {track.name: str(track.target) for track in tracks}
+    return {track.name: track.place for track in tracks}
+
+
+def _brought_here(song: Song, tracks: Sequence[Track], scratch: pathlib.Path) -> tuple[pathlib.Path, list[Track]]:
+    """Return a song's path and its tracks on this machine; what has a URL gets a place in `scratch`."""
+    path = song.path
+    if song.url:
+        path = scratch / "in" / song.path.name
+        path.parent.mkdir()
+        fetch(song.url, path)
+    local = [
+        dataclasses.replace(track, target=scratch / "out" / track.target) if track.url else track for track in tracks
+    ]
+    return path, local

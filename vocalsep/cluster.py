@@ -59,7 +59,7 @@ def on_ray(tasks: Sequence[Task], manner: Manner, settings: EngineSettings) -> I
                     try:
                         yield ray.get(reference)
                     except ray.exceptions.RayError as error:
-                        yield failure(str(task.song.path), f"the cluster lost it: {type(error).__name__}")
+                        yield failure(task.song.source, f"the cluster lost it: {type(error).__name__}")
         finally:
             for reference in waiting:
                 ray.cancel(reference)

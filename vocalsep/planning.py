@@ -9,17 +9,27 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from .audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
-from .errors import OutputError, UsageError
+from .errors import AudioError, OutputError, UsageError
+from .remote import exists, find, is_remote
 
 STDIN = "-"
 
 
 @dataclasses.dataclass(frozen=True)
 class Song:
-    """One input: its path, and the folder (relative to what was named) that its outputs keep."""
+    """One input: its path, and the folder (relative to what was named) that its outputs keep.
+
+    Of one that is not on this machine `url` says where it is, and `path` is its bare name.
+    """
 
     path: pathlib.Path
     folder: pathlib.Path = pathlib.Path()
+    url: str = ""
+
+    @property
+    def source(self) -> str:
+        """What the user calls it."""
+        return self.url or str(self.path)
 
     @property
     def name(self) -> str:
@@ -42,7 +52,7 @@ def find_songs(named: Sequence[str], recursive: bool, out: pathlib.Path | None) 
     Parameters
     ----------
     named : sequence of str
-        Files, folders, patterns such as ``*.mp3``, or ``-``.
+        Files, folders, patterns such as ``*.mp3``, URLs of files or folders, or ``-``.
     recursive : bool
         Look into the folders' subfolders too.
     out : pathlib.Path or None
@@ -52,11 +62,22 @@ def find_songs(named: Sequence[str], recursive: bool, out: pathlib.Path | None) 
     -------
     songs, missing : list of Song, list of Missing
     """
-    songs: dict[pathlib.Path, Song] = {}
+    songs: dict[pathlib.Path | str, Song] = {}
     missing: list[Missing] = []
     for argument in named:
         path = pathlib.Path(argument)
-        if argument == STDIN or path.is_file():
+        if is_remote(argument):
+            try:
+                found = [
+                    Song(pathlib.Path(url.rsplit("/", 1)[-1]), pathlib.Path(inside), url)
+                    for url, inside in find(argument, recursive)
+                ]
+            except AudioError as error:
+                missing.append(Missing(argument, str(error)))
+                continue
+            if not found:
+                missing.append(Missing(argument, "no audio files there"))
+        elif argument == STDIN or path.is_file():
             found = [Song(path)]
         elif path.is_dir():
             found = list(_inside(path, recursive, out))
@@ -72,7 +93,7 @@ def find_songs(named: Sequence[str], recursive: bool, out: pathlib.Path | None) 
             if not found:
                 missing.append(Missing(argument, "no such file or folder"))
         for song in found:
-            songs.setdefault(song.path if argument == STDIN else song.path.resolve(), song)
+            songs.setdefault(song.url or (song.path if argument == STDIN else song.path.resolve()), song)
     return list(songs.values()), missing
 
 
@@ -90,7 +111,8 @@ def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path]]], overwrit
     inputs = set()
     planned = list(songs)
     for song, _ in planned:
-        inputs.add(song.path.resolve())
+        if not song.url:
+            inputs.add(song.path.resolve())
     standing = []
     for song, targets in planned:
         for target in targets:
@@ -108,6 +130,20 @@ def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path]]], overwrit
         more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
         verb = "exist" if more else "exists"
         raise OutputError(f"{standing[0]}{more} {verb}; --overwrite replaces, --skip-existing passes over")
+
+
+def check_urls(songs: Iterable[tuple[Song, Sequence[str]]], overwrite: bool, skip: bool) -> None:
+    """As `check_targets`, for outputs that go to URLs."""
+    writers: dict[str, Song] = {}
+    for song, urls in songs:
+        for url in urls:
+            other = writers.setdefault(url, song)
+            if other is not song:
+                raise UsageError(f"{other.source} and {song.source} would both write {url}; try another --name")
+            if url == song.url:
+                raise OutputError(f"{url} is one of the inputs; choose another folder with --out")
+            if not overwrite and not skip and exists(url):
+                raise OutputError(f"{url} exists; --overwrite replaces, --skip-existing passes over")
 
 
 def _inside(folder: pathlib.Path, recursive: bool, out: pathlib.Path | None) -> Iterable[Song]:

@@ -71,7 +71,7 @@ def in_processes(tasks: Sequence[Task], manner: Manner, settings: EngineSettings
         suspects, waiting = undone[: 2 * jobs], undone[2 * jobs :]
         for suspect in suspects:
             for task, outcome in _round([suspect], manner, settings, 1):
-                yield outcome or failure(str(task.song.path), "its process died twice, for want of memory perhaps")
+                yield outcome or failure(task.song.source, "its process died twice, for want of memory perhaps")
 
 
 def work(task: Task, manner: Manner, settings: EngineSettings) -> Outcome:

@@ -21,6 +21,7 @@ from .engine import Engine
 from .errors import AudioError, UsageError
 from .outputs import Pending
 from .remainder import accompaniment_of
+from .remote import exists
 from .tags import read_tags, write_tags
 
 # What is encoded with loss is first put on a grid this fine, so that the clip guard works on it too.
@@ -40,7 +41,8 @@ class Encoding:
 class Track:
     """One output: how much of each stem it holds (linear gains), its title's mark, and where it goes.
 
-    `video` makes it a copy of the source's video with this sound.
+    `video` makes it a copy of the source's video with this sound. `url` says where it goes in the end, if that is not on
+    this machine.
     """
 
     name: str
@@ -51,6 +53,17 @@ class Track:
     video: bool = False
     key: float = 0.0
     tempo: float = 100.0
+    url: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the user finds it."""
+        return self.url or str(self.target)
+
+    @property
+    def there(self) -> bool:
+        """Whether it is there already; raises OutputError where that cannot be told."""
+        return exists(self.url) if self.url else self.target.exists()
 
     @property
     def shifted(self) -> bool:

@@ -123,23 +123,31 @@ def _check(settings: Settings) -> None:
 def _jobs(
     settings: Settings, scratch: pathlib.Path, plan: Plan
 ) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
-    from ..planning import check_targets, find_songs
+    from ..planning import check_targets, check_urls, find_songs
+    from ..remote import is_remote
 
     streamed = settings.out == STREAM
-    out = scratch / "out" if streamed else pathlib.Path(settings.out)
-    songs, missing = find_songs(settings.paths, settings.recursive, None if streamed else out)
+    far = is_remote(settings.out)
+    out = pathlib.Path() if far else scratch / "out" if streamed else pathlib.Path(settings.out)
+    songs, missing = find_songs(settings.paths, settings.recursive, None if streamed or far else out)
     if STREAM in settings.paths:
         spooled = _spool(scratch)
         songs = [dataclasses.replace(song, path=spooled) if str(song.path) == STREAM else song for song in songs]
     jobs = [(song, plan(song, out)) for song in songs]
     if streamed and (len(jobs) != 1 or len(jobs[0][1]) != 1):
         raise UsageError("--out - takes one song and one stem; choose it with --stem")
-    check_targets(
-        [(song, [track.target for track in tracks]) for song, tracks in jobs],
-        settings.overwrite,
-        settings.skip_existing,
-    )
+    if far:
+        jobs = [(song, [_sent(track, settings.out) for track in tracks]) for song, tracks in jobs]
+        urls = [(song, [track.url for track in tracks]) for song, tracks in jobs]
+        check_urls(urls, settings.overwrite, settings.skip_existing)
+    else:
+        targets = [(song, [track.target for track in tracks]) for song, tracks in jobs]
+        check_targets(targets, settings.overwrite, settings.skip_existing)
     return jobs, missing
+
+
+def _sent(track: Track, out: str) -> Track:
+    return dataclasses.replace(track, url=f"{out.rstrip('/')}/{track.target.as_posix()}")
 
 
 def _spool(scratch: pathlib.Path) -> pathlib.Path:
@@ -178,7 +186,7 @@ def _work(batch: Batch, jobs: list[tuple[Song, list[Track]]], settings: Settings
             for outcome in _elsewhere(tasks, batch.manner, settings):
                 batch.take(outcome)
                 bar.update()
-            places = {str(song.path): place for place, (song, _) in enumerate(jobs)}
+            places = {song.source: place for place, (song, _) in enumerate(jobs)}
             batch.outcomes.sort(key=lambda outcome: places.get(outcome.source, -1))
         elif tasks:
             separator = _separator(settings)
