@@ -41,8 +41,8 @@ class Encoding:
 class Track:
     """One output: how much of each stem it holds (linear gains), its title's mark, and where it goes.
 
-    `video` makes it a copy of the source's video with this sound. `url` says where it goes in the end, if that is not on
-    this machine.
+    `video` makes it a copy of the source's video with this sound. `url` says where it goes in the end, if not to this
+    machine.
     """
 
     name: str

@@ -60,7 +60,7 @@ def write_stem_file(library: Library, song: Song) -> pathlib.Path:
     try:
         with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
             _encode(container, library, song, rate)
-        path.write_bytes(with_stem_names(path.read_bytes()))
+        add_stem_names(path)
         whole = True
         return path
     except (OSError, av.error.FFmpegError) as error:
@@ -108,49 +108,54 @@ def _frame(sound: np.ndarray, rate: int, at: int, stream: Any) -> Any:
     return frame
 
 
-def with_stem_names(data: bytes) -> bytes:
-    """Return an MP4 whose ``moov`` comes last with the names of its stems added; nothing before it moves."""
+def add_stem_names(path: pathlib.Path) -> None:
+    """Add the names of its stems to an MP4 whose ``moov`` comes last; nothing before that moves.
+
+    Raises
+    ------
+    OutputError
+        It has no ``moov``, or something follows it.
+    """
+    with path.open("r+b") as file:
+        end = path.stat().st_size
+        at = 0
+        while at + 8 <= end:
+            file.seek(at)
+            size, kind = struct.unpack(">I4s", file.read(8))
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big")
+            if kind == b"moov" and at + size == end:
+                file.seek(at)
+                index = file.read(size)
+                file.seek(at)
+                file.write(_with_names(index))
+                return
+            if size < 8:
+                break
+            at += size
+    raise OutputError("the stem file's index is not at its end")
+
+
+def _with_names(index: bytes) -> bytes:
+    """Return a ``moov`` box with the stems' names in its ``udta``."""
     said = {
         "version": 1,
         "mastering_dsp": DYNAMICS,
         "stems": [{"name": name.capitalize(), "color": colour} for name, colour in NAMES],
     }
-    text = json.dumps(said).encode()
-    stem = struct.pack(">I4s", len(text) + 8, b"stem") + text
-    start, size = _box(data, 0, len(data), b"moov")
-    if start + size != len(data):
-        raise OutputError("the stem file's index is not at its end")
-    found = _find(data, start + 8, start + size, b"udta")
-    if found is None:
-        added = struct.pack(">I4s", len(stem) + 8, b"udta") + stem
-        return _grown(data, start, size, len(added)) + added
-    place, inner = found
-    grown = bytearray(_grown(data, start, size, len(stem)))
-    grown[place : place + 4] = struct.pack(">I", inner + len(stem))
-    grown[place + inner : place + inner] = stem
-    return bytes(grown)
-
-
-def _grown(data: bytes, start: int, size: int, by: int) -> bytes:
-    return data[:start] + struct.pack(">I", size + by) + data[start + 4 :]
-
-
-def _box(data: bytes, start: int, stop: int, kind: bytes) -> tuple[int, int]:
-    found = _find(data, start, stop, kind)
-    if found is None:
-        raise OutputError("the stem file has no index")
-    return found
-
-
-def _find(data: bytes, start: int, stop: int, kind: bytes) -> tuple[int, int] | None:
-    """Return place and size of a box among those from `start` to `stop`."""
-    while start + 8 <= stop:
-        size = int.from_bytes(data[start : start + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[start + 8 : start + 16], "big")
-        if data[start + 4 : start + 8] == kind:
-            return start, size
+    stem = _box(b"stem", json.dumps(said).encode())
+    inner = index[8:]
+    at = 0
+    while at + 8 <= len(inner):
+        size, kind = struct.unpack(">I4s", inner[at : at + 8])
+        if kind == b"udta":
+            user = _box(b"udta", inner[at + 8 : at + size] + stem)
+            return _box(b"moov", inner[:at] + user + inner[at + size :])
         if size < 8:
-            return None
-        start += size
-    return None
+            break
+        at += size
+    return _box(b"moov", inner + _box(b"udta", stem))
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, kind) + content
