@@ -6,6 +6,7 @@ them. Drums and bass are silent here; they are there because the format has four
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import secrets
@@ -81,7 +82,7 @@ def _encode(container: Any, library: Library, song: Song, rate: int) -> None:
     resamplers = [Resampler(song.channels, song.sample_rate, rate) for _ in STEMS]
     written = 0
     both = (blocks(library.stem(song, stem), song.channels, song.bits) for stem in STEMS)
-    for pair in (*zip(*both, strict=True), None):
+    for pair in itertools.chain(zip(*both, strict=True), [None]):
         if pair is None:
             parts = [resampler.flush() for resampler in resamplers]
         else:
