@@ -1,6 +1,5 @@
 """Semi-supervised training, as a user runs it and in its parts."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import tones, vocalsep, write
-from safetensors.torch import load_file, safe_open
+from safetensors.torch import load_file
+from test_train import _step
 
 from vocalsep.config import FrontEndConfig
 from vocalsep.networks.critic import Critic
@@ -61,14 +61,6 @@ def material(tmp_path_factory):
 def begun(material, out):
     sets = ("--stems", material / "songs", "--unlabelled", material / "unlabelled")
     return ("train", "--config", material / "small.toml", *sets, "--steps", 15, "--workers", 0, "--out", out)
-
-
-def _step(run):
-    try:
-        with safe_open(run / "last.safetensors", "pt") as file:
-            return json.loads(file.metadata()["vocalsep-training"])["step"]
-    except (OSError, RuntimeError, KeyError, TypeError):
-        return -1
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .engine import Engine
@@ -70,9 +71,8 @@ def separate(
     """Separate one song; whatever goes wrong with it becomes its outcome."""
     source = task.song.source
     try:
-        with tempfile.TemporaryDirectory(prefix="vocalsep-") as scratch:
-            wanted = [track for track in task.tracks if not (manner.skip_existing and track.there)]
-            path, tracks = _brought_here(task.song, wanted, pathlib.Path(scratch))
+        wanted = [track for track in task.tracks if not (manner.skip_existing and track.there)]
+        with _here(task.song, wanted) as (path, tracks):
             rendered = render(
                 engine,
                 path,
@@ -82,9 +82,6 @@ def separate(
                 salvage=manner.salvage,
                 progress=progress,
             )
-            for track in tracks:
-                if track.url:
-                    store(track.target, track.url)
     except VocalsepError as error:
         return failure(source, str(error))
     except MemoryError:
@@ -157,14 +154,24 @@ def _targets(tracks: Sequence[Track]) -> dict[str, str]:
     return {track.name: track.place for track in tracks}
 
 
-def _brought_here(song: Song, tracks: Sequence[Track], scratch: pathlib.Path) -> tuple[pathlib.Path, list[Track]]:
-    """Return a song's path and its tracks on this machine; what has a URL gets a place in `scratch`."""
-    path = song.path
-    if song.url:
-        path = scratch / "in" / song.path.name
-        path.parent.mkdir()
-        fetch(song.url, path)
-    local = [
-        dataclasses.replace(track, target=scratch / "out" / track.target) if track.url else track for track in tracks
-    ]
-    return path, local
+@contextlib.contextmanager
+def _here(song: Song, tracks: list[Track]) -> Iterator[tuple[pathlib.Path, list[Track]]]:
+    """Give a song's path and its tracks on this machine; tracks that have a URL are sent there in the end."""
+    if not song.url and not any(track.url for track in tracks):
+        yield song.path, tracks
+        return
+    with tempfile.TemporaryDirectory(prefix="vocalsep-") as folder:
+        scratch = pathlib.Path(folder)
+        path = song.path
+        if song.url:
+            path = scratch / "in" / song.path.name
+            path.parent.mkdir()
+            fetch(song.url, path)
+        local = [
+            dataclasses.replace(track, target=scratch / "out" / track.target) if track.url else track
+            for track in tracks
+        ]
+        yield path, local
+        for track in local:
+            if track.url:
+                store(track.target, track.url)

@@ -8,7 +8,7 @@ import pathlib
 import sys
 from collections.abc import Iterable, Sequence
 
-from .audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from .audio.formats import SONG_SUFFIXES
 from .errors import AudioError, OutputError, UsageError
 from .remote import exists, find, is_remote
 
@@ -97,8 +97,8 @@ def find_songs(named: Sequence[str], recursive: bool, out: pathlib.Path | None) 
     return list(songs.values()), missing
 
 
-def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path]]], overwrite: bool, skip: bool) -> None:
-    """Refuse a plan that would lose something, before any work starts.
+def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path | str]]], overwrite: bool, skip: bool) -> None:
+    """Refuse a plan that would lose something, before any work starts; outputs that go to URLs are given as text.
 
     Raises
     ------
@@ -108,42 +108,32 @@ def check_targets(songs: Iterable[tuple[Song, Sequence[pathlib.Path]]], overwrit
         An output exists and neither overwriting nor skipping was asked for, or would replace an input.
     """
     writers: dict[str, Song] = {}
-    inputs = set()
     planned = list(songs)
-    for song, _ in planned:
-        if not song.url:
-            inputs.add(song.path.resolve())
+    inputs = {song.url or song.path.resolve() for song, _ in planned}
     standing = []
     for song, targets in planned:
         for target in targets:
-            key = str(target.absolute()).casefold() if sys.platform in ("win32", "darwin") else str(target.absolute())
-            other = writers.setdefault(key, song)
+            other = writers.setdefault(_key(target), song)
             if other is not song:
                 raise UsageError(
-                    f"{other.path} and {song.path} would both write {target}; try --name '{{source}}/{{stem}}.{{ext}}'"
+                    f"{other.source} and {song.source} would both write {target}; "
+                    "try --name '{source}/{stem}.{ext}'"
                 )
-            if target.resolve() in inputs:
+            if (target if isinstance(target, str) else target.resolve()) in inputs:
                 raise OutputError(f"{target} is one of the inputs; choose another folder with --out")
-            if target.exists():
+            if not overwrite and not skip and (exists(target) if isinstance(target, str) else target.exists()):
                 standing.append(target)
-    if standing and not overwrite and not skip:
+    if standing:
         more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
         verb = "exist" if more else "exists"
         raise OutputError(f"{standing[0]}{more} {verb}; --overwrite replaces, --skip-existing passes over")
 
 
-def check_urls(songs: Iterable[tuple[Song, Sequence[str]]], overwrite: bool, skip: bool) -> None:
-    """As `check_targets`, for outputs that go to URLs."""
-    writers: dict[str, Song] = {}
-    for song, urls in songs:
-        for url in urls:
-            other = writers.setdefault(url, song)
-            if other is not song:
-                raise UsageError(f"{other.source} and {song.source} would both write {url}; try another --name")
-            if url == song.url:
-                raise OutputError(f"{url} is one of the inputs; choose another folder with --out")
-            if not overwrite and not skip and exists(url):
-                raise OutputError(f"{url} exists; --overwrite replaces, --skip-existing passes over")
+def _key(target: pathlib.Path | str) -> str:
+    """Return what two names of the same output have in common."""
+    if isinstance(target, str):
+        return target
+    return str(target.absolute()).casefold() if sys.platform in ("win32", "darwin") else str(target.absolute())
 
 
 def _inside(folder: pathlib.Path, recursive: bool, out: pathlib.Path | None) -> Iterable[Song]:
@@ -157,4 +147,4 @@ def _inside(folder: pathlib.Path, recursive: bool, out: pathlib.Path | None) -> 
 
 
 def _is_song(path: pathlib.Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES | VIDEO_SUFFIXES and path.is_file()
+    return path.suffix.lower() in SONG_SUFFIXES and path.is_file()

@@ -6,7 +6,7 @@ import pathlib
 import secrets
 from typing import Any
 
-from .audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from .audio.formats import SONG_SUFFIXES
 from .errors import AudioError, OutputError, UsageError
 
 # Here a file appears when it is whole anyway.
@@ -40,7 +40,7 @@ def find(url: str, recursive: bool) -> list[tuple[str, str]]:
     for name in sorted(found):
         inside = pathlib.PurePosixPath(str(name)[len(root) :].lstrip("/"))
         hidden = any(part.startswith(".") for part in inside.parts)
-        if inside.suffix.lower() in AUDIO_SUFFIXES | VIDEO_SUFFIXES and not hidden:
+        if inside.suffix.lower() in SONG_SUFFIXES and not hidden:
             folder = inside.parent.as_posix()
             songs.append((f"{url.rstrip('/')}/{inside.as_posix()}", "" if folder == "." else folder))
     return songs

@@ -186,25 +186,15 @@ class _AvWriter:
         self.file = path.open("wb")
         self.quiet = QuietFile(self.file)
         self.container: Any = av.open(self.quiet, "w", format=container, options={"fflags": "+bitexact"})
-        self.stream: Any = self.container.add_stream(codec, rate=rate)
-        self.stream.codec_context.layout = LAYOUTS[channels - 1]
-        self.stream.codec_context.bit_rate = bitrate
-        self.stream.codec_context.time_base = Fraction(1, rate)
-        self.rate = rate
+        self.stream = audio_stream(self.container, codec, rate, channels, bitrate)
         self.written = 0
         self.open = True
 
     def write(self, block: np.ndarray) -> None:
-        import av
-
-        samples = np.ascontiguousarray(block, dtype=np.float32)
-        if samples.shape[1] == 0:
+        if block.shape[1] == 0:
             return
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self.stream.codec_context.layout.name)
-        frame.sample_rate = self.rate
-        frame.time_base = Fraction(1, self.rate)
-        frame.pts = self.written
-        self.written += samples.shape[1]
+        frame = audio_frame(self.stream, block, self.written)
+        self.written += block.shape[1]
         self.container.mux(self.stream.encode(frame))
 
     def finish(self) -> None:
@@ -224,6 +214,27 @@ class _AvWriter:
                 self.container.close()
         with contextlib.suppress(OSError):
             self.file.close()
+
+
+def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: int) -> Any:
+    """Add a stream of sound to a PyAV container: `rate` in Hz, `bitrate` in bits per second of all channels."""
+    stream = container.add_stream(codec, rate=rate)
+    stream.codec_context.layout = LAYOUTS[channels - 1]
+    stream.codec_context.bit_rate = bitrate
+    stream.codec_context.time_base = Fraction(1, rate)
+    return stream
+
+
+def audio_frame(stream: Any, block: np.ndarray, at: int) -> Any:
+    """Return samples (channels, samples) as a frame for such a stream, `at` samples after its start."""
+    import av
+
+    layout = stream.codec_context.layout.name
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), format="fltp", layout=layout)
+    frame.time_base = stream.codec_context.time_base
+    frame.sample_rate = frame.time_base.denominator
+    frame.pts = at
+    return frame
 
 
 def _integers(block: np.ndarray, bits: int) -> np.ndarray:

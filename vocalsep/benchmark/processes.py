@@ -47,8 +47,7 @@ def run(command: Sequence[str]) -> Run:
     UsageError
         It is not installed, or ends with an error; its last line says why.
     """
-    if shutil.which(command[0]) is None:
-        raise UsageError(f"{command[0]} is not installed here")
+    _check_installed(command)
     with tempfile.NamedTemporaryFile("r", suffix=".txt") as told:
         watched = [sys.executable, "-S", "-c", WATCH, told.name, *command]
         done = subprocess.run(watched, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
@@ -81,8 +80,7 @@ def peer_command(named: str, song: pathlib.Path, out: pathlib.Path) -> list[str]
     if "{song}" not in template:
         raise UsageError(f"{named!r} is neither of {', '.join(PEERS)} nor a command with {{song}} and {{out}}")
     command = [part.replace("{song}", str(song)).replace("{out}", str(out)) for part in shlex.split(template)]
-    if shutil.which(command[0]) is None:
-        raise UsageError(f"{command[0]} is not installed here")
+    _check_installed(command)
     return command
 
 
@@ -112,3 +110,8 @@ def song_of(seconds: float, path: pathlib.Path) -> pathlib.Path:
             file.write(noise[start : start + count] + tone[:, None].astype(np.float32))
             left, at = left - count, at + count
     return path
+
+
+def _check_installed(command: Sequence[str]) -> None:
+    if shutil.which(command[0]) is None:
+        raise UsageError(f"{command[0]} is not installed here")

@@ -15,7 +15,9 @@ from ..audio.decoding import open_source
 from ..audio.formats import FORMATS
 from ..audio.resample import Resampler
 from ..audio.sink import Sink
+from ..channels import to_network
 from ..estimate import network_flops
+from ..masking import STFT_FRAMES
 from ..networks.network import MaskNetwork
 from ..remainder import accompaniment_of
 from ..separator import Separator
@@ -23,7 +25,6 @@ from ..stft import InverseStft, Stft
 
 # A common rate that is not the model's.
 OTHER_RATE = 48000
-STFT_FRAMES = 256
 MATRIX = 2048
 
 
@@ -136,7 +137,7 @@ class _Work:
         stride = network.config.stride
         for chunk in self.spectrum.split(streams.core, dim=2):
             padded = torch.nn.functional.pad(chunk, (0, -chunk.shape[2] % stride))
-            spectrum = padded.expand(network.config.channels, -1, -1)[None].to(self.separator.device)
+            spectrum = to_network(padded, network.config.channels).to(self.separator.device)
             network.masks_between(network.hear(spectrum, bins), 0, chunk.shape[2])
 
     @torch.inference_mode()

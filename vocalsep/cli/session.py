@@ -123,7 +123,7 @@ def _check(settings: Settings) -> None:
 def _jobs(
     settings: Settings, scratch: pathlib.Path, plan: Plan
 ) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
-    from ..planning import check_targets, check_urls, find_songs
+    from ..planning import check_targets, find_songs
     from ..remote import is_remote
 
     streamed = settings.out == STREAM
@@ -138,11 +138,8 @@ def _jobs(
         raise UsageError("--out - takes one song and one stem; choose it with --stem")
     if far:
         jobs = [(song, [_sent(track, settings.out) for track in tracks]) for song, tracks in jobs]
-        urls = [(song, [track.url for track in tracks]) for song, tracks in jobs]
-        check_urls(urls, settings.overwrite, settings.skip_existing)
-    else:
-        targets = [(song, [track.target for track in tracks]) for song, tracks in jobs]
-        check_targets(targets, settings.overwrite, settings.skip_existing)
+    targets = [(song, [track.url or track.target for track in tracks]) for song, tracks in jobs]
+    check_targets(targets, settings.overwrite, settings.skip_existing)
     return jobs, missing
 
 

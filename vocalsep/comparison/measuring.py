@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -57,28 +58,23 @@ class Measured:
     accompaniment_usdr: float
 
 
-def scores(entries: Sequence[Entry], songs: Sequence[Song], plan: Plan, jobs: int, done: Callable[[], None]) -> Summary:
+def scores(entries: Sequence[Entry], songs: Sequence[Song], device: str, folder: pathlib.Path, jobs: int) -> Summary:
     """Score all entries' models on the same songs.
 
     Parameters
     ----------
     entries : sequence of Entry
     songs : sequence of Song
-    plan : Plan
-        Its rows are replaced by the entries.
+    device : str
+        Where the models run.
+    folder : pathlib.Path
+        Where finished songs are kept.
     jobs : int
         Processes.
-    done : callable
-        Called after each song.
     """
     rows = tuple(Row("model", entry.name, str(entry.model)) for entry in entries)
-    results = evaluate(songs, dataclasses.replace(plan, rows=rows), jobs, lambda _: done())
-    return summarise(results)
-
-
-def scored_by() -> Settings:
-    """Return what the comparison measures."""
-    return Settings(metrics=("bss", "usdr"))
+    plan = Plan(rows, Settings(metrics=("bss", "usdr")), device, folder, pictures=False)
+    return summarise(evaluate(songs, plan, jobs, lambda _: None))
 
 
 def speeds(entries: Sequence[Entry], device: str, threads: int | None) -> list[float]:

@@ -12,7 +12,6 @@ from ..datasets.cache import Cache
 from ..errors import UsageError
 from ..evaluation.pictures import save
 from ..evaluation.results import plain
-from ..evaluation.runner import Plan
 from ..outputs import write_text
 from ..training.config import TrainingConfig, read_toml
 from ..training.data import gather
@@ -20,7 +19,7 @@ from ..training.folder import RunFolder
 from ..training.run import Place, train
 from .budget import with_steps, within
 from .entries import Entry
-from .measuring import Measured, measured, scored_by, scores, speeds
+from .measuring import Measured, measured, scores, speeds
 from .table import as_csv, as_markdown, as_picture
 
 SCORES = "scores"
@@ -91,8 +90,7 @@ def compare(
     if not songs:
         raise UsageError("there are no songs with stems to score on; give --musdb, --stems or --valid")
     say(f"scoring {len(entries)} models on {len(songs)} songs")
-    plan = Plan((), scored_by(), place.device, place.out / SCORES, pictures=False)
-    summary = scores(entries, songs, plan, jobs, _nothing)
+    summary = scores(entries, songs, place.device, place.out / SCORES, jobs)
     rates = speeds(entries, place.device, threads)
     rows = [measured(entry, summary, rate, *_spent(entry)) for entry, rate in zip(entries, rates, strict=True)]
     write_text(place.out / "table.md", as_markdown(rows))
@@ -141,7 +139,3 @@ def _spent(entry: Entry) -> tuple[int, float]:
     """Return steps and seconds of an entry's training."""
     rows: Sequence[Mapping[str, str]] = RunFolder(entry.run).rows() if entry.config is not None else []
     return (int(rows[-1]["step"]), float(rows[-1]["seconds"])) if rows else (0, 0.0)
-
-
-def _nothing() -> None:
-    pass

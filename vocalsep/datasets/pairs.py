@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..audio.formats import SONG_SUFFIXES
 from ..errors import UsageError, VocalsepError
 from .clips import Clip, open_clip
-from .stems import SUFFIXES
 
 ORIGINAL = ("original", "mixture")
 INSTRUMENTAL = ("instrumental", "accompaniment")
@@ -106,7 +106,7 @@ def find_pairs(
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     pairs = []
-    for path in sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES}):
+    for path in sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             pairs.append(_pair(path, folder, opener))
         except VocalsepError as error:
@@ -120,7 +120,7 @@ def find_pairs(
 
 def _pair(path: pathlib.Path, root: pathlib.Path, opener: Callable[..., Clip]) -> Pair:
     name = path.relative_to(root).as_posix()
-    files = {file.stem: file for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES}
+    files = {file.stem: file for file in sorted(path.iterdir()) if file.suffix.lower() in SONG_SUFFIXES}
     original = next((files[stem] for stem in ORIGINAL if stem in files), None)
     instrumental = next((files[stem] for stem in INSTRUMENTAL if stem in files), None)
     if original is None or instrumental is None:

@@ -6,12 +6,11 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from ..audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, UsageError, VocalsepError
 from .clips import Clip, open_clip
 from .songs import Song
 
-SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES
 VOCALS, ACCOMPANIMENT, MIXTURE = "vocals", "accompaniment", "mixture"
 Opener = Callable[[pathlib.Path], Clip]
 
@@ -43,7 +42,7 @@ def find_songs(
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     songs = []
-    for path in sorted({file.parent for file in folder.rglob(f"{VOCALS}.*") if file.suffix.lower() in SUFFIXES}):
+    for path in sorted({file.parent for file in folder.rglob(f"{VOCALS}.*") if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             songs.append(_song(path, folder, opener))
         except VocalsepError as error:
@@ -60,7 +59,7 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
     name = relative.as_posix() if relative.parts else path.resolve().name
     stems: dict[str, Clip] = {}
     for file in sorted(path.iterdir()):
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
+        if file.suffix.lower() in SONG_SUFFIXES and not file.name.startswith("."):
             if file.stem in stems:
                 raise UsageError(f"{name}: two files are called {file.stem}; which one is the stem?")
             stems[file.stem] = opener(file)
@@ -93,7 +92,7 @@ def find_sounds(
         raise UsageError(f"{folder}: no such folder")
     sounds = []
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
+        if path.suffix.lower() in SONG_SUFFIXES and path.is_file() and not path.name.startswith("."):
             try:
                 sounds.append(opener(path))
             except AudioError as error:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import registry
+from ..audio.formats import SONG_SUFFIXES
 from ..datasets.clips import open_clip
 from ..datasets.songs import PADDING_S, Song
-from ..datasets.stems import SUFFIXES
 from ..errors import AudioError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def estimates_of(folder: pathlib.Path, name: str) -> pathlib.Path | None:
 
 
 def _estimate(home: pathlib.Path, stem: str, track: Stems) -> np.ndarray | None:
-    files = sorted(file for file in home.glob(f"{stem}.*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in home.glob(f"{stem}.*") if file.suffix.lower() in SONG_SUFFIXES)
     if not files:
         return None
     clip = open_clip(files[0])

@@ -80,3 +80,9 @@ class WaveNetwork(Network):
             With what the network hears around the estimates: their place is in its middle.
         """
         raise NotImplementedError
+
+
+def middle(signal: Tensor, samples: int) -> Tensor:
+    """Return the middle `samples` of a signal (..., samples): where a `WaveNetwork`'s estimates lie."""
+    start = (signal.shape[-1] - samples) // 2
+    return signal[..., start : start + samples]

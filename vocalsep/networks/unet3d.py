@@ -13,6 +13,7 @@ about as long as one of the length divided by the square root of n.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 from torch import Tensor, nn
@@ -133,12 +134,9 @@ def _narrowed(spectrum: Tensor, bins: int, power: int) -> Tensor:
     if power == 1:
         return spectrum[:, :, :bins]
     reach = power - 1
-    kernel = torch.ones(1, dtype=torch.float64)
-    for _ in range(reach):
-        kernel = functional.conv1d(
-            kernel[None, None], torch.tensor([[[-0.25, 0.5, -0.25]]], dtype=torch.float64), padding=2
-        )[0, 0]
-    taps = kernel.to(spectrum.real.dtype).to(spectrum.device)
+    # The window's own three taps, convolved with themselves: binomial coefficients of alternating sign.
+    binomials = [(-1) ** (place - reach) * math.comb(2 * reach, place) / 4**reach for place in range(2 * reach + 1)]
+    taps = torch.tensor(binomials, dtype=spectrum.real.dtype, device=spectrum.device)
     # Below 0 Hz a real signal's spectrum is its own mirror image, conjugate; above the last bin likewise.
     inside = torch.cat([spectrum[:, :, 1 : reach + 1].flip(2).conj(), spectrum[:, :, : bins + reach]], dim=2)
     missing = bins + 2 * reach - inside.shape[2]

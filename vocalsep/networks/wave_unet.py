@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..bounds import whole_number
 from ..errors import ModelError
 from .configs import LARGEST_FILTERS, NetworkConfig, one_of
-from .network import WaveNetwork
+from .network import WaveNetwork, middle
 
 SLOPE = 0.2
 UPSAMPLINGS = ("linear", "learned")
@@ -139,9 +139,9 @@ class WaveUNet(WaveNetwork):
         hidden = functional.leaky_relu(self.bottom(hidden), SLOPE)
         for place, layer in enumerate(self.merge):
             hidden = self._doubled(hidden, place)
-            hidden = torch.cat([_middle(skips.pop(), hidden.shape[-1]), hidden], dim=1)
+            hidden = torch.cat([middle(skips.pop(), hidden.shape[-1]), hidden], dim=1)
             hidden = functional.leaky_relu(layer(hidden), SLOPE)
-        heard = torch.cat([_middle(mixture, hidden.shape[-1]), hidden], dim=1)
+        heard = torch.cat([middle(mixture, hidden.shape[-1]), hidden], dim=1)
         return torch.tanh(self.last(heard))
 
     def _doubled(self, hidden: Tensor, place: int) -> Tensor:
@@ -156,8 +156,3 @@ class WaveUNet(WaveNetwork):
         new = weight * before + (1 - weight) * following
         doubled = torch.stack([before, new], dim=-1).flatten(-2)
         return torch.cat([doubled, hidden[..., -1:]], dim=-1) if self.config.hears_context else doubled
-
-
-def _middle(signal: Tensor, samples: int) -> Tensor:
-    start = (signal.shape[-1] - samples) // 2
-    return signal[..., start : start + samples]

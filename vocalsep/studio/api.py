@@ -17,7 +17,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
-from ..audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from ..audio.formats import SONG_SUFFIXES
 from ..errors import OutputError, UsageError, VocalsepError
 from . import library as states
 from .events import Events
@@ -108,7 +108,7 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
             "model": studio.model,
             "max_upload_bytes": studio.limits.upload_bytes,
             "max_minutes": studio.limits.minutes,
-            "suffixes": sorted(AUDIO_SUFFIXES | VIDEO_SUFFIXES),
+            "suffixes": sorted(SONG_SUFFIXES),
         }
 
     @router.get("/songs")

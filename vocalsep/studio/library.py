@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -10,9 +11,10 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from ..audio.formats import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from ..audio.formats import SONG_SUFFIXES
 from ..errors import OutputError, UsageError
 from ..outputs import write_text
 
@@ -110,6 +112,16 @@ class Library:
         """Folder of what is on its way."""
         return self.folder / SCRATCH
 
+    @contextlib.contextmanager
+    def making(self, suffix: str) -> Iterator[pathlib.Path]:
+        """Give a temporary file's path; where what is entered with it fails, nothing is left of the file."""
+        path = self.scratch / f"{secrets.token_hex(8)}{suffix}"
+        try:
+            yield path
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
     def songs(self) -> list[Song]:
         """Return all songs, the newest first."""
         with self._lock:
@@ -197,7 +209,7 @@ class Library:
 def suffix_of(name: str) -> str:
     """Return the suffix of a file's name where it is one that songs have, else an empty one."""
     suffix = pathlib.PurePath(name).suffix.lower()
-    return suffix if suffix in AUDIO_SUFFIXES | VIDEO_SUFFIXES else ""
+    return suffix if suffix in SONG_SUFFIXES else ""
 
 
 def shown(name: str) -> str:

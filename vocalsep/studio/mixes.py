@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import secrets
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -60,25 +59,20 @@ class Mixes:
 
     def archive(self, song: Song, form: str) -> pathlib.Path:
         """Write both stems into a zip and return its temporary file; raises as `mix`."""
-        path = self._scratch(".zip")
-        whole = False
         try:
-            # Sound does not get smaller by packing.
-            with self._turns, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-                for stem in STEMS:
-                    gains = {name: float(name == stem) for name in STEMS}
-                    written = self._written(song, gains, 0.0, 100.0, form, stem.capitalize())
-                    try:
-                        archive.write(written, f"{file_name(song)} - {stem}.{form}")
-                    finally:
-                        written.unlink(missing_ok=True)
-            whole = True
-            return path
+            with self._turns, self.library.making(".zip") as path:
+                # Sound does not get smaller by packing.
+                with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+                    for stem in STEMS:
+                        gains = {name: float(name == stem) for name in STEMS}
+                        written = self._written(song, gains, 0.0, 100.0, form, stem.capitalize())
+                        try:
+                            archive.write(written, f"{file_name(song)} - {stem}.{form}")
+                        finally:
+                            written.unlink(missing_ok=True)
+                return path
         except OSError as error:
             raise OutputError(f"the archive cannot be written: {reason(error)}") from None
-        finally:
-            if not whole:
-                path.unlink(missing_ok=True)
 
     def version(self, song: Song, key: float, tempo: float) -> int:
         """Make both stems in another key and tempo, and return their length in samples; raises OutputError."""
@@ -97,17 +91,15 @@ class Mixes:
 
     def _write_version(self, song: Song, stem: str, key: float, tempo: float, path: pathlib.Path) -> None:
         shift = KeyTempo(song.channels, song.sample_rate, key, tempo)
-        scratch = self._scratch(".pcm")
         try:
-            with scratch.open("wb") as file:
-                for block in blocks(self.library.stem(song, stem), song.channels, song.bits):
-                    file.write(encoded(shift.push(block), song.bits))
-                file.write(encoded(shift.flush(), song.bits))
-            scratch.rename(path)
+            with self.library.making(".pcm") as scratch:
+                with scratch.open("wb") as file:
+                    for block in blocks(self.library.stem(song, stem), song.channels, song.bits):
+                        file.write(encoded(shift.push(block), song.bits))
+                    file.write(encoded(shift.flush(), song.bits))
+                scratch.rename(path)
         except OSError as error:
             raise OutputError(f"the version cannot be written: {reason(error)}") from None
-        finally:
-            scratch.unlink(missing_ok=True)
 
     def _forget_versions(self, song: Song, keep: list[pathlib.Path]) -> None:
         made = [path for path in self.library.place(song).glob("*_*_*.pcm") if path not in keep]
@@ -119,9 +111,7 @@ class Mixes:
     ) -> pathlib.Path:
         if form not in FORMATS:
             raise UsageError(f"unknown format {form!r}; choose one of {', '.join(FORMATS)}")
-        path = self._scratch(f".{form}")
-        written = False
-        try:
+        with self.library.making(f".{form}") as path:
             made = output_format(form)
             subtype = made.subtype_for(f"PCM_{song.bits}", None)
             rate, channels = song.sample_rate, song.channels
@@ -134,19 +124,12 @@ class Mixes:
                 sink.finish()
             original = self.library.original(song)
             write_tags(path, read_tags(original).marked(mark, pathlib.PurePath(song.name).stem))
-            written = True
-        finally:
-            if not written:
-                path.unlink(missing_ok=True)
-        return path
+            return path
 
     def _mixed(self, song: Song, gains: dict[str, float]) -> Iterator[np.ndarray]:
         both = (blocks(self.library.stem(song, stem), song.channels, song.bits) for stem in STEMS)
         for vocals, accompaniment in zip(*both, strict=True):
             yield vocals * np.float32(gains["vocals"]) + accompaniment * np.float32(gains["accompaniment"])
-
-    def _scratch(self, suffix: str) -> pathlib.Path:
-        return self.library.scratch / f"{secrets.token_hex(8)}{suffix}"
 
 
 def file_name(song: Song) -> str:

@@ -9,19 +9,17 @@ from __future__ import annotations
 import itertools
 import json
 import pathlib
-import secrets
 import struct
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from ..audio.formats import FORMATS
 from ..audio.resample import Resampler
-from ..audio.sink import LAYOUTS
+from ..audio.sink import audio_frame, audio_stream
 from ..errors import AudioError, OutputError
 from .library import Library, Song
-from .stems import STEMS, blocks
+from .stems import STEMS, blocks, reason
 
 BITRATE = 256_000
 NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
@@ -55,30 +53,20 @@ def write_stem_file(library: Library, song: Song) -> pathlib.Path:
 
     if song.channels > 2:
         raise AudioError(f"a stem file holds stereo, not {song.channels} channels")
-    path = library.scratch / f"{secrets.token_hex(8)}.mp4"
     rate = FORMATS["m4a"].rate_for(song.sample_rate)
-    whole = False
     try:
-        with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-            _encode(container, library, song, rate)
-        add_stem_names(path)
-        whole = True
-        return path
+        with library.making(".mp4") as path:
+            with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+                _encode(container, library, song, rate)
+            add_stem_names(path)
+            return path
     except (OSError, av.error.FFmpegError) as error:
-        raise OutputError(f"the stem file cannot be written ({error.strerror or error})") from None
-    finally:
-        if not whole:
-            path.unlink(missing_ok=True)
+        raise OutputError(f"the stem file cannot be written: {reason(error)}") from None
 
 
 def _encode(container: Any, library: Library, song: Song, rate: int) -> None:
-    streams = []
-    for _ in range(1 + len(NAMES)):
-        stream = container.add_stream("aac", rate=rate)
-        stream.codec_context.layout = LAYOUTS[song.channels - 1]
-        stream.codec_context.bit_rate = BITRATE * song.channels // 2
-        stream.codec_context.time_base = Fraction(1, rate)
-        streams.append(stream)
+    bitrate = BITRATE * song.channels // 2
+    streams = [audio_stream(container, "aac", rate, song.channels, bitrate) for _ in range(1 + len(NAMES))]
     resamplers = [Resampler(song.channels, song.sample_rate, rate) for _ in STEMS]
     written = 0
     both = (blocks(library.stem(song, stem), song.channels, song.bits) for stem in STEMS)
@@ -92,21 +80,10 @@ def _encode(container: Any, library: Library, song: Song, rate: int) -> None:
             silence = np.zeros_like(vocals)
             sounds = (vocals + accompaniment, silence, silence, accompaniment, vocals)
             for stream, sound in zip(streams, sounds, strict=True):
-                container.mux(stream.encode(_frame(sound, rate, written, stream)))
+                container.mux(stream.encode(audio_frame(stream, sound, written)))
             written += vocals.shape[1]
     for stream in streams:
         container.mux(stream.encode(None))
-
-
-def _frame(sound: np.ndarray, rate: int, at: int, stream: Any) -> Any:
-    import av
-
-    samples = np.ascontiguousarray(sound, np.float32)
-    frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=stream.codec_context.layout.name)
-    frame.sample_rate = rate
-    frame.time_base = Fraction(1, rate)
-    frame.pts = at
-    return frame
 
 
 def add_stem_names(path: pathlib.Path) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import math
 import pathlib
-import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -60,21 +59,16 @@ async def received(
         if announced > shutil.disk_usage(library.scratch).free:
             await let_go(body)
             raise Refused(507, "the disk is full")
-    path = library.scratch / f"{secrets.token_hex(8)}{suffix_of(name)}"
-    whole = False
     try:
-        size = await _written(path, limits, body)
-        if announced is not None and size != announced:
-            raise Refused(400, f"the upload was cut short: {size} of {announced} bytes came")
-        await asyncio.to_thread(_looked_at, path, limits)
-        whole = True
-        return path
+        with library.making(suffix_of(name)) as path:
+            size = await _written(path, limits, body)
+            if announced is not None and size != announced:
+                raise Refused(400, f"the upload was cut short: {size} of {announced} bytes came")
+            await asyncio.to_thread(_looked_at, path, limits)
+            return path
     except OSError as error:
         full = error.errno == errno.ENOSPC
         raise Refused(507 if full else 500, "the disk is full" if full else "the file cannot be written") from None
-    finally:
-        if not whole:
-            path.unlink(missing_ok=True)
 
 
 async def let_go(body: AsyncIterator[bytes]) -> None:

@@ -71,10 +71,10 @@ class Adversary:
     def _estimates(self, found: Sequence[Outcome]) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         """Return both sources' magnitudes on a common level, and those of mixture and sources on the mixture's."""
         outcome = found[0]
-        mixture = outcome.mixture[:, :, : self.front_end.bins] / outcome.level
-        other = _magnitude(mixture - outcome.estimate) if len(found) == 1 else found[1].magnitude
+        mixture = outcome.mixture[:, :, : self.front_end.bins]
+        other = _magnitude((mixture - outcome.estimate) / outcome.level) if len(found) == 1 else found[1].magnitude
         magnitudes = [outcome.magnitude, other]
-        whole = _magnitude(mixture)
+        whole = _magnitude(mixture / outcome.level)
         least = QUIETEST * _rms(whole)
         return [magnitude / (_rms(magnitude) + least) for magnitude in magnitudes], whole, magnitudes
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..config import FrontEndConfig
 from ..networks.level import SILENCE, local_level
-from ..networks.network import MaskNetwork, Network, WaveNetwork
+from ..networks.network import MaskNetwork, Network, WaveNetwork, middle
 from ..stft import frames_inside
 from .outcome import MaskOutcome, Outcome, WaveOutcome
 
@@ -49,7 +49,7 @@ def outcomes(
         Of the vocals; and of the accompaniment, where the network estimates it.
     """
     samples = (frames - 1) * front_end.hop + front_end.n_fft
-    spectra = frames_inside(_middle(torch.stack([vocals, mixture]), samples), front_end)
+    spectra = frames_inside(middle(torch.stack([vocals, mixture]), samples), front_end)
     true, heard = spectra
     level = local_level(heard[:, :, : front_end.bins].abs(), LEVEL_FRAMES) + SILENCE
     if isinstance(network, WaveNetwork):
@@ -61,16 +61,11 @@ def outcomes(
         inputs = network.hear(heard, front_end.bins).contiguous(memory_format=torch.channels_last)
         masks = wrapped(inputs).to(level.dtype).chunk(network.sources, dim=1)
         return [MaskOutcome(vocals=truth, mask=mask, **common) for truth, mask in zip(truths, masks, strict=True)]
-    estimates = _middle(wrapped(mixture).to(level.dtype), samples).chunk(network.sources, dim=1)
+    estimates = middle(wrapped(mixture).to(level.dtype), samples).chunk(network.sources, dim=1)
     return [
         WaveOutcome(vocals=truth, spectrum=frames_inside(estimate, front_end), **common)
         for truth, estimate in zip(truths, estimates, strict=True)
     ]
-
-
-def _middle(signal: Tensor, samples: int) -> Tensor:
-    start = (signal.shape[-1] - samples) // 2
-    return signal[..., start : start + samples]
 
 
 def _valid(band: Tensor, front_end: FrontEndConfig, dtype: torch.dtype) -> Tensor:

@@ -225,15 +225,7 @@ class Trainer:
         vocals, mixture, band = (
             part.to(self.fabric.device, non_blocking=True) for part in (batch.vocals, batch.mixture, batch.band)
         )
-        found = outcomes(
-            self.network,
-            wrapped,
-            vocals.to(exact),
-            mixture.to(exact),
-            band,
-            self.config.model.front_end,
-            self.config.data.frames,
-        )
+        found = self._outcomes(wrapped, vocals.to(exact), mixture.to(exact), band)
         return torch.stack([self.loss(outcome) for outcome in found]).mean()
 
     def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Separated]]:
@@ -241,10 +233,13 @@ class Trainer:
 
         def separate(mixture: Tensor) -> list[Separated]:
             band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
-            model, frames = self.config.model, self.config.data.frames
-            return outcomes(self.network, wrapped, torch.zeros_like(mixture), mixture, band, model.front_end, frames)
+            return self._outcomes(wrapped, torch.zeros_like(mixture), mixture, band)
 
         return separate
+
+    def _outcomes(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Separated]:
+        front_end, frames = self.config.model.front_end, self.config.data.frames
+        return outcomes(self.network, wrapped, vocals, mixture, band, front_end, frames)
 
     def _stream(self, pools: Pools, workers: int) -> Generator[Drawn, None, None]:
         """Yield a batch for each step that remains, after the supervised ones with strangers beside it."""

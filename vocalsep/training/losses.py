@@ -48,7 +48,7 @@ def log1p(outcome: Outcome) -> Tensor:
 
 def complex_l1(outcome: Outcome) -> Tensor:
     """Mean absolute difference of real and imaginary parts: the mask learns to mind the phase."""
-    difference = torch.view_as_real(outcome.estimate - outcome.target).abs().sum(-1)
+    difference = torch.view_as_real(outcome.estimate / outcome.level - outcome.target).abs().sum(-1)
     return (difference * outcome.valid).mean()
 
 
@@ -152,8 +152,7 @@ def _negative_sdr(
     spectra = (outcome.mixture, outcome.vocals)
     mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
     power = reference(energy(mixture))
-    estimate = outcome.estimate * outcome.level * outcome.valid
-    error = energy(estimate - vocals) / power + floor
+    error = energy(outcome.estimate * outcome.valid - vocals) / power + floor
     own = energy(vocals) / power + floor
     rest = energy(mixture - vocals) / power + floor
     return (error.log10() - 0.5 * own.log10() - 0.5 * rest.log10()).mean()

@@ -43,12 +43,12 @@ class Outcome(abc.ABC):
     @property
     @abc.abstractmethod
     def estimate(self) -> Tensor:
-        """The network's estimate, as `target`, (batch, channels, bins, frames), complex."""
+        """The estimate within the network's band, as loud as it is, (batch, channels, bins, frames), complex."""
 
     @property
     @abc.abstractmethod
     def magnitude(self) -> Tensor:
-        """Magnitude of `estimate`, (batch, channels, bins, frames)."""
+        """Its magnitude on the mixture's level, (batch, channels, bins, frames)."""
 
     @abc.abstractmethod
     def whole_estimate(self) -> Tensor:
@@ -77,19 +77,14 @@ class MaskOutcome(Outcome):
     mask: Tensor
 
     @property
-    def heard(self) -> Tensor:
-        """The mixture within the network's band, on its own level, (batch, channels, bins, frames), complex."""
-        return self.mixture[:, :, : self.front_end.bins] / self.level
-
-    @property
     def estimate(self) -> Tensor:
         """Mask times mixture."""
-        return self.mask * self.heard
+        return self.mask * self.mixture[:, :, : self.front_end.bins]
 
     @property
     def magnitude(self) -> Tensor:
         """Mask times the mixture's magnitude."""
-        return self.mask * self.heard.abs()
+        return self.mask * (self.mixture[:, :, : self.front_end.bins] / self.level).abs()
 
     def whole_estimate(self) -> Tensor:
         """Return mask times mixture in all bins."""
@@ -112,13 +107,13 @@ class WaveOutcome(Outcome):
 
     @property
     def estimate(self) -> Tensor:
-        """The estimate's spectrum in the band, on the mixture's level."""
-        return self.spectrum[:, :, : self.front_end.bins] / self.level
+        """The estimate's spectrum in the band."""
+        return self.spectrum[:, :, : self.front_end.bins]
 
     @property
     def magnitude(self) -> Tensor:
         """Its magnitude, with a gradient at silence too."""
-        return torch.view_as_real(self.estimate).square().sum(-1).add(SILENCE).sqrt()
+        return torch.view_as_real(self.estimate / self.level).square().sum(-1).add(SILENCE).sqrt()
 
     def whole_estimate(self) -> Tensor:
         """Return the estimate's spectrum."""

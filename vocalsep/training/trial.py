@@ -35,13 +35,9 @@ def trial(config: TrainingConfig, place: Place, steps: int) -> Outcome:
     alone = dataclasses.replace(config.adversarial, steps=0)
     try:
         tried = dataclasses.replace(config, training=short, data=less, adversarial=alone)
-        outcome = train(tried, beside, _silent, quiet=True).outcome
+        outcome = train(tried, beside, lambda _: None, quiet=True).outcome
     finally:
         shutil.rmtree(beside.out, ignore_errors=True)
     if outcome.why != "done":
         raise UsageError("stopped before the trial was over")
     return outcome
-
-
-def _silent(_: str) -> None:
-    pass

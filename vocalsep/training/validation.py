@@ -15,14 +15,13 @@ from ..datasets.songs import Song
 from ..metrics import usdr
 from ..mixing.config import MixingConfig
 from ..mixing.mixer import Mixer
-from ..networks.network import MaskNetwork, Network
+from ..networks.network import Network
 from ..networks.shared import processes
 from ..streams import Streams
 from .config import DataConfig
 
 # Of a long song, the place with the loudest vocals among this many is validated on.
 PLACES = 8
-CORE_FRAMES = 960
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +104,7 @@ class Validation:
 
 def separate(network: Network, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
     """Return the vocals (channels, samples) of a mixture of one or two channels at the model's rate."""
-    core = -(-CORE_FRAMES // network.config.stride) * network.config.stride
-    core_frames = core if isinstance(network, MaskNetwork) else None
-    stream = Streams(network, front_end, device, core_frames=core_frames).open(mixture.shape[0])
+    stream = Streams(network, front_end, device).open(mixture.shape[0])
     heard = torch.from_numpy(np.ascontiguousarray(mixture))
     return torch.cat([stream.push(heard), stream.flush()], dim=1).numpy()
 
