@@ -94,6 +94,25 @@ def test_closing_it_stops_the_processes_and_leaves_nothing_unfinished(tmp_path):
     assert not list(tmp_path.glob(".vocalsep-*"))
 
 
+@pytest.mark.parametrize("seconds", [1, 2, 4])
+def test_interrupted_at_any_time_it_ends_soon_and_quietly(seconds, tmp_path):
+    for number in range(6):
+        write(tmp_path / "long" / f"{number}.wav", np.zeros((2, 60 * RATE)), RATE)
+    command = [sys.executable, "-m", "vocalsep", "split", tmp_path / "long", "--out", tmp_path / "out", "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(seconds)
+    # As at a terminal, where the processes of the pool hear it too; and a second time, from the impatient.
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    interrupted = time.monotonic()
+    _, stderr = process.communicate(timeout=120)
+    assert time.monotonic() - interrupted < 30
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+    assert not list(tmp_path.rglob(".vocalsep-*"))
+
+
 def test_an_unknown_model_is_one_line(songs, tmp_path):
     done = vocalsep("split", songs, "--out", tmp_path, "--jobs", 2, "--model", "nobody")
     assert done.returncode == 2

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 from .batch import Manner, Outcome, Task, failure, separate
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from .separator import Separator
+
+INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +80,8 @@ def in_processes(tasks: Sequence[Task], manner: Manner, settings: EngineSettings
 
 def work(task: Task, manner: Manner, settings: EngineSettings) -> Outcome:
     """Separate one song in a process that keeps its model for the next."""
-    return separate(_separator(settings), task, manner)
+    with _interruption():
+        return separate(_separator(settings), task, manner)
 
 
 @functools.cache
@@ -84,23 +89,71 @@ def _separator(settings: EngineSettings) -> Separator:
     return settings.build()
 
 
+class Interruption:
+    """A handler of SIGINT that interrupts only work, and that once; no work is begun after it.
+
+    An idle process that died of it instead would have the pool terminate those that are still tidying up.
+    """
+
+    def __init__(self) -> None:
+        self.working = self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        first, self.asked = not self.asked, True
+        if self.working and first:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> None:
+        self.working = True
+        if self.asked:
+            self.working = False
+            raise KeyboardInterrupt
+
+    def __exit__(self, *exception: object) -> None:
+        self.working = False
+
+
+@functools.cache
+def _interruption() -> Interruption:
+    return Interruption()
+
+
+def _ready() -> None:
+    """Let a process that was begun in `_without_interruptions` hear what was held back."""
+    signal.signal(signal.SIGINT, _interruption())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
+
+
+@contextlib.contextmanager
+def _without_interruptions() -> Iterator[None]:
+    """Hold signals to stop back, from processes begun meanwhile too: amid its imports, one would tell of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _round(
     tasks: Sequence[Task], manner: Manner, settings: EngineSettings, jobs: int
 ) -> Iterator[tuple[Task, Outcome | None]]:
     """Work through tasks in one set of processes; None stands for those that a death has left undone."""
     context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context)
+    pool = concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=_ready)
     try:
-        running = {pool.submit(work, task, manner, settings): task for task in tasks}
+        with _without_interruptions():
+            running = {pool.submit(work, task, manner, settings): task for task in tasks}
         for future in concurrent.futures.as_completed(running):
             try:
                 yield running[future], future.result()
             except BrokenProcessPool:
                 yield running[future], None
     except BaseException:
-        for process in multiprocessing.active_children():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid or 0, signal.SIGINT)
+        # A second interruption would leave the pool half shut, and the program waiting for it.
+        with _without_interruptions():
+            for process in multiprocessing.active_children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid or 0, signal.SIGINT)
+            pool.shutdown(cancel_futures=True)
         raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    pool.shutdown()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import torch
 from torch import Tensor, nn
 
 from ..bounds import whole_number
 from .configs import MaskConfig
-from .skeleton import BlockUNet, block_context, convolution, normed
+from .shared import BatchNorm2d
+from .skeleton import BlockUNet, block_context, convolution
 
 LAYERS = 2
 
@@ -42,18 +44,22 @@ class R2UNetConfig(MaskConfig):
 
 
 class RecurrentLayer(nn.Module):
-    """One convolution, applied again to the sum of its input and its output."""
+    """One convolution, applied again to the sum of its input and its output.
+
+    Each time has its own batch norm, as the statistics of the sums are others than those of the input (T. Cooijmans et
+    al.: "Recurrent Batch Normalization", ICLR 2017): with one for all, running averages fit none of them.
+    """
 
     def __init__(self, filters: int, steps: int):
         super().__init__()
-        self.steps = steps
-        self.layer = normed(convolution(filters, filters), filters)
+        self.convolution = convolution(filters, filters)
+        self.norms = nn.ModuleList(BatchNorm2d(filters) for _ in range(steps + 1))
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Take and return (batch, filters, bins, frames)."""
-        found: Tensor = self.layer(hidden)
-        for _ in range(self.steps):
-            found = self.layer(hidden + found)
+        found = torch.zeros_like(hidden)
+        for norm in self.norms:
+            found = norm(self.convolution(hidden + found)).relu_()
         return found
 
 
