@@ -61,7 +61,7 @@ def vocalsep(*arguments: object, stdin: bytes | None = None, cwd: pathlib.Path |
 def separator():
     from vocalsep import Separator
 
-    return Separator()
+    return Separator(backend="torch")
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,20 @@ import vocalsep
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
     {"errors"},
-    {"bounds", "networks", "audio.formats", "audio.container", "audio.native", "audio.resample", "outputs"},
+    {
+        "bounds",
+        "networks",
+        "backends",
+        "pipeline",
+        "audio.formats",
+        "audio.container",
+        "audio.native",
+        "audio.resample",
+        "outputs",
+    },
     {"networks.configs", "networks.reach"},
-    {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels"},
-    {"networks.table", "networks.heads"},
+    {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
+    {"networks.table", "networks.heads", "networks.folding"},
     {"config", "networks.pair"},
     {"networks.skeleton", "networks.unet", "networks.spleeter", "networks.wave_unet"},
     {
@@ -29,7 +39,7 @@ FLOORS = [
     },
     {"networks.attention_r2unet"},
     {
-        "stft",
+        "streaming_stft",
         "audio.source",
         "audio.sink",
         "remainder",
@@ -47,7 +57,7 @@ FLOORS = [
         "mixing.codecs",
         "mixing.speed",
     },
-    {"mixing.dynamics"},
+    {"mixing.dynamics", "stft", "backends.onnx_backend", "backends.torch_backend"},
     {"audio.sndfile", "audio.ffmpeg"},
     {
         "audio.decoding",
@@ -63,7 +73,7 @@ FLOORS = [
     {"importing.tensor_bundle", "importing.bottleneck"},
     {"importing.spleeter"},
     {"importing"},
-    {"streams", "tags", "datasets.clips", "averaging"},
+    {"streams", "tags", "datasets.clips", "averaging", "backends.opening", "exporting"},
     {"engine"},
     {"datasets.songs", "datasets.cache"},
     {"datasets.stems"},
@@ -113,6 +123,7 @@ FLOORS = [
         "cli.compare",
         "cli.studio",
         "cli.bench",
+        "cli.export",
     },
     {"cli.app"},
     {"cli", "audio"},

@@ -11,6 +11,7 @@ from vocalsep import Separator
 from vocalsep.checkpoint import load, save
 from vocalsep.config import FrontEndConfig, ModelConfig
 from vocalsep.errors import ModelError, UsageError
+from vocalsep.networks.folding import fold
 from vocalsep.networks.network import MaskNetwork, WaveNetwork
 from vocalsep.networks.table import ARCHITECTURES, build, config_class
 from vocalsep.networks.unet3d import UNet3DConfig
@@ -93,6 +94,27 @@ def test_streamed_from_a_file_equals_whole_in_memory(variant, channels, tmp_path
     assert mono.shape == mixture[0].shape
     if channels == 1:
         assert np.abs(mono - whole.vocals[0]).max() < 1e-5
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=named)
+def test_folded_batch_norms_change_nothing(variant):
+    network, config = model(*variant)
+    frames = 4 * config.network.stride
+    heard = torch.rand(1, 2, 64, frames) if isinstance(network, MaskNetwork) else torch.randn(1, 2, 3000)
+    if isinstance(network, MaskNetwork) and not network.hears_magnitudes:
+        heard = network.hear(torch.randn(1, 2, 129, frames, dtype=torch.complex64), 64)
+    if isinstance(network, WaveNetwork):
+        heard = torch.randn(1, 2, config.network.samples_heard(3000))
+    expected = network(heard)
+    before = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    fold(network)
+    after = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+    if variant in (
+        ("unet", SMALL["unet"]),
+        *((name, SMALL[name]) for name in ("resunet", "attention-unet", "tfc-tdf")),
+    ):
+        assert after < before
+    torch.testing.assert_close(network(heard), expected, rtol=0, atol=1e-5)
 
 
 MASKS = [variant for variant in VARIANTS if variant[0] != "wave-unet"]
@@ -270,15 +292,16 @@ def test_a_pair_of_waveform_networks_is_refused_and_so_is_another_number_of_bins
 
 @pytest.mark.parametrize("hop", [192, 128, 100, 64])
 def test_any_hop_up_to_three_quarters_of_the_window_rebuilds_the_signal(hop):
-    from vocalsep.stft import InverseStft, Stft, frames_inside, istft, samples_inside
+    from vocalsep.stft import frames_inside, istft, samples_inside
+    from vocalsep.streaming_stft import InverseStft, Stft
 
     config = dataclasses.replace(FRONT_END, hop=hop)
     signal = torch.randn(2, 3001)
     torch.testing.assert_close(istft(stft(signal, config), config, 3001), signal, rtol=0, atol=2e-5)
     forward, inverse = Stft(config, 2), InverseStft(config, 2)
-    frames = [*(forward.push(block) for block in signal.split([5, 700, 2296], dim=1)), forward.flush()]
-    back = torch.cat([inverse.push(block) for block in frames], dim=1)[:, :3001]
-    torch.testing.assert_close(back, signal, rtol=0, atol=2e-5)
+    frames = [*(forward.push(block.numpy()) for block in signal.split([5, 700, 2296], dim=1)), forward.flush()]
+    back = np.concatenate([inverse.push(block) for block in frames], axis=1)[:, :3001]
+    torch.testing.assert_close(torch.from_numpy(back), signal, rtol=0, atol=2e-5)
     inside = samples_inside(frames_inside(signal, config), config)
     start = config.n_fft - hop
     torch.testing.assert_close(inside, signal[:, start : start + inside.shape[1]], rtol=0, atol=2e-5)

@@ -22,7 +22,7 @@ from vocalsep.processes import EngineSettings, in_processes
 from vocalsep.rendering import Encoding, stem_track
 
 MANNER = Manner(Encoding(FORMATS["wav"]), overwrite=False, skip_existing=False, salvage=False)
-SETTINGS = EngineSettings("default", "cpu", 1, None, False)
+SETTINGS = EngineSettings("default", "cpu", 1, None, False, "auto", "float32")
 
 
 @pytest.fixture(scope="module")

@@ -54,9 +54,8 @@ def read_info(path: pathlib.Path) -> ModelInfo:
             if not 2 <= length <= LARGEST_HEADER:
                 raise ModelError(f"{path}: not a safetensors file")
             header = json.loads(file.read(length))
-        said = json.loads(header["__metadata__"][HEADER_KEY])
         counted = [_product(entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
-        return ModelInfo(ModelConfig.from_dict(said["config"]), dict(said["card"]), sum(counted))
+        return understood(json.loads(header["__metadata__"][HEADER_KEY]), sum(counted))
     except FileNotFoundError:
         raise ModelError(f"{path}: no such model file") from None
     except OSError as error:
@@ -65,6 +64,11 @@ def read_info(path: pathlib.Path) -> ModelInfo:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ModelError(f"{path}: not a vocalsep model (its header holds no vocalsep configuration)") from None
+
+
+def understood(said: dict[str, Any], parameters: int) -> ModelInfo:
+    """Read what a model file's header says; raises ModelError, KeyError, TypeError or ValueError."""
+    return ModelInfo(ModelConfig.from_dict(said["config"]), dict(said["card"]), parameters)
 
 
 def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +19,14 @@ class Chunk:
 
     Parameters
     ----------
-    spectrum : Tensor (channels, all_bins, frames)
-        Core and context; the number of frames is a multiple of the network's stride.
+    spectrum : ndarray (channels, all_bins, frames)
+        Core and context; the number of frames is a multiple of the network's stride. It lies in the chunker's own
+        memory, and changes when the next chunk is asked for.
     start, stop : int
         The core's place among those frames.
     """
 
-    spectrum: Tensor
+    spectrum: np.ndarray
     start: int
     stop: int
 
@@ -36,6 +36,8 @@ class Chunker:
 
     Parameters
     ----------
+    channels, bins : int
+        Of the spectra.
     core, context : int
         Frames of each chunk's core, and of the context to either side; multiples of `stride`.
     stride : int
@@ -43,42 +45,52 @@ class Chunker:
         sampling grid.
     """
 
-    def __init__(self, core: int, context: int, stride: int):
+    def __init__(self, channels: int, bins: int, core: int, context: int, stride: int):
         if core < stride or core % stride or context % stride:
             raise ValueError(f"core {core} and context {context} must be multiples of the stride {stride}")
         self.core = core
         self.context = context
         self.stride = stride
-        self._pieces: list[Tensor] = []
+        # Frame by frame, as transforms make them; memory that is never touched costs nothing.
+        self._frames = np.empty((channels, core + 2 * context, bins), np.complex64)
         self._first = 0  # index in the song of the first frame held
         self._held = 0
         self._next = 0  # index in the song of the next core
 
-    def push(self, frames: Tensor) -> Iterator[Chunk]:
-        """Take frames (channels, all_bins, frames); yield the chunks that are now complete."""
-        if frames.shape[2]:
-            self._pieces.append(frames)
-            self._held += frames.shape[2]
-        while self._first + self._held >= self._next + self.core + self.context:
-            yield self._cut(self._next + self.core)
+    def push(self, frames: np.ndarray) -> Iterator[Chunk]:
+        """Take frames (channels, bins, frames); yield the chunks that are now complete."""
+        at = 0
+        while at < frames.shape[2]:
+            count = min(frames.shape[2] - at, self._frames.shape[1] - self._held)
+            self._frames[:, self._held : self._held + count] = frames[:, :, at : at + count].transpose(0, 2, 1)
+            self._held += count
+            at += count
+            while self._first + self._held >= self._next + self.core + self.context:
+                yield self._cut(self._next + self.core)
+                self._forget()
 
     def flush(self) -> Iterator[Chunk]:
         """Yield the chunks that remain; silence follows up to the next multiple of the stride."""
         end = self._first + self._held
         while self._next < end:
             yield self._cut(min(self._next + self.core, end))
+            self._forget()
 
     def _cut(self, core_end: int) -> Chunk:
-        held = torch.cat(self._pieces, dim=2)
-        self._pieces.clear()
         begin = max(0, self._next - self.context)
         wanted = min(core_end + self.context, self._first + self._held)
-        spectrum = held[:, :, begin - self._first : wanted - self._first]
-        spectrum = torch.nn.functional.pad(spectrum, (0, -spectrum.shape[2] % self.stride))
-        chunk = Chunk(spectrum, self._next - begin, core_end - begin)
+        first, last = begin - self._first, wanted - self._first
+        silence = -(last - first) % self.stride
+        self._frames[:, last : last + silence] = 0
+        chunk = Chunk(self._frames[:, first : last + silence].transpose(0, 2, 1), self._next - begin, core_end - begin)
         self._next = core_end
-        keep = max(0, self._next - self.context)
-        # A copy, so that the frames before it can be freed.
-        rest = held[:, :, keep - self._first :].clone()
-        self._pieces, self._first, self._held = [rest], keep, rest.shape[2]
         return chunk
+
+    def _forget(self) -> None:
+        """Drop the frames that no further chunk will hear."""
+        keep = max(0, self._next - self.context)
+        dropped = keep - self._first
+        if dropped:
+            left = self._held - dropped
+            self._frames[:, :left] = self._frames[:, dropped : self._held].copy()
+            self._first, self._held = keep, left

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import registry
 from .audio.resample import Resampler
 from .audio.source import MOST_CHANNELS, RATES_HZ
-from .checkpoint import load
-from .errors import AudioError, UsageError
-
-if TYPE_CHECKING:
-    import torch
+from .backends.opening import open_model
+from .errors import AudioError
+from .streams import Streams
 
 # Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
 PAIRS = {
@@ -45,24 +42,16 @@ class Engine:
         overlap: float | None = None,
         core_frames: int | None = None,
         hard: bool = False,
+        backend: str = "auto",
+        precision: str = "float32",
     ):
-        import torch
-
-        from .streams import Streams
-
-        if threads is not None:
-            if threads < 1:
-                raise UsageError(f"threads must be at least 1, not {threads}")
-            torch.set_num_threads(threads)
-        self.path = registry.find(model)
-        self.network, self.info = load(self.path)
-        self.front_end = self.info.config.front_end
+        opened = open_model(model, backend, device, precision, threads)
+        self.path = opened.path
+        self.backend = opened.backend
+        self.front_end = opened.front_end
         self.sample_rate = self.front_end.sample_rate
-        self.device, self.fallback = _choose_device(device)
-        self.network = self.network.to(self.device).laid_out()
-        self.streams = Streams(
-            self.network, self.front_end, self.device, core_frames=core_frames, overlap=overlap, hard=hard
-        )
+        self.where, self.device, self.fallback = opened.where, opened.device, opened.fallback
+        self.streams = Streams(self.backend, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard)
 
     def vocals_of(
         self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int
@@ -109,20 +98,12 @@ class _Group:
         self.stream = engine.streams.open(len(channels))
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        return self.up.push(self._masked(self.down.push(block[self.channels])))
+        return self.up.push(self.stream.push(self.down.push(block[self.channels])))
 
     def flush(self) -> np.ndarray:
-        import torch
-
-        rest = self._masked(self.down.flush())
-        last = self.stream.flush()
-        vocals = torch.cat([torch.from_numpy(rest), last], dim=1).numpy()
+        rest = self.stream.push(self.down.flush())
+        vocals = np.concatenate([rest, self.stream.flush()], axis=1)
         return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
-
-    def _masked(self, samples: np.ndarray) -> np.ndarray:
-        import torch
-
-        return self.stream.push(torch.from_numpy(np.ascontiguousarray(samples))).numpy()
 
 
 def _take(
@@ -146,16 +127,3 @@ def _take(
     for parts, voice in zip(ready, voices, strict=True):
         parts[:] = [voice[:, count:].copy()] if voice.shape[1] > count else []
     return mixture[:, :count], vocals
-
-
-def _choose_device(asked: str) -> tuple[torch.device, str]:
-    import torch
-
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if asked == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name])), ""
-    if asked not in there:
-        raise UsageError(f"unknown device {asked!r}; choose auto, cpu, cuda or mps")
-    if not there[asked]:
-        return torch.device("cpu"), f"{asked} is not available here; using the cpu"
-    return torch.device(asked), ""

@@ -32,12 +32,14 @@ class EngineSettings:
     threads: int | None
     overlap: float | None
     hard: bool
+    backend: str
+    precision: str
 
     def build(self) -> Separator:
         """Return the separator; raises ModelError or UsageError."""
         from .separator import Separator
 
-        return Separator(self.model, device=self.device, threads=self.threads, overlap=self.overlap, hard=self.hard)
+        return Separator(**dataclasses.asdict(self))
 
 
 def in_processes(tasks: Sequence[Task], manner: Manner, settings: EngineSettings, jobs: int) -> Iterator[Outcome]:
@@ -99,6 +101,7 @@ class Interruption:
         self.working = self.asked = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal, as a handler does; raises KeyboardInterrupt amid work."""
         first, self.asked = not self.asked, True
         if self.working and first:
             raise KeyboardInterrupt

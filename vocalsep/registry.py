@@ -8,6 +8,7 @@ import pathlib
 from .errors import ModelError
 
 SUFFIX = ".safetensors"
+EXPORTED_SUFFIX = ".onnx"
 CHECKSUMS = "SHA256SUMS"
 DEFAULT = "default"
 
@@ -36,16 +37,29 @@ def find(model: str | pathlib.Path) -> pathlib.Path:
     """
     named = shipped().get(str(model))
     if named is not None:
-        expected = published_checksums().get(named.name)
-        if expected is not None and checksum(named) != expected:
-            raise ModelError(f"{named}: the checksum is wrong; install vocalsep again")
-        return named
+        return _verified(named)
     path = pathlib.Path(model)
     if path.is_file():
         return path
-    if path.suffix == SUFFIX or len(path.parts) > 1:
+    if path.suffix in (SUFFIX, EXPORTED_SUFFIX) or len(path.parts) > 1:
         raise ModelError(f"{path}: no such model file")
     raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(shipped()) or 'none'}, or give a path")
+
+
+def exported(model: pathlib.Path) -> pathlib.Path | None:
+    """Return the ONNX file of a model that `find` gave: itself, or the one that ships beside it; None without one.
+
+    Raises
+    ------
+    ModelError
+        A shipped one has a wrong checksum.
+    """
+    if model.suffix == EXPORTED_SUFFIX:
+        return model
+    beside = model.with_suffix(EXPORTED_SUFFIX)
+    if model not in shipped().values() or not beside.is_file():
+        return None
+    return _verified(beside)
 
 
 def checksum(path: pathlib.Path) -> str:
@@ -67,3 +81,10 @@ def published_checksums() -> dict[str, str]:
         return {}
     pairs = (line.split() for line in listing.read_text("utf-8").splitlines() if line.strip())
     return {name: digest for digest, name in pairs}
+
+
+def _verified(path: pathlib.Path) -> pathlib.Path:
+    expected = published_checksums().get(path.name)
+    if expected is not None and checksum(path) != expected:
+        raise ModelError(f"{path}: the checksum is wrong; install vocalsep again")
+    return path

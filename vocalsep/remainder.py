@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# Sums of so many bits are exact in 32-bit floats, with room to spare.
+NARROW_BITS = 16
+
 
 def accompaniment_of(mixture: np.ndarray, vocals: np.ndarray, bits: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return vocals and accompaniment that sum to the mixture.
@@ -20,14 +23,16 @@ def accompaniment_of(mixture: np.ndarray, vocals: np.ndarray, bits: int | None =
 
     Returns
     -------
-    vocals, accompaniment : ndarray (channels, samples), in the dtype of `mixture`
+    vocals, accompaniment : ndarray (channels, samples)
+        In the dtype of `mixture` where that is exact: always for floating point.
     """
     if bits is None:
         vocals = vocals.astype(mixture.dtype, copy=False)
         return vocals, mixture - vocals
     # 24-bit sums fit a 32-bit float only just; 64 bits keep every step exact.
-    scale = float(2 ** (bits - 1))
-    whole = np.clip(np.rint(mixture.astype(np.float64) * scale), -scale, scale - 1)
-    voice = np.rint(vocals.astype(np.float64) * scale)
+    dtype = mixture.dtype if bits <= NARROW_BITS else np.dtype(np.float64)
+    scale = dtype.type(2 ** (bits - 1))
+    whole = np.clip(np.rint(mixture.astype(dtype, copy=False) * scale), -scale, scale - 1)
+    voice = np.rint(vocals.astype(dtype, copy=False) * scale)
     voice = np.clip(voice, np.maximum(-scale, whole - (scale - 1)), np.minimum(scale - 1, whole + scale))
     return voice / scale, (whole - voice) / scale

@@ -38,7 +38,7 @@ class Separator(Engine):
         ``auto`` takes a GPU where there is one; ``cpu``, ``cuda`` and ``mps`` ask for one device. One that is not
         there is replaced by the CPU, and `fallback` says so.
     threads : int, optional
-        CPU threads of torch, for the whole process; by default torch's own choice.
+        CPU threads, with torch for the whole process; by default as many as there are cores.
     overlap : float, optional
         Seconds that each chunk hears beyond either end. By default all that the network can hear, which makes the
         result independent of the chunks; more gives nothing, less is faster and lets seams appear.
@@ -46,9 +46,21 @@ class Separator(Engine):
         Frames of each chunk without its context; a multiple of the network's stride. More needs more memory.
     hard : bool
         Each bin belongs to the vocals or to the accompaniment as a whole.
+    backend : str
+        ``torch``; ``onnx`` for ONNX Runtime, which needs a shipped or exported model; ``auto`` takes that where it is
+        installed, the model has it and there is no GPU.
+    precision : str
+        Of the network's products: ``float32``, or ``bfloat16`` or ``float16`` by torch, which are faster on hardware
+        that has them.
 
     Attributes
     ----------
+    where : str
+        What computes, in words.
+    device : str
+        The device that was taken.
+    fallback : str
+        Why it is not the one that was asked for; empty where it is.
     sample_rate : int
         Rate in Hz at which the model works; mixtures of other rates are converted there and back.
 

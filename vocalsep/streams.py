@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-
+from .backends.backend import Backend, MaskBackend, WaveBackend
 from .config import FrontEndConfig
 from .errors import UsageError
 from .masking import MaskStream
-from .networks.network import MaskNetwork, Network, WaveNetwork
 from .waves import WaveStream
 
 # Three quarters of a minute at the default rate: more would need more memory, less would hear more context twice.
@@ -19,10 +17,8 @@ class Streams:
 
     Parameters
     ----------
-    network : Network
+    backend : Backend
     front_end : FrontEndConfig
-    device : torch.device
-        Where the network is.
     core_frames : int, optional
         Frames of a spectrogram network's chunks without their context; by default about three quarters of a minute.
     overlap : float, optional
@@ -38,41 +34,38 @@ class Streams:
 
     def __init__(
         self,
-        network: Network,
+        backend: Backend,
         front_end: FrontEndConfig,
-        device: torch.device,
         *,
         core_frames: int | None = None,
         overlap: float | None = None,
         hard: bool = False,
     ):
-        self.network = network
+        self.backend = backend
         self.front_end = front_end
-        self.device = device
         self.hard = hard
-        stride = network.config.stride
-        if isinstance(network, WaveNetwork):
+        if isinstance(backend, WaveBackend):
             for option, given in (("core_frames", core_frames), ("overlap", overlap), ("hard masks", hard or None)):
                 if given is not None:
                     raise UsageError(f"{option}: this model works on waveforms and has no such thing")
+            self.core = self.context = 0
+            return
+        stride = backend.shape.stride
         self.core = -(-CORE_FRAMES // stride) * stride if core_frames is None else core_frames
         if self.core < stride or self.core % stride:
             raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
-        self.context = self._context(overlap)
+        self.context = self._context(backend, overlap)
 
     def open(self, channels: int) -> MaskStream | WaveStream:
         """Return a stream of 1 or 2 channels at the model's rate, that takes and gives samples block by block."""
-        if isinstance(self.network, WaveNetwork):
-            return WaveStream(self.network, channels, self.device)
-        if not isinstance(self.network, MaskNetwork):
-            raise TypeError(f"{type(self.network).__name__} is neither a mask nor a waveform network")
-        return MaskStream(self.network, self.front_end, channels, self.core, self.context, self.device, hard=self.hard)
+        if isinstance(self.backend, WaveBackend):
+            return WaveStream(self.backend, channels)
+        return MaskStream(self.backend, self.front_end, channels, self.core, self.context, hard=self.hard)
 
-    def _context(self, overlap: float | None) -> int:
-        config = self.network.config
-        frames: float = config.context
+    def _context(self, backend: MaskBackend, overlap: float | None) -> int:
+        frames: float = backend.shape.context
         if overlap is not None:
             if not overlap >= 0:
                 raise UsageError(f"overlap must be 0 or more seconds, not {overlap}")
             frames = min(frames, overlap * self.front_end.sample_rate / self.front_end.hop)
-        return int(-(-frames // config.stride) * config.stride)
+        return int(-(-frames // backend.shape.stride) * backend.shape.stride)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
 
-import torch
-from torch import Tensor
-
+from .backends.backend import WaveBackend
 from .channels import from_network, to_network
-
-if TYPE_CHECKING:
-    from .networks.network import WaveNetwork
 
 
 class WaveStream:
@@ -21,39 +16,32 @@ class WaveStream:
 
     Parameters
     ----------
-    network : WaveNetwork
+    backend : WaveBackend
     channels : int
         1 or 2.
-    device : torch.device
-        Where the network runs.
     """
 
-    def __init__(self, network: WaveNetwork, channels: int, device: torch.device):
-        self.network = network
+    def __init__(self, backend: WaveBackend, channels: int):
+        self.backend = backend
         self.channels = channels
-        self.device = device
-        self.tile = int(network.config.tile)
-        self.heard = network.config.samples_heard(self.tile)
-        self.reach = int(network.config.reach)
-        self._held = torch.zeros(channels, 0)
+        self.tile, self.heard, self.reach = backend.shape.tile, backend.shape.heard, backend.shape.reach
+        self._held = np.zeros((channels, 0), np.float32)
         self._first = 0  # place in the song of the first sample held
         self._given = 0
 
-    @torch.inference_mode()
-    def push(self, samples: Tensor) -> Tensor:
+    def push(self, samples: np.ndarray) -> np.ndarray:
         """Take mixture samples (channels, samples), float32; return the vocals' samples that are ready."""
-        self._held = torch.cat([self._held, samples], dim=1)
+        self._held = np.concatenate([self._held, samples], axis=1)
         out = []
         while self._end() >= self._given - self.reach + self.heard:
             out.append(self._tile(self._given))
             self._given += self.tile
             self._forget()
-        return torch.cat(out, dim=1) if out else torch.zeros(self.channels, 0)
+        return np.concatenate(out, axis=1) if out else np.zeros((self.channels, 0), np.float32)
 
-    @torch.inference_mode()
-    def flush(self) -> Tensor:
+    def flush(self) -> np.ndarray:
         """Return the vocals' last samples: all together are as many as the mixture's."""
-        out = [torch.zeros(self.channels, 0)]
+        out = [np.zeros((self.channels, 0), np.float32)]
         end = self._end()
         while end - self._given >= self.tile:
             out.append(self._tile(self._given))
@@ -63,22 +51,20 @@ class WaveStream:
             start = max(0, end - self.tile)
             out.append(self._tile(start)[:, self._given - start : end - start])
             self._given = end
-        return torch.cat(out, dim=1)
+        return np.concatenate(out, axis=1)
 
     def _end(self) -> int:
         return self._first + self._held.shape[1]
 
-    def _tile(self, start: int) -> Tensor:
+    def _tile(self, start: int) -> np.ndarray:
         """Return the vocals from a place in the song on, one tile of them."""
         first, last = start - self.reach, start - self.reach + self.heard
         known = self._held[:, max(0, first - self._first) : max(0, last - self._first)]
         before = max(0, self._first - first)
-        mixture = torch.nn.functional.pad(known, (before, self.heard - before - known.shape[1]))
-        estimates = self.network(to_network(mixture, self.network.config.channels).to(self.device))
-        vocals = estimates[:, : self.network.config.channels].cpu()
-        return from_network(vocals, self.channels)[:, : self.tile]
+        mixture = np.pad(known, ((0, 0), (before, self.heard - before - known.shape[1])))
+        return from_network(self.backend.vocals(to_network(mixture, self.backend.shape.channels)), self.channels)
 
     def _forget(self) -> None:
         """Drop what neither the next tile nor a last one, shifted back, will hear."""
         kept = max(self._first, self._given - self.tile - self.reach)
-        self._held, self._first = self._held[:, kept - self._first :].clone(), kept
+        self._held, self._first = self._held[:, kept - self._first :].copy(), kept

@@ -14,8 +14,6 @@ from .formats import INTEGER_BITS
 BLOCK_SAMPLES = 1 << 16
 MOST_CHANNELS = 8
 RATES_HZ = (8000, 192000)
-# Nothing audible is this loud; squares of larger values overflow 32-bit floats.
-LOUDEST = 1e9
 # Containers round their duration; only a larger shortfall than this means that the end is missing.
 ROUNDED_S = 1.0
 # Where the frame count of an MP3 stands, if it has one: this close behind its tags.

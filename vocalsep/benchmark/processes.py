@@ -39,6 +39,16 @@ class Run:
     memory: int
 
 
+@dataclasses.dataclass(frozen=True)
+class SplitOptions:
+    """How vocalsep itself is run."""
+
+    model: str
+    backend: str
+    precision: str
+    threads: int | None
+
+
 def run(command: Sequence[str]) -> Run:
     """Run a program to its end.
 
@@ -59,11 +69,12 @@ def run(command: Sequence[str]) -> Run:
     return Run(float(seconds), int(memory) * (1 if sys.platform == "darwin" else 1024))
 
 
-def split_command(song: pathlib.Path, out: pathlib.Path, model: str, threads: int | None) -> list[str]:
+def split_command(song: pathlib.Path, out: pathlib.Path, options: SplitOptions) -> list[str]:
     """Return the command that splits a song in a process of its own."""
-    limit = [] if threads is None else ["--threads", str(threads)]
+    limit = [] if options.threads is None else ["--threads", str(options.threads)]
     return [
-        *(sys.executable, "-m", "vocalsep", "split", str(song), "--out", str(out), "--model", model),
+        *(sys.executable, "-m", "vocalsep", "split", str(song), "--out", str(out), "--model", options.model),
+        *("--backend", options.backend, "--precision", options.precision, "--device", "cpu"),
         *("--overwrite", "--quiet", *limit),
     ]
 

@@ -15,7 +15,7 @@ from ..separator import Separator
 from ..training.config import TrainingConfig
 from ..training.run import Place
 from ..training.trial import trial
-from .processes import in_turns, peer_command, run, song_of, split_command
+from .processes import SplitOptions, in_turns, peer_command, run, song_of, split_command
 from .stages import matrix_peak, network_rate, stages
 
 SHORT_S = 5.0
@@ -33,6 +33,7 @@ class Plan:
     seconds : float
         Length of the song that is made.
     model : str
+    backend, precision : str
     threads : int or None
     rounds : int
     minutes : tuple of float
@@ -48,6 +49,8 @@ class Plan:
     song: pathlib.Path | None
     seconds: float
     model: str
+    backend: str
+    precision: str
     threads: int | None
     rounds: int
     minutes: tuple[float, ...]
@@ -63,28 +66,31 @@ def benchmark(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         song = plan.song or song_of(plan.seconds, scratch / "song.flac")
         # A peer that is not there is said before minutes are spent.
         peers = {name: peer_command(name, song, scratch / "peer") for name in plan.against}
-        separator = Separator(plan.model, threads=plan.threads)
+        separator = Separator(
+            plan.model, backend=plan.backend, precision=plan.precision, threads=plan.threads, device="cpu"
+        )
+        ours = SplitOptions(plan.model, plan.backend, plan.precision, plan.threads)
         say("steps")
         found = stages(separator, song, scratch, plan.rounds)
         peak = matrix_peak(plan.rounds)
         said: dict[str, Any] = {
-            "machine": {"processor": _processor(), "threads": torch.get_num_threads(), "torch": torch.__version__},
+            "machine": {"processor": _processor(), "torch": torch.__version__},
             "model": plan.model,
+            "computed": separator.where,
+            "precision": plan.precision,
             "stages": [dataclasses.asdict(stage) for stage in found],
             "matrix_flops": peak,
             "network_flops": network_rate(separator, found),
         }
         say("start-up")
         short = song_of(SHORT_S, scratch / "short.flac")
-        said["startup_s"] = in_turns([split_command(short, scratch / "out", plan.model, plan.threads)], plan.rounds)[
-            0
-        ].seconds
-        said["processes"] = _processes(plan, song, scratch, peers, say)
+        said["startup_s"] = in_turns([split_command(short, scratch / "out", ours)], plan.rounds)[0].seconds
+        said["processes"] = _processes(plan, ours, song, scratch, peers, say)
         if plan.training is not None:
             say("training")
             outcome = trial(plan.training, Place(scratch / "run", cache=plan.cache), TRIAL_STEPS)
             said["training"] = {"steps_per_second": outcome.steps_per_second, "data_wait": outcome.data_wait}
-        said["memory"] = [_memory(minutes, plan, scratch, say) for minutes in plan.minutes]
+        said["memory"] = [_memory(minutes, ours, scratch, say) for minutes in plan.minutes]
     return said
 
 
@@ -92,7 +98,8 @@ def as_text(said: dict[str, Any]) -> str:
     """Return the figures as a table for a terminal."""
     machine = said["machine"]
     lines = [
-        f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, model {said['model']}",
+        f"{machine['processor']}, torch {machine['torch']}",
+        f"model {said['model']} {said['computed']}, {said['precision']}",
         "",
     ]
     lines += [f"{'step':<34}{'seconds':>10}{'x real time':>14}"]
@@ -120,10 +127,15 @@ def as_text(said: dict[str, Any]) -> str:
 
 
 def _processes(
-    plan: Plan, song: pathlib.Path, scratch: pathlib.Path, peers: dict[str, list[str]], say: Callable[[str], None]
+    plan: Plan,
+    ours: SplitOptions,
+    song: pathlib.Path,
+    scratch: pathlib.Path,
+    peers: dict[str, list[str]],
+    say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     say(", ".join(["whole processes", *peers]))
-    commands: list[Sequence[str]] = [split_command(song, scratch / "out", plan.model, plan.threads), *peers.values()]
+    commands: list[Sequence[str]] = [split_command(song, scratch / "out", ours), *peers.values()]
     runs = in_turns(commands, plan.rounds)
     return [
         {"name": name, "seconds": one.seconds, "memory": one.memory}
@@ -131,10 +143,10 @@ def _processes(
     ]
 
 
-def _memory(minutes: float, plan: Plan, scratch: pathlib.Path, say: Callable[[str], None]) -> dict[str, float]:
+def _memory(minutes: float, ours: SplitOptions, scratch: pathlib.Path, say: Callable[[str], None]) -> dict[str, float]:
     say(f"{minutes:g} minutes")
     song = song_of(minutes * 60, scratch / "long.flac")
-    one = run(split_command(song, scratch / "out", plan.model, plan.threads))
+    one = run(split_command(song, scratch / "out", ours))
     return {"minutes": minutes, "seconds": one.seconds, "memory": one.memory}
 
 

@@ -15,13 +15,14 @@ from ..audio.decoding import open_source
 from ..audio.formats import FORMATS
 from ..audio.resample import Resampler
 from ..audio.sink import Sink
+from ..backends.backend import MaskBackend
+from ..backends.opening import model_info
 from ..channels import to_network
 from ..estimate import network_flops
 from ..masking import STFT_FRAMES
-from ..networks.network import MaskNetwork
 from ..remainder import accompaniment_of
 from ..separator import Separator
-from ..stft import InverseStft, Stft
+from ..streaming_stft import InverseStft, Stft
 
 # A common rate that is not the model's.
 OTHER_RATE = 48000
@@ -72,7 +73,7 @@ def stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path, roun
         "encode both stems (wav)": lambda: work.encode(scratch),
         "all of it, in process": lambda: separator.separate_file(song, scratch / "whole", overwrite=True),
     }
-    if not isinstance(separator.network, MaskNetwork):
+    if not isinstance(separator.backend, MaskBackend):
         for name in ("STFT", "network", "inverse STFT"):
             del named[name]
     taken: dict[str, list[float]] = {name: [] for name in named}
@@ -102,7 +103,7 @@ def matrix_peak(rounds: int) -> float:
 def network_rate(separator: Separator, found: list[Stage]) -> float:
     """Return the operations per second that the network reached in its stage; 0 where it was not timed."""
     factor = next((stage.factor for stage in found if stage.name == "network"), 0.0)
-    return factor * network_flops(separator.info.config)
+    return factor * network_flops(model_info(separator.path).config)
 
 
 class _Work:
@@ -114,36 +115,33 @@ class _Work:
         self.mixture = np.ascontiguousarray(mixture[: self.channels], np.float32)
         resampler = Resampler(self.channels, rate, separator.sample_rate)
         heard = np.concatenate([resampler.push(self.mixture), resampler.flush()], axis=1)
-        self.heard = torch.from_numpy(np.ascontiguousarray(heard))
+        self.heard = heard
         self.rate = rate
-        self.spectrum = torch.cat(self.analyse(), dim=2)
+        self.spectrum = np.concatenate(self.analyse(), axis=2)
 
     def resample(self) -> list[np.ndarray]:
         resampler = Resampler(self.channels, OTHER_RATE, self.separator.sample_rate)
         return [resampler.push(self.mixture), resampler.flush()]
 
-    @torch.inference_mode()
-    def analyse(self) -> list[torch.Tensor]:
+    def analyse(self) -> list[np.ndarray]:
         forward = Stft(self.separator.front_end, self.channels)
-        pieces = self.heard.split(STFT_FRAMES * self.separator.front_end.hop, dim=1)
+        step = STFT_FRAMES * self.separator.front_end.hop
+        pieces = (self.heard[:, at : at + step] for at in range(0, self.heard.shape[1], step))
         return [*(forward.push(piece) for piece in pieces), forward.flush()]
 
-    @torch.inference_mode()
     def network(self) -> None:
-        streams = self.separator.streams
-        network, bins = self.separator.network, self.separator.front_end.bins
-        if not isinstance(network, MaskNetwork):
+        backend = self.separator.backend
+        if not isinstance(backend, MaskBackend):
             raise TypeError("only a network on spectra has a step of its own")
-        stride = network.config.stride
-        for chunk in self.spectrum.split(streams.core, dim=2):
-            padded = torch.nn.functional.pad(chunk, (0, -chunk.shape[2] % stride))
-            spectrum = to_network(padded, network.config.channels).to(self.separator.device)
-            network.masks_between(network.hear(spectrum, bins), 0, chunk.shape[2])
+        for at in range(0, self.spectrum.shape[2], self.separator.streams.core):
+            chunk = self.spectrum[:, :, at : at + self.separator.streams.core]
+            padded = np.pad(chunk, ((0, 0), (0, 0), (0, -chunk.shape[2] % backend.shape.stride)))
+            backend.masks(to_network(padded, backend.shape.channels), 0, chunk.shape[2])
 
-    @torch.inference_mode()
-    def synthesise(self) -> list[torch.Tensor]:
+    def synthesise(self) -> list[np.ndarray]:
         inverse = InverseStft(self.separator.front_end, self.channels)
-        return [inverse.push(piece) for piece in self.spectrum.split(STFT_FRAMES, dim=2)]
+        steps = range(0, self.spectrum.shape[2], STFT_FRAMES)
+        return [inverse.push(self.spectrum[:, :, at : at + STFT_FRAMES]) for at in steps]
 
     def encode(self, scratch: pathlib.Path) -> None:
         stems = accompaniment_of(self.mixture, self.mixture * np.float32(0.5), 16)

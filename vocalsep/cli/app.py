@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import average, bench, compare, evaluate, import_spleeter, inspect, karaoke, plot, split, studio, train
+from . import average, bench, compare, evaluate, export, import_spleeter, inspect, karaoke, plot, split, studio, train
 
 app = typer.Typer(
     name="vocalsep",
@@ -31,6 +31,7 @@ app.command("bench")(bench.bench)
 app.command("plot")(plot.plot)
 app.command("models")(inspect.models)
 app.command("info")(inspect.info)
+app.command("export")(export.export)
 app.command("average")(average.average)
 app.command("import-spleeter")(import_spleeter.import_spleeter)
 

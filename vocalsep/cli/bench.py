@@ -30,6 +30,8 @@ def bench(
     cache: settings.CacheFolder = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often everything is done; medians count.")] = 5,
     model: options.Model = "default",
+    backend: options.BackendName = options.Backend.AUTO,
+    precision: options.PrecisionName = options.Precision.FLOAT32,
     threads: options.Threads = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -47,7 +49,19 @@ def bench(
         from ..training.config import TrainingConfig, read_toml
 
         training = None if train is None else TrainingConfig.from_dict(read_toml(train))
-        plan = Plan(song, seconds, model, threads, rounds, lengths, tuple(against or ()), training, cache)
+        plan = Plan(
+            song,
+            seconds,
+            model,
+            backend.value,
+            precision.value,
+            threads,
+            rounds,
+            lengths,
+            tuple(against or ()),
+            training,
+            cache,
+        )
         said = benchmark(plan, lambda line: None if quiet else typer.echo(f"measuring: {line}", err=True))
         typer.echo(json.dumps(said, indent=1) if as_json else as_text(said))
 

@@ -35,6 +35,10 @@ def evaluate(
         Names, typer.Option("--estimates", metavar="FOLDER", help="Score these: vocals.*, one folder a song.")
     ] = None,
     model: Annotated[Names, typer.Option("--model", help="Models to compare. [default, unless --estimates]")] = None,
+    precision: Annotated[
+        list[options.Precision] | None,
+        typer.Option("--precision", help="Of the models' products; each one given is a row. [float32]"),
+    ] = None,
     oracles: Annotated[str, typer.Option("--oracles", help="Of IRM1,IRM2,IBM,PSM; or none.")] = "IRM1,IRM2,IBM,PSM",
     metrics: Annotated[str, typer.Option("--metrics", help="Of bss,usdr,si-sdr,nsdr.")] = "bss,usdr,si-sdr,nsdr",
     window: Annotated[float, typer.Option("--window", help="Of BSS Eval v4, in seconds.")] = 1.0,
@@ -64,7 +68,7 @@ def evaluate(
         if not window > 0 or not hop > 0:
             raise UsageError("--window and --hop are above 0 seconds")
         settings = Settings(chosen, window, hop, snr)
-        rows = _rows(model, estimates, oracles)
+        rows = _rows(model, [one.value for one in precision or [options.Precision.FLOAT32]], estimates, oracles)
         songs = _songs(musdb, subset, split, stems)[:limit]
         plan = Plan(tuple(rows), settings, device.value, out, out is not None)
         results = _scored(songs, plan, jobs or os.cpu_count() or 1, quiet)
@@ -81,7 +85,7 @@ def _chosen(option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _rows(models: Names, estimates: Names, oracles: str) -> list[Row]:
+def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) -> list[Row]:
     from .. import registry
     from ..evaluation.oracles import ORACLES
     from ..evaluation.rows import Row
@@ -93,13 +97,20 @@ def _rows(models: Names, estimates: Names, oracles: str) -> list[Row]:
         if not pathlib.Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder")
         rows.append(Row("estimates", pathlib.Path(folder).resolve().name, folder))
+    several = len(set(precisions)) > 1
     for model in models or ([] if estimates else [registry.DEFAULT]):
         path = registry.find(model)
-        rows.append(Row("model", path.stem if path.stem != "model" else path.parent.name, model))
+        name = path.stem if path.stem != "model" else path.parent.name
+        for precision in dict.fromkeys(precisions):
+            rows.append(Row("model", f"{name} {precision}" if several else name, model, precision))
     names = [row.name for row in rows]
-    return [
-        row if names.count(row.name) == 1 else dataclasses.replace(row, name=row.source or row.name) for row in rows
-    ]
+    return [row if names.count(row.name) == 1 else _spelt_out(row, several) for row in rows]
+
+
+def _spelt_out(row: Row, several: bool) -> Row:
+    """Name a row by all of its source, as another has the same short name."""
+    said = row.source or row.name
+    return dataclasses.replace(row, name=f"{said} {row.precision}" if several and row.kind == "model" else said)
 
 
 def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Names) -> list[Song]:

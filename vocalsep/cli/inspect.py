@@ -42,11 +42,11 @@ def info(
 
     with session.one_line_errors():
         path = pathlib.Path(file)
-        if path.suffix == registry.SUFFIX:
-            from ..checkpoint import read_info
+        if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
+            from ..backends.opening import model_info
             from ..estimate import network_flops
 
-            said = {**_describe_model(path.stem, path), "flops": network_flops(read_info(path).config)}
+            said = {**_describe_model(path.stem, path), "flops": network_flops(model_info(path).config)}
         else:
             try:
                 with open_source(path) as source:
@@ -62,9 +62,9 @@ def info(
 
 def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
     from .. import registry
-    from ..checkpoint import read_info
+    from ..backends.opening import model_info
 
-    model = read_info(path)
+    model = model_info(path)
     front_end = model.config.front_end
     return {
         "name": name,

@@ -25,6 +25,22 @@ class Device(str, enum.Enum):
     MPS = "mps"
 
 
+class Backend(str, enum.Enum):
+    """What computes the network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    ONNX = "onnx"
+
+
+class Precision(str, enum.Enum):
+    """How exactly the network's products are computed."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
 class EngineKind(str, enum.Enum):
     """Where songs are worked on."""
 
@@ -60,6 +76,14 @@ Overlap = Annotated[
 HardMask = Annotated[
     bool,
     typer.Option("--hard-mask", help="Give each time and frequency to one stem as a whole: drier, with more noise."),
+]
+BackendName = Annotated[
+    Backend,
+    typer.Option("--backend", help="What computes the network; auto: ONNX Runtime where it is installed and can."),
+]
+PrecisionName = Annotated[
+    Precision,
+    typer.Option("--precision", help="Of products in the network; the 16-bit ones are faster where there is hardware."),
 ]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Pass over songs whose outputs exist.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]

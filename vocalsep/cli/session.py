@@ -42,6 +42,8 @@ class Settings:
     threads: int | None
     overlap: float | None
     hard_mask: bool
+    backend: str
+    precision: str
     skip_existing: bool
     overwrite: bool
     salvage: bool
@@ -73,12 +75,10 @@ def check_target(path: pathlib.Path, overwrite: bool) -> None:
         raise OutputError(f"{path} exists; --overwrite replaces it")
 
 
-def check_model_target(path: pathlib.Path, overwrite: bool) -> None:
+def check_model_target(path: pathlib.Path, overwrite: bool, suffix: str = ".safetensors") -> None:
     """As `check_target`, for a model file: its name has to say what it is; raises UsageError too."""
-    from ..registry import SUFFIX
-
-    if path.suffix != SUFFIX:
-        raise UsageError(f"{path}: a model's name ends in {SUFFIX}")
+    if path.suffix != suffix:
+        raise UsageError(f"{path}: the name of such a model ends in {suffix}")
     check_target(path, overwrite)
 
 
@@ -210,18 +210,23 @@ def _elsewhere(tasks: list[Task], manner: Manner, settings: Settings) -> Iterato
 def _engine_settings(settings: Settings) -> EngineSettings:
     from ..processes import EngineSettings
 
-    return EngineSettings(settings.model, settings.device, settings.threads, settings.overlap, settings.hard_mask)
+    return EngineSettings(
+        settings.model,
+        settings.device,
+        settings.threads,
+        settings.overlap,
+        settings.hard_mask,
+        settings.backend,
+        settings.precision,
+    )
 
 
 def _separator(settings: Settings) -> Separator:
-    import torch
-
     separator = _engine_settings(settings).build()
     if separator.fallback:
         _report(f"vocalsep: {separator.fallback}")
     if not settings.quiet:
-        name = str(settings.model)
-        _report(f"model {name} on {separator.device.type}, {torch.get_num_threads()} threads")
+        _report(f"model {settings.model} {separator.where}")
     return separator
 
 

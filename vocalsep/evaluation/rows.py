@@ -44,16 +44,22 @@ class Row:
         How the table calls it.
     source : str
         The oracle's name, the model, or the folder of estimates.
+    precision : str
+        Of a model's products, see `Separator`.
     """
 
     kind: str
     name: str
     source: str = ""
+    precision: str = "float32"
 
     @property
     def identity(self) -> str:
         """Changes whenever the row's results would."""
-        return registry.checksum(registry.find(self.source)) if self.kind == "model" else self.source
+        if self.kind != "model":
+            return self.source
+        checksum = registry.checksum(registry.find(self.source))
+        return checksum if self.precision == "float32" else f"{checksum} {self.precision}"
 
     def separate(self, track: Stems, device: str) -> Pair:
         """Return vocals and accompaniment of a track, of its own shape.
@@ -72,16 +78,16 @@ class Row:
 
             vocals = oracle(self.source, track.vocals, track.accompaniment, track.mixture)
         else:
-            vocals = _separator(self.source, device).separate(track.mixture, track.sample_rate).vocals
+            vocals = _separator(self.source, device, self.precision).separate(track.mixture, track.sample_rate).vocals
         return vocals, track.mixture - vocals
 
 
 @functools.cache
-def _separator(model: str, device: str) -> Separator:
+def _separator(model: str, device: str, precision: str) -> Separator:
     # A worker scores many tracks with the same model.
     from ..separator import Separator
 
-    return Separator(model, device=device)
+    return Separator(model, device=device, precision=precision)
 
 
 def _estimates(folder: pathlib.Path, track: Stems) -> Pair:

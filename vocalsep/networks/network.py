@@ -47,6 +47,11 @@ class MaskNetwork(Network):
         """
         return spectrum[:, :, :bins].abs()
 
+    @property
+    def hears_magnitudes(self) -> bool:
+        """Whether `hear` gives plain magnitudes."""
+        return type(self).hear is MaskNetwork.hear
+
     def forward(self, heard: Tensor) -> Tensor:
         """Return masks, (batch, sources * channels, bins, frames), the vocals' first, of what `hear` gave.
 

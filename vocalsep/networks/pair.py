@@ -93,6 +93,11 @@ class Pair(MaskNetwork):
         """Return what both networks take of a mixture's spectrum (batch, channels, all_bins, frames)."""
         return self.vocals.hear(spectrum, bins)
 
+    @property
+    def hears_magnitudes(self) -> bool:
+        """Whether `hear` gives plain magnitudes."""
+        return self.vocals.hears_magnitudes
+
     def forward(self, heard: Tensor) -> Tensor:
         """Return both networks' own masks, (batch, 2 * channels, bins, frames), the vocals' first."""
         return torch.cat([self.vocals(heard), self.accompaniment(heard)], dim=1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..config import FrontEndConfig
-from ..masking import extend_mask
+from ..masking import TOP_SHARE
 from ..networks.level import SILENCE
 from ..stft import samples_inside
 
@@ -118,3 +118,12 @@ class WaveOutcome(Outcome):
     def whole_estimate(self) -> Tensor:
         """Return the estimate's spectrum."""
         return self.spectrum
+
+
+def extend_mask(mask: Tensor, all_bins: int) -> Tensor:
+    """Continue a mask (..., bins, frames) above the model's band as `masking.masked` does."""
+    bins = mask.shape[-2]
+    if bins == all_bins:
+        return mask
+    top = mask[..., -max(1, bins // TOP_SHARE) :, :].mean(dim=-2, keepdim=True)
+    return torch.cat([mask, top.expand(*mask.shape[:-2], all_bins - bins, -1)], dim=-2)

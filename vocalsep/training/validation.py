@@ -9,6 +9,7 @@ import numpy as np
 import soxr
 import torch
 
+from ..backends.torch_backend import torch_backend
 from ..config import FrontEndConfig, ModelConfig
 from ..datasets.pools import Item, Pools
 from ..datasets.songs import Song
@@ -104,9 +105,8 @@ class Validation:
 
 def separate(network: Network, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
     """Return the vocals (channels, samples) of a mixture of one or two channels at the model's rate."""
-    stream = Streams(network, front_end, device).open(mixture.shape[0])
-    heard = torch.from_numpy(np.ascontiguousarray(mixture))
-    return torch.cat([stream.push(heard), stream.flush()], dim=1).numpy()
+    stream = Streams(torch_backend(network, front_end.bins, device), front_end).open(mixture.shape[0])
+    return np.concatenate([stream.push(mixture), stream.flush()], axis=1)
 
 
 def _spread(songs: Sequence[Song], most: int) -> list[Song]:

@@ -1,0 +1,138 @@
+"""Models as ONNX files, and ONNX Runtime in torch's place."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import RATE, tones, vocalsep, write
+from test_networks import RATE as SMALL_RATE
+from test_networks import SMALL, model, named
+
+from vocalsep import Separator, registry
+from vocalsep.checkpoint import save
+from vocalsep.errors import ModelError, UsageError
+
+pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+
+EXPORTED = [("unet", SMALL["unet"]), *((name, SMALL[name]) for name in ("resunet", "tfc-tdf", "wave-unet", "pair"))]
+
+
+@pytest.mark.parametrize("variant", EXPORTED, ids=named)
+def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
+    from vocalsep.exporting import export
+
+    network, config = model(*variant, channels=2)
+    save(tmp_path / "m.safetensors", network, config, {"licence": "CC0"})
+    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
+    mixture = np.pad(tones(2.3, SMALL_RATE), ((0, 0), (0, SMALL_RATE)))
+    ours = Separator(tmp_path / "m.safetensors").separate(mixture, SMALL_RATE).vocals
+    theirs = Separator(tmp_path / "m.onnx")
+    assert "ONNX" in theirs.where
+    assert np.abs(ours).max() > 1e-3
+    assert np.abs(theirs.separate(mixture, SMALL_RATE).vocals - ours).max() < 1e-5
+    mono = Separator(tmp_path / "m.safetensors").separate(mixture[0], SMALL_RATE).vocals
+    assert np.abs(theirs.separate(mixture[0], SMALL_RATE).vocals - mono).max() < 1e-5
+
+
+def test_the_shipped_models_agree(demo):
+    mixture = np.pad(demo["mixture"][:, : 8 * RATE], ((0, 0), (0, 5 * RATE)))
+    torch, runtime = (Separator(backend=backend).separate(mixture, RATE).vocals for backend in ("torch", "onnx"))
+    assert np.abs(torch[:, : 8 * RATE]).max() > 0.1
+    assert np.abs(runtime[:, 9 * RATE :]).max() == 0
+    assert np.abs(torch - runtime).max() < 1e-5
+
+
+def test_the_shipped_file_is_the_shipped_model_exported(tmp_path):
+    """Exporters differ in details; weights do not."""
+    said = onnx.load(registry.exported(registry.find("default")))
+    config, card = (json.loads(said.metadata_props[0].value)[key] for key in ("config", "card"))
+    from vocalsep.checkpoint import read_info
+
+    info = read_info(registry.find("default"))
+    assert card == info.card
+    assert config == json.loads(json.dumps(info.config.to_dict()))
+
+
+def test_split_with_onnx_never_imports_torch(tmp_path):
+    song = write(tmp_path / "song.wav", tones(2), RATE)
+    code = (
+        "import sys\nfrom vocalsep.cli import main\n"
+        f"sys.argv = ['vocalsep', 'split', {str(song)!r}, '--out', {str(tmp_path / 'out')!r}]\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules, 'librosa' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == ["False", "False"]
+    assert "ONNX Runtime" in done.stderr
+
+
+def test_export_from_the_command_line(tmp_path):
+    network, config = model("unet", SMALL["unet"])
+    save(tmp_path / "m.safetensors", network, config, {})
+    done = vocalsep("export", tmp_path / "m.onnx", "--model", tmp_path / "m.safetensors")
+    assert (done.returncode, done.stderr) == (0, b"")
+    song = write(tmp_path / "song.wav", tones(1), RATE)
+    done = vocalsep("split", song, "--model", tmp_path / "m.onnx", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    again = vocalsep("export", tmp_path / "m.onnx", "--model", tmp_path / "m.safetensors")
+    assert again.returncode == 2
+    assert b"exists" in again.stderr
+    wrong = vocalsep("export", tmp_path / "m.onnx", "--model", tmp_path / "m.onnx", "--overwrite")
+    assert wrong.returncode == 2
+    told = json.loads(vocalsep("info", tmp_path / "m.onnx", "--json").stdout)
+    assert told["architecture"] == "unet"
+    assert told["parameters"] > 0
+
+
+def test_a_network_that_hears_more_than_magnitudes_is_refused(tmp_path):
+    from vocalsep.exporting import export
+
+    network, config = model("unet3d", SMALL["unet3d"])
+    save(tmp_path / "m.safetensors", network, config, {})
+    with pytest.raises(UsageError, match="more than magnitudes"):
+        export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
+    assert list(tmp_path.glob("*.onnx")) == []
+
+
+@pytest.mark.parametrize("damage", ["text", "empty", "cut", "bare"])
+def test_other_files_are_refused_in_one_line(damage, tmp_path):
+    whole = registry.exported(registry.find("default")).read_bytes()
+    bare = onnx.helper.make_model(onnx.helper.make_graph([], "bare", [], [])).SerializeToString()
+    content = {"text": b"no model", "empty": b"", "cut": whole[: len(whole) // 2], "bare": bare}[damage]
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=r"m\.onnx: "):
+        Separator(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"backend": "tensorflow"}, "unknown backend"),
+        ({"precision": "int8"}, "unknown precision"),
+        ({"backend": "onnx", "device": "cuda"}, "on the CPU"),
+        ({"backend": "onnx", "precision": "bfloat16"}, "float32"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, said):
+    with pytest.raises(UsageError, match=said):
+        Separator(**options)
+
+
+def test_a_model_that_was_not_exported_is_refused_with_onnx_and_taken_with_auto(tmp_path):
+    network, config = model("unet", SMALL["unet"])
+    save(tmp_path / "m.safetensors", network, config, {})
+    with pytest.raises(UsageError, match="vocalsep export"):
+        Separator(tmp_path / "m.safetensors", backend="onnx")
+    assert "cpu" in Separator(tmp_path / "m.safetensors", device="cpu").where
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_products_of_16_bits_change_next_to_nothing(precision, demo):
+    exact, rough = (
+        Separator(backend="torch", precision=said).separate(demo["mixture"], RATE).vocals
+        for said in ("float32", precision)
+    )
+    error = np.square(rough - exact).sum() / np.square(exact).sum()
+    assert 0 < error < {"bfloat16": 3e-3, "float16": 1e-4}[precision]

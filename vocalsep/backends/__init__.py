@@ -1,0 +1,1 @@
+"""What computes a network's estimates: torch, or ONNX Runtime without torch."""

@@ -1,0 +1,174 @@
+"""Models as ONNX files, for ONNX Runtime and whatever else reads them: the network alone, the STFT stays outside."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import pathlib
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .backends.backend import shape_to_dict
+from .backends.onnx_backend import METADATA_KEY
+from .backends.torch_backend import TorchMasks, TorchWaves, torch_backend
+from .checkpoint import load
+from .errors import OutputError, UsageError
+from .outputs import Pending
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+# As many strides of frames as the example has that is traced; the graph takes any number.
+TRACED_STRIDES, MOST_STRIDES = 3, 1 << 12
+# Smaller weights gain nothing by 16 bits.
+NARROWED_FROM = 1024
+
+
+def export(model: pathlib.Path, out: pathlib.Path) -> None:
+    """Write a model's network as an ONNX file, with the model's configuration and card in its metadata.
+
+    The graph's only input is ``heard``: magnitudes (batch, channels, bins, frames), or for a network on waveforms
+    (batch, channels, samples). Its only output is ``made``: the vocals' masks of that shape, or their samples.
+    Weights that 16 bits hold exactly are stored in 16 bits.
+
+    Parameters
+    ----------
+    model : pathlib.Path
+        A safetensors model file.
+    out : pathlib.Path
+
+    Raises
+    ------
+    ModelError
+        The model is broken.
+    UsageError
+        Its network takes more than magnitudes, or the packages of the extra ``onnx`` are missing.
+    OutputError
+        The file cannot be written.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise UsageError("exporting needs its extra: pip install 'vocalsep[onnx]'") from None
+    network, info = load(model)
+    front_end = info.config.front_end
+    backend = torch_backend(network, front_end.bins, torch.device("cpu"))
+    if isinstance(backend, TorchMasks) and not backend.network.hears_magnitudes:
+        raise UsageError(f"{info.config.architecture} hears more than magnitudes, which an ONNX file cannot hold")
+    graph = _traced(backend)
+    _narrow(graph)
+    said: dict[str, Any] = {"config": info.config.to_dict(), "card": info.card, "shape": shape_to_dict(backend.shape)}
+    said["parameters"] = info.parameters
+    del graph.metadata_props[:]
+    graph.metadata_props.add(key=METADATA_KEY, value=json.dumps(said))
+    graph.producer_name = "vocalsep"
+    with Pending(out, overwrite=True) as pending:
+        try:
+            pending.path.write_bytes(graph.SerializeToString(deterministic=True))
+        except OSError as error:
+            raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
+        pending.commit()
+
+
+class _Masks(nn.Module):
+    """The vocals' masks of magnitudes."""
+
+    def __init__(self, backend: TorchMasks):
+        super().__init__()
+        self.network = backend.network
+
+    def forward(self, heard: Tensor) -> Tensor:
+        return self.network.masks_between(heard, 0, heard.shape[3])
+
+
+class _Waves(nn.Module):
+    """The vocals of a mixture."""
+
+    def __init__(self, backend: TorchWaves):
+        super().__init__()
+        self.network = backend.network
+        self.shape = backend.shape
+
+    def forward(self, heard: Tensor) -> Tensor:
+        estimates: Tensor = self.network(heard)
+        return estimates[:, : self.shape.channels, : self.shape.tile]
+
+
+def _traced(backend: TorchMasks | TorchWaves) -> onnx.ModelProto:
+    dynamic: dict[str, Any] | None = None
+    module: nn.Module
+    if isinstance(backend, TorchMasks):
+        module, shape = _Masks(backend), backend.shape
+        example = torch.rand(2, shape.channels, backend.bins, TRACED_STRIDES * shape.stride)
+        strides = torch.export.Dim("strides", min=1, max=MOST_STRIDES)
+        dynamic = {"heard": {0: torch.export.Dim("batch", min=1, max=MOST_STRIDES), 3: shape.stride * strides}}
+    else:
+        module = _Waves(backend)
+        example = torch.rand(2, backend.shape.channels, backend.shape.heard)
+        dynamic = {"heard": {0: torch.export.Dim("batch", min=1, max=MOST_STRIDES)}}
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["heard"],
+            output_names=["made"],
+            dynamic_shapes=dynamic,
+            verbose=False,
+            # The optimizer takes the 1e-8 that is added against division by zero for a zero, and drops it.
+            optimize=False,
+        )
+    if program is None:
+        raise UsageError("torch made no ONNX program of this network")
+    graph: onnx.ModelProto = program.model_proto
+    return graph
+
+
+def _narrow(graph: onnx.ModelProto) -> None:
+    """Store weights in 16 bits where that loses nothing, and let the graph widen them."""
+    import onnx
+    from onnx import numpy_helper
+
+    widened = []
+    for stored in graph.graph.initializer:
+        if stored.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(stored)
+        with np.errstate(over="ignore"):
+            narrow = values.astype(np.float16)
+        if values.size < NARROWED_FROM or not np.array_equal(narrow.astype(np.float32), values):
+            continue
+        name, stored_name = stored.name, f"{stored.name}.float16"
+        stored.CopyFrom(numpy_helper.from_array(narrow, stored_name))
+        widened.append(onnx.helper.make_node("Cast", [stored_name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*widened, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    for node in graph.graph.node:
+        # Where in this code a node came from is nobody's concern.
+        del node.metadata_props[:]
+        node.doc_string = ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter from telling of its steps."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
