@@ -188,10 +188,16 @@ def test_a_model_is_a_row(tmp_path, songs):
     torch.manual_seed(0)
     config = ModelConfig(FrontEndConfig(RATE, 256, 64, 64), UNetConfig(filters=(4, 8)))
     checkpoint.save(tmp_path / "tiny.safetensors", build("unet", config.network), config, {})
-    said = run("--stems", songs, "--model", tmp_path / "tiny.safetensors", "--oracles", "none", "--metrics", "usdr")
+    command = ["--stems", songs, "--model", tmp_path / "tiny.safetensors", "--oracles", "none", "--metrics", "usdr"]
+    said = run(*command)
     assert [row["name"] for row in said["rows"]] == ["mixture", "tiny"]
     figures = said["summary"]["tiny"]["vocals"]["uSDR"], said["summary"]["mixture"]["vocals"]["uSDR"]
     assert figures[0] != figures[1]
+    both = run(*command, "--precision", "float32", "--precision", "bfloat16")["summary"]
+    assert list(both) == ["mixture", "tiny float32", "tiny bfloat16"]
+    exact, rough = (both[f"tiny {one}"]["vocals"]["uSDR"] for one in ("float32", "bfloat16"))
+    assert exact == figures[0]
+    assert 0 < abs(exact - rough) < 0.1
 
 
 @pytest.mark.parametrize(
