@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import logging
@@ -50,7 +51,7 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
     ModelError
         The model is broken.
     UsageError
-        Its network takes more than magnitudes, or the packages of the extra ``onnx`` are missing.
+        Its network takes more than magnitudes, or the packages of the extra ``onnx`` are missing or torch is too old.
     OutputError
         The file cannot be written.
     """
@@ -59,6 +60,8 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
         import onnxscript  # noqa: F401
     except ImportError:
         raise UsageError("exporting needs its extra: pip install 'vocalsep[onnx]'") from None
+    if "optimize" not in inspect.signature(torch.onnx.export).parameters:
+        raise UsageError(f"exporting needs PyTorch 2.6 or later, not {torch.__version__}")
     network, info = load(model)
     front_end = info.config.front_end
     backend = torch_backend(network, front_end.bins, torch.device("cpu"))
