@@ -17,6 +17,7 @@ FLOORS = [
         "networks",
         "backends",
         "pipeline",
+        "parent",
         "audio.formats",
         "audio.container",
         "audio.native",

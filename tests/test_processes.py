@@ -113,6 +113,66 @@ def test_interrupted_at_any_time_it_ends_soon_and_quietly(seconds, tmp_path):
     assert not list(tmp_path.rglob(".vocalsep-*"))
 
 
+def living(group):
+    """Processes of a group that are neither dead nor waiting to be buried."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, pgrp = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(pgrp) == group and state != "Z":
+            found.append(path.parent.name)
+    return found
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks processes up as Linux lists them")
+@pytest.mark.parametrize("command", ["split", "evaluate"])
+def test_processes_end_with_a_program_that_is_killed(command, tmp_path):
+    for number in range(3):
+        for stem in ("vocals", "accompaniment"):
+            write(tmp_path / f"songs/{number}/{stem}.wav", tones(40, seed=number), RATE)
+    arguments = {
+        "split": [str(tmp_path / "songs"), "--recursive", "--out", str(tmp_path / "out"), "--jobs", "2"],
+        "evaluate": ["--stems", str(tmp_path / "songs"), "--jobs", "2"],
+    }[command]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vocalsep", command, *arguments], stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(living(process.pid)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    while command == "split" and not list(tmp_path.rglob(".vocalsep-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while living(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not living(process.pid)
+    assert not list(tmp_path.rglob(".vocalsep-*"))
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks processes up as Linux lists them")
+def test_an_evaluation_that_loses_a_process_says_what_to_do(tmp_path):
+    for number in range(3):
+        for stem in ("vocals", "accompaniment"):
+            write(tmp_path / f"songs/{number}/{stem}.wav", tones(20, seed=number), RATE)
+    command = [sys.executable, "-m", "vocalsep", "evaluate", "--stems", str(tmp_path / "songs"), "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    workers = []
+    deadline = time.monotonic() + 60
+    while not workers and time.monotonic() < deadline:
+        time.sleep(0.05)
+        started = {pid: pathlib.Path(f"/proc/{pid}/cmdline") for pid in living(process.pid)}
+        workers = [pid for pid, line in started.items() if line.exists() and b"spawn_main" in line.read_bytes()]
+    os.kill(int(workers[0]), signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert b"--jobs 1" in stderr
+    assert b"Traceback" not in stderr
+
+
 def test_an_unknown_model_is_one_line(songs, tmp_path):
     done = vocalsep("split", songs, "--out", tmp_path, "--jobs", 2, "--model", "nobody")
     assert done.returncode == 2

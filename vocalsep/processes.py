@@ -9,11 +9,13 @@ import functools
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from .batch import Manner, Outcome, Task, failure, separate
+from .parent import end_with_parent
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -115,6 +117,12 @@ class Interruption:
     def __exit__(self, *exception: object) -> None:
         self.working = False
 
+    def end(self) -> None:
+        """From another thread: interrupt what is being worked on, and wait until that has been tidied up."""
+        os.kill(os.getpid(), signal.SIGINT)
+        while self.working:
+            time.sleep(0.02)
+
 
 @functools.cache
 def _interruption() -> Interruption:
@@ -122,9 +130,10 @@ def _interruption() -> Interruption:
 
 
 def _ready() -> None:
-    """Let a process that was begun in `_without_interruptions` hear what was held back."""
+    """Let a process that was begun in `_without_interruptions` hear what was held back, and watch over its parent."""
     signal.signal(signal.SIGINT, _interruption())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
+    end_with_parent(_interruption().end)
 
 
 @contextlib.contextmanager

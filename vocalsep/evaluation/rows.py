@@ -85,9 +85,12 @@ class Row:
 @functools.cache
 def _separator(model: str, device: str, precision: str) -> Separator:
     # A worker scores many tracks with the same model.
+    import torch
+
     from ..separator import Separator
 
-    return Separator(model, device=device, precision=precision)
+    # The process has its share of the cores, which ONNX Runtime does not know of.
+    return Separator(model, device=device, precision=precision, threads=torch.get_num_threads())
 
 
 def _estimates(folder: pathlib.Path, track: Stems) -> Pair:

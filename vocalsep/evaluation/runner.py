@@ -11,11 +11,13 @@ import multiprocessing
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import OutputError, VocalsepError
 from ..outputs import Pending
+from ..parent import end_with_parent
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
 from .rows import Row, load
 from .scoring import Settings, score, silent_stems
@@ -93,6 +95,11 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
         try:
             for future in concurrent.futures.as_completed(running):
                 yield running[future], future.result()
+        except BrokenProcessPool:
+            raise VocalsepError(
+                "a process that scored songs died, for want of memory perhaps; --jobs 1 needs less, and with --out the "
+                "same command goes on"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -106,6 +113,7 @@ def _limit(threads: int) -> None:
 
     # Ctrl-C is for the process that hands out the tracks.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     torch.set_num_threads(threads)
     threadpool_limits(threads)
 
