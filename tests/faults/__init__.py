@@ -1,0 +1,1 @@
+"""What befalls commands: they are killed at random moments."""
