@@ -1,5 +1,7 @@
 """Decoding, encoding and resampling: what goes in comes out."""
 
+import contextlib
+import ctypes
 import pathlib
 
 import av
@@ -11,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vocalsep.audio.container import QuietFile
-from vocalsep.audio.decoding import open_source, peak
+from vocalsep.audio.decoding import has_video, open_source, peak
 from vocalsep.audio.formats import FORMATS, output_format
 from vocalsep.audio.resample import Resampler
-from vocalsep.audio.sink import Sink
+from vocalsep.audio.sink import Sink, audio_frame, audio_stream
 from vocalsep.audio.source import _gathered
 from vocalsep.audio.varispeed import KeyTempo
 from vocalsep.errors import AudioError, OutputError, UsageError
@@ -283,3 +285,60 @@ def test_a_full_disk_is_noticed_and_nothing_else_is_printed(suffix, capfd):
     with pytest.raises(OutputError, match="cannot write"):
         fill()
     assert capfd.readouterr().err == ""
+
+
+def _wave_of_mp3(path):
+    """A WAV that holds MPEG audio, with noise in its middle."""
+    with av.open(str(path), "w", format="wav") as out:
+        stream = audio_stream(out, "libmp3lame", 32000, 2, 64000)
+        out.mux(stream.encode(audio_frame(stream, tones(0.5, 32000), 0)))
+        out.mux(stream.encode(None))
+    data = path.read_bytes()
+    path.write_bytes(data[:2000] + np.random.default_rng(0).bytes(700) + data[2700:])
+
+
+def _sample_dump(path):
+    """A MIDI sample dump whose packets have wrong checksums."""
+    soundfile.write(path, tones(0.5, 8000, 1).T, 8000, "PCM_16", format="SDS")
+    path.write_bytes(path.read_bytes()[:100] + bytes(range(100)) + path.read_bytes()[200:])
+
+
+@pytest.mark.parametrize(("name", "make"), [("song.wav", _wave_of_mp3), ("song.sds", _sample_dump)])
+def test_decoders_keep_their_complaints_to_themselves(tmp_path, capfd, name, make):
+    make(tmp_path / name)
+    with contextlib.suppress(AudioError):
+        decode(tmp_path / name, salvage=True)
+    ctypes.CDLL(None).fflush(None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_announces_less_than_nothing_announces_nothing(tmp_path):
+    path = tmp_path / "song.wma"
+    with av.open(str(path), "w", format="asf") as out:
+        stream = audio_stream(out, "wmav2", RATE, 2, 64000)
+        out.mux(stream.encode(audio_frame(stream, tones(0.5), 0)))
+        out.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    properties = data.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    # Milliseconds before the sound begins, which are taken off its duration.
+    data[properties + 80 : properties + 88] = (100_000).to_bytes(8, "little")
+    path.write_bytes(data)
+    with open_source(path) as source:
+        assert source.info.samples is None
+        assert source.info.duration is None
+
+
+def test_pictures_of_an_unknown_kind_keep_nobody_from_the_sound(tmp_path):
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w", format="mp4") as out:
+        pictures = out.add_stream("mpeg4", rate=10)
+        pictures.width = pictures.height = 16
+        sound = audio_stream(out, "aac", RATE, 2, 64000)
+        picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8))
+        out.mux(pictures.encode(picture))
+        out.mux(pictures.encode(None))
+        out.mux(sound.encode(audio_frame(sound, tones(0.5), 0)))
+        out.mux(sound.encode(None))
+    path.write_bytes(path.read_bytes().replace(b"mp4v", b"none").replace(b"esds", b"none", 1))
+    assert decode(path).shape[1] >= RATE // 2
+    assert has_video(path)

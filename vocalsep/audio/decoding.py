@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import re
 
 import numpy as np
 
@@ -11,6 +12,12 @@ from ..errors import AudioError
 from .ffmpeg import FfmpegSource
 from .sndfile import SoundFileSource
 from .source import MOST_CHANNELS, RATES_HZ, Source
+
+HEAD_BYTES = 4096
+# The chunk of a WAV that says what it holds, where that is MPEG audio.
+MPEG_IN_WAVE = re.compile(rb"fmt .{4}[\x50\x55]\0", re.DOTALL)
+# How MIDI sample dumps begin.
+SAMPLE_DUMP = b"\xf0\x7e"
 
 
 def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> Source:
@@ -50,11 +57,11 @@ def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
     import soundfile
 
     with path.open("rb") as file:
-        head = file.read(4)
+        head = file.read(HEAD_BYTES)
     if not head:
         raise AudioError("is empty (0 bytes)")
-    # libsndfile decodes MP3 too, but its decoder writes its own complaints to the user's terminal.
-    if stream == 0 and not _looks_like_mp3(path, head):
+    # libsndfile decodes these too, but its decoders write their own complaints to the user's terminal.
+    if stream == 0 and not _looks_like_mp3(path, head) and not head.startswith(SAMPLE_DUMP):
         with contextlib.suppress(soundfile.LibsndfileError):
             return SoundFileSource(path, salvage)
     try:
@@ -65,7 +72,8 @@ def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
 
 def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
     synchronised = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
-    return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or synchronised
+    in_wave = head.startswith(b"R") and MPEG_IN_WAVE.search(head) is not None
+    return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or synchronised or in_wave
 
 
 def peak(path: pathlib.Path, salvage: bool = False) -> float:

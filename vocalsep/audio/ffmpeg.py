@@ -70,7 +70,8 @@ class FfmpegSource(Source):
             codec=name,
             sample_rate=context.sample_rate,
             channels=context.channels,
-            samples=None if duration is None else round(duration * context.sample_rate),
+            # A damaged header can announce less than nothing.
+            samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
@@ -111,7 +112,9 @@ class FfmpegSource(Source):
 
 
 def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & stream.disposition.attached_pic) or stream.codec_context.name in ("png", "mjpeg")
+    # A picture of a kind that FFmpeg cannot decode has no codec here.
+    codec = None if stream.codec_context is None else stream.codec_context.name
+    return bool(stream.disposition & stream.disposition.attached_pic) or codec in ("png", "mjpeg")
 
 
 def _counts(path: pathlib.Path, container: str) -> bool:
