@@ -39,7 +39,7 @@ def _header(path: pathlib.Path) -> tuple[dict, bytes]:
     return json.loads(data[8 : 8 + length]), data[8 + length :]
 
 
-def _rewrite(path: pathlib.Path, header: dict, body: bytes) -> None:
+def _rewrite(path: pathlib.Path, header: dict | list, body: bytes) -> None:
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
 
@@ -62,6 +62,16 @@ def _pickle(path):
 
 def _huge_header(path):
     path.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+
+
+def _header_is_a_list(path):
+    _rewrite(path, [], b"")
+
+
+def _shape_without_end(path):
+    header, body = _header(path)
+    header["encoder.0"] = {"dtype": "F16", "shape": [float("inf")], "data_offsets": [0, 0]}
+    _rewrite(path, header, body)
 
 
 def _no_configuration(path):
@@ -99,6 +109,8 @@ def _not_finite(path):
         _empty,
         _pickle,
         _huge_header,
+        _header_is_a_list,
+        _shape_without_end,
         _no_configuration,
         _other_width,
         _impossible_width,

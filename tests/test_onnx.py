@@ -136,3 +136,49 @@ def test_products_of_16_bits_change_next_to_nothing(precision, demo):
     )
     error = np.square(rough - exact).sum() / np.square(exact).sum()
     assert 0 < error < {"bfloat16": 3e-3, "float16": 1e-4}[precision]
+
+
+def _graph_of_one_node(path, kind, card=None):
+    """A file as `vocalsep export` writes them, whose whole network is one node."""
+    heard = onnx.helper.make_tensor_value_info("heard", onnx.TensorProto.FLOAT, ["b", "c", "f", "t"])
+    number = onnx.TensorProto.INT64 if kind == "Shape" else onnx.TensorProto.FLOAT
+    made = onnx.helper.make_tensor_value_info("made", number, None)
+    weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [3, 3], [0.0] * 9)
+    inputs = ["heard", "w"] if kind == "MatMul" else ["heard"]
+    node = onnx.helper.make_node(kind, inputs, ["made"])
+    graph = onnx.helper.make_graph([node], "one", [heard], [made], [weights] if len(inputs) == 2 else [])
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    config = model("unet", SMALL["unet"])[1].to_dict()
+    shape = {"channels": 2, "stride": 8, "context": 0}
+    said = {"config": config, "card": {} if card is None else card, "shape": shape, "parameters": 0}
+    onnx.helper.set_model_props(proto, {"vocalsep": json.dumps(said)})
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("Shape", "something else"), ("MatMul", "cannot be computed"), ("Log", "NaN or infinite")],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_graph_that_makes_no_masks_is_a_clear_error(tmp_path, kind, said):
+    separator = Separator(_graph_of_one_node(tmp_path / "m.onnx", kind))
+    with pytest.raises(ModelError, match=said):
+        separator.separate(np.zeros((2, SMALL_RATE), np.float32), SMALL_RATE)
+    fine = Separator(_graph_of_one_node(tmp_path / "m.onnx", "Sigmoid"))
+    assert np.isfinite(fine.separate(np.zeros((2, SMALL_RATE), np.float32), SMALL_RATE).vocals).all()
+
+
+def test_a_card_that_is_none_is_a_clear_error(tmp_path):
+    from vocalsep.backends.opening import model_info
+
+    with pytest.raises(ModelError, match=r"m\.onnx: not a vocalsep model"):
+        model_info(_graph_of_one_node(tmp_path / "m.onnx", "Sigmoid", card=7))
+
+
+def test_a_damaged_graph_is_refused_in_silence(tmp_path, capfd):
+    path = _graph_of_one_node(tmp_path / "m.onnx", "Sigmoid")
+    path.write_bytes(path.read_bytes().replace(b"Sigmoid", b"\xff\xfe\xfd\xfcoid"))
+    with pytest.raises(ModelError, match="damaged"):
+        Separator(path)
+    assert capfd.readouterr() == ("", "")

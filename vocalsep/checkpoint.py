@@ -62,13 +62,16 @@ def read_info(path: pathlib.Path) -> ModelInfo:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
     except ModelError as error:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise ModelError(f"{path}: not a vocalsep model (its header holds no vocalsep configuration)") from None
 
 
-def understood(said: dict[str, Any], parameters: int) -> ModelInfo:
-    """Read what a model file's header says; raises ModelError, KeyError, TypeError or ValueError."""
-    return ModelInfo(ModelConfig.from_dict(said["config"]), dict(said["card"]), parameters)
+def understood(said: Any, parameters: int) -> ModelInfo:
+    """Read what a model file's header says, configuration and card; raises ModelError."""
+    try:
+        return ModelInfo(ModelConfig.from_dict(said["config"]), dict(said["card"]), parameters)
+    except (KeyError, TypeError, ValueError):
+        raise ModelError("not a vocalsep model (its header holds no configuration and card)") from None
 
 
 def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:

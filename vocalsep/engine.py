@@ -11,7 +11,7 @@ from . import registry
 from .audio.resample import Resampler
 from .audio.source import MOST_CHANNELS, RATES_HZ
 from .backends.opening import open_model
-from .errors import AudioError
+from .errors import AudioError, ModelError
 from .streams import Streams
 
 # Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
@@ -64,6 +64,8 @@ class Engine:
         ------
         AudioError
             Unsupported rate or number of channels, or the number changes.
+        ModelError
+            The model makes what is no sound: NaN or infinite samples, or of other shapes than it says.
         """
         if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
             raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
@@ -123,6 +125,9 @@ def _take(
     vocals = np.empty((mixture.shape[0], count), mixture.dtype)
     for group, voice in zip(groups, voices, strict=True):
         vocals[list(group)] = voice[:, :count]
+    # Weights that are finite, but damaged, can still divide by zero or take roots of negative numbers.
+    if not np.isfinite(vocals).all():
+        raise ModelError("the model makes NaN or infinite samples of this; its file may be damaged")
     waiting[:] = [mixture[:, count:].copy()]
     for parts, voice in zip(ready, voices, strict=True):
         parts[:] = [voice[:, count:].copy()] if voice.shape[1] > count else []

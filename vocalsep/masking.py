@@ -83,9 +83,11 @@ class MaskStream:
             mask = (mask > THRESHOLD).astype(np.float32)
         core = chunk.spectrum[:, :, chunk.start : chunk.stop]
         out = []
-        for at in range(0, core.shape[2], STFT_FRAMES):
-            part = slice(at, at + STFT_FRAMES)
-            out.append(self._inverse.push(masked(core[:, :, part], mask[:, :, part])))
+        # The engine refuses what is not finite; numpy need not warn of it too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for at in range(0, core.shape[2], STFT_FRAMES):
+                part = slice(at, at + STFT_FRAMES)
+                out.append(self._inverse.push(masked(core[:, :, part], mask[:, :, part])))
         return out
 
 

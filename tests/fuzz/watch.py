@@ -30,6 +30,7 @@ ADDRESS_BYTES = 16 << 30
 GLANCE_S = 0.05
 # Opening a harness makes its seeds, some of which are traced networks.
 OPENING_S = 300.0
+ENDING_S = 10.0
 INPUT, NOISE = "input", "noise"
 
 
@@ -151,6 +152,7 @@ def _until_it_dies(
                 _keep(folder, tasks[place], keep)
                 yield Outcome(tasks[place], defect=why, seconds=seconds)
                 return
+        worker.join(ENDING_S)
     finally:
         worker.kill()
         worker.join()

@@ -33,7 +33,8 @@ class OnnxMasks(MaskBackend):
 
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Return masks, see `MaskBackend.masks`."""
-        masks = _run(self.session, np.abs(spectra[:, :, : self.bins]))
+        heard = np.abs(spectra[:, :, : self.bins])
+        masks = _run(self.session, heard, heard.shape)
         return masks[..., start:stop]
 
 
@@ -46,7 +47,7 @@ class OnnxWaves(WaveBackend):
 
     def vocals(self, mixtures: np.ndarray) -> np.ndarray:
         """Return vocals, see `WaveBackend.vocals`."""
-        return _run(self.session, mixtures)
+        return _run(self.session, mixtures, (*mixtures.shape[:2], self.shape.tile))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +98,10 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ModelError(f"{path}: too large for a model")
-        # From memory, a graph cannot name other files to be read.
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        # From memory, a graph cannot name other files to be read. Its fallback would print, and try the same again.
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
         said = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         shape = shape_from_dict(said["shape"])
         front_end = FrontEndConfig(**said["config"]["front_end"])
@@ -118,7 +121,13 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     return OnnxModel(OnnxMasks(session, shape, front_end.bins), front_end, said, count)
 
 
-def _run(session: onnxruntime.InferenceSession, heard: np.ndarray) -> np.ndarray:
+def _run(session: onnxruntime.InferenceSession, heard: np.ndarray, wanted: tuple[int, ...]) -> np.ndarray:
+    """Return what a graph makes of its input; raises ModelError where that is no array of the shape `wanted`."""
     name = session.get_inputs()[0].name
-    found: np.ndarray = session.run(None, {name: np.ascontiguousarray(heard, np.float32)})[0]
+    try:
+        found = session.run(None, {name: np.ascontiguousarray(heard, np.float32)})[0]
+    except Exception as error:  # As in `load_onnx`.
+        raise ModelError(f"the model's graph cannot be computed: {error}") from None
+    if not isinstance(found, np.ndarray) or found.shape != wanted or found.dtype != np.float32:
+        raise ModelError("the model's graph makes something else than its metadata says")
     return found

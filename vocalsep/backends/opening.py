@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import registry
 from ..config import FrontEndConfig
-from ..errors import UsageError
+from ..errors import ModelError, UsageError
 from .backend import Backend
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ def model_info(path: pathlib.Path) -> ModelInfo:
     from .onnx_backend import load_onnx
 
     said = load_onnx(path, 1).said
-    return understood(said, said["parameters"])
+    try:
+        return understood(said, said["parameters"])
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
 
 
 def _prefers_onnx(path: pathlib.Path, exported: pathlib.Path | None, device: str, precision: str) -> bool:
