@@ -13,10 +13,12 @@ import tempfile
 import time
 
 from fuzz.audio import Audio
+from fuzz.configs import Configs
+from fuzz.folders import Folders
 from fuzz.models import Models
 from fuzz.watch import Bounds, Outcome, Task, run
 
-KINDS = {"audio": Audio, "models": Models}
+KINDS = {"audio": Audio, "models": Models, "configs": Configs, "folders": Folders}
 
 
 def main() -> int:

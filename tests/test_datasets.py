@@ -1,5 +1,6 @@
 """Songs and sounds on disk: what is found, what is read, what is refused."""
 
+import os
 import shutil
 
 import numpy as np
@@ -67,6 +68,9 @@ def test_mono_vocals_are_heard_on_both_sides(tmp_path):
         (lambda f: (f / "accompaniment.wav").unlink(), "holds vocals alone"),
         (lambda f: (f / "accompaniment.wav").write_bytes(b"no audio at all"), "accompaniment.wav"),
         (lambda f: write(f / "vocals.flac", tones(2)), "two files are called vocals"),
+        (lambda f: os.mkfifo(f / "drums.wav"), "is no file, but a pipe"),
+        (lambda f: (f / "drums.wav").symlink_to("/dev/zero"), "is no file, but a pipe"),
+        (lambda f: (f / "drums.wav").symlink_to("drums.wav"), "cannot be read"),
     ],
 )
 def test_a_bad_song_is_one_line_and_can_be_left_out(tmp_path, spoil, message):
@@ -79,6 +83,12 @@ def test_a_bad_song_is_one_line_and_can_be_left_out(tmp_path, spoil, message):
     assert [found.name for found in find_songs(tmp_path, told.append)] == ["good"]
     assert len(told) == 1
     assert "\n" not in told[0]
+
+
+def test_only_what_is_called_vocals_makes_a_song(tmp_path):
+    write(tmp_path / "other" / "vocals.stem.wav", tones(1))
+    song(tmp_path / "good")
+    assert [found.name for found in find_songs(tmp_path)] == ["good"]
 
 
 def test_folders_without_songs_or_sounds(tmp_path):

@@ -16,7 +16,9 @@ import torch
 from conftest import read, sdr, tones, vocalsep, write
 from safetensors.torch import load_file, safe_open
 
+from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
+from vocalsep.training.config import TrainingConfig, read_toml
 
 RATE = 8000
 CONFIG = """
@@ -294,6 +296,22 @@ def test_a_wrong_configuration_is_one_line(tmp_path, text, message):
     assert done.returncode == 2
     assert message in done.stderr.decode()
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[training]\nsteps = 9223372036854775808", "training.steps must lie within 64 bits"),
+        (f"[training]\nlr = 1{'0' * 400}", "training.lr must lie within 64 bits"),
+        ("[training]\nweight_decay = nan", "training.weight_decay must be a finite number"),
+        ("[mixing]\nown_balance_db = inf", "mixing.own_balance_db must be a finite number"),
+        ("[model]\narchitecture = ['unet']", "unknown architecture"),
+    ],
+)
+def test_values_that_no_setting_can_hold_are_refused(tmp_path, text, message):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        TrainingConfig.from_dict(read_toml(tmp_path / "c.toml"))
 
 
 def test_a_run_is_never_overwritten_and_keeps_its_settings(finished, material):

@@ -227,8 +227,10 @@ def _empty(place: pathlib.Path) -> None:
 
 
 def _keep(folder: pathlib.Path, task: Task, keep: pathlib.Path | None) -> None:
-    if keep is not None:
-        shutil.copytree(folder / INPUT, keep / task.name, symlinks=True, dirs_exist_ok=True)
+    # Of pipes and sockets there are no copies.
+    with contextlib.suppress(shutil.Error):
+        if keep is not None:
+            shutil.copytree(folder / INPUT, keep / task.name, symlinks=True, dirs_exist_ok=True)
 
 
 def _resident_bytes(pid: int | None) -> int:

@@ -56,6 +56,9 @@ def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
     import av
     import soundfile
 
+    # A pipe would keep whoever opens it waiting; some devices never end.
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise AudioError("is no file, but a pipe, a socket or a device")
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:

@@ -42,7 +42,9 @@ def find_songs(
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     songs = []
-    for path in sorted({file.parent for file in folder.rglob(f"{VOCALS}.*") if file.suffix.lower() in SONG_SUFFIXES}):
+    # The pattern alone also takes vocals.stem.wav, which is a stem of another name.
+    vocals = (file for file in folder.rglob(f"{VOCALS}.*") if file.stem == VOCALS)
+    for path in sorted({file.parent for file in vocals if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             songs.append(_song(path, folder, opener))
         except VocalsepError as error:

@@ -38,7 +38,8 @@ def build(architecture: str, config: Any) -> Network:
 
 
 def _network_class(architecture: str) -> type[Network]:
-    if architecture not in ARCHITECTURES:
+    # A configuration may name it by anything, such as a list.
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise ModelError(f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}")
     module, name = ARCHITECTURES[architecture].split(".")
     found: type[Network] = getattr(importlib.import_module(f".{module}", __package__), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 import sys
 import typing
@@ -17,6 +18,8 @@ from ..networks.table import config_class
 KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise", "unlabelled")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
 LARGEST_SEED = 2**31 - 1
+# TOML promises to hold no larger ones.
+LARGEST_INTEGER = 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,7 +245,7 @@ class TrainingConfig:
             "training": _table(OptimizerConfig),
             "adversarial": _table(AdversarialConfig),
         }
-        unknown = set(tables) - set(parts)
+        unknown = set(_checked_table(tables, "a configuration")) - set(parts)
         if unknown:
             raise UsageError(f"unknown table [{sorted(unknown)[0]}]; known are {', '.join(parts)}")
         try:
@@ -317,10 +320,14 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
         if inner[-1] is not Ellipsis and len(inner) != len(value):
             raise UsageError(f"{where} must hold {len(inner)} values, not {len(value)}")
         return tuple(_converted(entry, inner[0], where) for entry in value)
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise UsageError(f"{where} must lie within 64 bits, not {value}")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint in (int, float, str, bool) and type(value) is not hint:
         raise UsageError(f"{where} must be {_NAMES[hint]}, not {value!r}")
+    if hint is float and not math.isfinite(value):
+        raise UsageError(f"{where} must be a finite number, not {value}")
     return value
 
 
