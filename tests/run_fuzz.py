@@ -16,9 +16,10 @@ from fuzz.audio import Audio
 from fuzz.configs import Configs
 from fuzz.folders import Folders
 from fuzz.models import Models
+from fuzz.requests import Requests
 from fuzz.watch import Bounds, Outcome, Task, run
 
-KINDS = {"audio": Audio, "models": Models, "configs": Configs, "folders": Folders}
+KINDS = {"audio": Audio, "models": Models, "requests": Requests, "configs": Configs, "folders": Folders}
 
 
 def main() -> int:

@@ -190,6 +190,15 @@ def test_a_stem_file_holds_mixture_and_four_stems_and_names_them(studio, done, t
     assert [stem["name"] for stem in json.loads(answer.content[at : at - 8 + size])["stems"]][-1] == "Vocals"
 
 
+def test_what_a_format_cannot_hold_is_no_failure_of_the_server(studio, tmp_path):
+    song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 3), 8000), "s.wav").json()
+    assert studio.until(song["id"], "done", "failed")["state"] == "done"
+    for form in ("mp3", "stem.mp4"):
+        answer = studio.http.get(f"api/songs/{song['id']}/mix", params={"format": form})
+        assert answer.status_code == 422
+        assert "3" in answer.json()["detail"]
+
+
 def test_the_original_comes_back_with_ranges(studio, done):
     data = (DEMO / "song.ogg").read_bytes()
     assert studio.http.get(f"api/songs/{done['id']}/original").content == data
@@ -343,7 +352,12 @@ def test_senseless_values_are_refused(studio, done):
 
 def test_other_pages_and_other_names_are_refused(studio, done):
     address = f"api/songs/{done['id']}/cancel"
-    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://["},
+        {"sec-fetch-site": "cross-site"},
+    ):
         assert studio.http.post(address, headers=headers).status_code == 403
     own = str(studio.http.base_url).rstrip("/")
     assert studio.http.post(address, headers={"origin": own}).status_code == 200
@@ -467,6 +481,9 @@ def test_to_the_network_only_with_a_token(tmp_path):
             for headers in ({}, {"authorization": "Bearer wrong"}, {"cookie": "vocalsep-token=wrong"}):
                 assert client.get("/api/songs", headers=headers).status_code == 401
             assert client.get("/api/songs", headers={"authorization": f"Bearer {token}"}).status_code == 200
+            for path, place in (("//evil.example/", "/evil.example/"), ("/%0d%0ax:%20y", "/%0D%0Ax%3A%20y")):
+                sent = httpx.get(f"{str(client.base_url).rstrip('/')}{path}?token={token}", timeout=30)
+                assert (sent.status_code, sent.headers["location"]) == (303, place)
             welcome = client.get("/", params={"token": token})
             assert welcome.status_code == 303
             assert client.get("/api/songs").status_code == 200

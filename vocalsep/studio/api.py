@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import OutputError, UsageError, VocalsepError
+from ..errors import AudioError, OutputError, UsageError, VocalsepError
 from . import library as states
 from .events import Events
 from .library import Library, Song
@@ -275,7 +275,7 @@ def _attachment(path: pathlib.Path, name: str, media_type: str) -> FileResponse:
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     full = isinstance(error, OutputError) and "full" in str(error)
-    status = 507 if full else 422 if isinstance(error, UsageError) else 500
+    status = 507 if full else 422 if isinstance(error, AudioError | UsageError) else 500
     return JSONResponse({"detail": " ".join(str(error).split())}, status)
 
 

@@ -93,7 +93,7 @@ class Guard:
         if scope["method"] in SAFE_METHODS:
             return 0, ""
         origin = headers.get("origin")
-        if origin is not None and urllib.parse.urlsplit(origin).netloc != host:
+        if origin is not None and not _is_of(origin, host):
             return 403, "this request comes from another page"
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             return 403, "this request comes from another page"
@@ -121,6 +121,13 @@ def _names_this_machine(host: str) -> bool:
     return name is not None and is_loopback(name)
 
 
+def _is_of(origin: str, host: str) -> bool:
+    try:
+        return urllib.parse.urlsplit(origin).netloc == host
+    except ValueError:
+        return False
+
+
 def _query(scope: Scope) -> dict[str, str]:
     return dict(urllib.parse.parse_qsl(scope["query_string"].decode("latin-1")))
 
@@ -134,7 +141,9 @@ async def _answer(send: Send, status: int, why: str) -> None:
 
 
 async def _welcome(send: Send, path: str, token: str) -> None:
+    # With a second slash it would be an address elsewhere, and with an end of line another header.
+    place = "/" + urllib.parse.quote(path.lstrip("/\\"))
     cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
-    headers = [(b"location", path.encode()), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
+    headers = [(b"location", place.encode()), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
