@@ -182,3 +182,19 @@ def test_a_damaged_graph_is_refused_in_silence(tmp_path, capfd):
     with pytest.raises(ModelError, match="damaged"):
         Separator(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_graph_for_other_inputs_is_refused_before_it_ends_the_process(tmp_path):
+    from vocalsep.exporting import export
+
+    network, config = model("wave-unet", {"levels": 2, "filters": 3, "tile": 300})
+    save(tmp_path / "m.safetensors", network, config, {})
+    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
+    proto = onnx.load_model(tmp_path / "m.onnx")
+    # Fewer samples than the first layer's kernel has taps.
+    proto.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 2
+    onnx.save_model(proto, tmp_path / "m.onnx")
+    done = vocalsep("info", tmp_path / "m.onnx")
+    assert done.returncode == 2
+    assert b"other inputs" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

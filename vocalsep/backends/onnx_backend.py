@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SUFFIX = ".onnx"
 METADATA_KEY = "vocalsep"
 LARGEST_FILE = 1 << 30
+# The severity from which ONNX Runtime speaks: only what is fatal.
+SILENT = 4
 
 
 class OnnxMasks(MaskBackend):
@@ -91,21 +93,22 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     except ImportError:
         raise UsageError("ONNX Runtime is not installed; pip install 'vocalsep[onnx]'") from None
     count = threads or os.cpu_count() or 1
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = count
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
+    # It has a voice for sessions, and one for all else.
+    onnxruntime.set_default_logger_severity(SILENT)
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ModelError(f"{path}: too large for a model")
-        # From memory, a graph cannot name other files to be read. Its fallback would print, and try the same again.
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
-        said = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        # From memory, a graph cannot name other files to be read.
+        data = path.read_bytes()
+        # Its optimizer ends the whole process over an input that the graph's first layers cannot take.
+        plain = _session(data, 1, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+        said = json.loads(plain.get_modelmeta().custom_metadata_map[METADATA_KEY])
         shape = shape_from_dict(said["shape"])
         front_end = FrontEndConfig(**said["config"]["front_end"])
         whole_number("parameters", said["parameters"], 0, LARGEST_FILE)
+        _check_ends(plain, shape, front_end.bins)
+        del plain
+        session = _session(data, count, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such model file") from None
     except OSError as error:
@@ -114,11 +117,38 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except Exception:  # ONNX Runtime has an exception class for each of its status codes, none of them public.
         raise ModelError(f"{path}: damaged, or not an exported vocalsep model") from None
-    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
-        raise ModelError(f"{path}: not an exported vocalsep model (its graph has other inputs or outputs)")
     if isinstance(shape, WaveShape):
         return OnnxModel(OnnxWaves(session, shape), front_end, said, count)
     return OnnxModel(OnnxMasks(session, shape, front_end.bins), front_end, said, count)
+
+
+def _session(data: bytes, threads: int, optimization: Any) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = SILENT
+    options.graph_optimization_level = optimization
+    # A fallback would print, and try the same again.
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+def _check_ends(session: onnxruntime.InferenceSession, shape: MaskShape | WaveShape, bins: int) -> None:
+    """Raise ModelError unless the graph has one output, and one input of any batch and of the shape that is said."""
+    inputs = session.get_inputs()
+    wanted = (shape.heard,) if isinstance(shape, WaveShape) else (bins, None)
+    # What is not fixed has a name instead of a number.
+    if (
+        len(inputs) != 1
+        or len(session.get_outputs()) != 1
+        or len(inputs[0].shape) != 2 + len(wanted)
+        or any(
+            isinstance(size, int) and size != right
+            for size, right in zip(inputs[0].shape, (None, shape.channels, *wanted), strict=True)
+        )
+    ):
+        raise ModelError("not an exported vocalsep model (its graph has other inputs or outputs)")
 
 
 def _run(session: onnxruntime.InferenceSession, heard: np.ndarray, wanted: tuple[int, ...]) -> np.ndarray:
