@@ -17,6 +17,7 @@ from vocalsep.errors import ModelError, UsageError
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
+MODELS = ("m.safetensors", "m.onnx")
 EXPORTED = [("unet", SMALL["unet"]), *((name, SMALL[name]) for name in ("resunet", "tfc-tdf", "wave-unet", "pair"))]
 
 
@@ -35,6 +36,37 @@ def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
     assert np.abs(theirs.separate(mixture, SMALL_RATE).vocals - ours).max() < 1e-5
     mono = Separator(tmp_path / "m.safetensors").separate(mixture[0], SMALL_RATE).vocals
     assert np.abs(theirs.separate(mixture[0], SMALL_RATE).vocals - mono).max() < 1e-5
+
+
+@pytest.mark.parametrize("variant", [("spleeter", SMALL["spleeter"]), ("unet", SMALL["unet"])], ids=named)
+def test_context_may_be_any_or_none(variant, tmp_path):
+    """First chunks have nothing before them, last ones nothing after; the graph leaves out what nobody asked for."""
+    from vocalsep.backends.opening import open_model
+    from vocalsep.exporting import export
+
+    network, config = model(*variant, channels=2)
+    save(tmp_path / "m.safetensors", network, config, {})
+    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
+    torch, runtime = (open_model(tmp_path / name, "auto", "cpu", "float32", 1).backend for name in MODELS)
+    stride = torch.shape.stride
+    rng = np.random.default_rng(0)
+    for frames, start, stop in (
+        (9, 3, 6),
+        (9, 0, 6),
+        (9, 3, 9),
+        (9, 0, 9),
+        (1, 0, 1),
+        (2, 1, 2),
+        (40, 39, 40),
+        (40, 20, 21),
+    ):
+        shape = (2, 2, config.front_end.all_bins, frames * stride)
+        spectra = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+        for cut in (0, 1):
+            between = (start * stride + cut, stop * stride - cut)
+            wanted = torch.masks(spectra, *between)
+            assert wanted.std() > 1e-3
+            assert np.abs(runtime.masks(spectra, *between) - wanted).max() < 1e-5
 
 
 def test_the_shipped_models_agree(demo):
@@ -140,13 +172,16 @@ def test_products_of_16_bits_change_next_to_nothing(precision, demo):
 
 def _graph_of_one_node(path, kind, card=None):
     """A file as `vocalsep export` writes them, whose whole network is one node."""
-    heard = onnx.helper.make_tensor_value_info("heard", onnx.TensorProto.FLOAT, ["b", "c", "f", "t"])
+    parts = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["b", "c", "f", name])
+        for name in ("before", "heard", "after")
+    ]
     number = onnx.TensorProto.INT64 if kind == "Shape" else onnx.TensorProto.FLOAT
     made = onnx.helper.make_tensor_value_info("made", number, None)
     weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [3, 3], [0.0] * 9)
     inputs = ["heard", "w"] if kind == "MatMul" else ["heard"]
     node = onnx.helper.make_node(kind, inputs, ["made"])
-    graph = onnx.helper.make_graph([node], "one", [heard], [made], [weights] if len(inputs) == 2 else [])
+    graph = onnx.helper.make_graph([node], "one", parts, [made], [weights] if len(inputs) == 2 else [])
     proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
     config = model("unet", SMALL["unet"])[1].to_dict()
     shape = {"channels": 2, "stride": 8, "context": 0}
@@ -196,5 +231,5 @@ def test_a_graph_for_other_inputs_is_refused_before_it_ends_the_process(tmp_path
     onnx.save_model(proto, tmp_path / "m.onnx")
     done = vocalsep("info", tmp_path / "m.onnx")
     assert done.returncode == 2
-    assert b"other inputs" in done.stderr
+    assert b"inputs of other shapes" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -17,18 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from .backends.backend import shape_to_dict
-from .backends.onnx_backend import METADATA_KEY
+from .backends.onnx_backend import MASK_INPUTS, METADATA_KEY, WAVE_INPUTS
 from .backends.torch_backend import TorchMasks, TorchWaves, torch_backend
 from .checkpoint import load
 from .errors import OutputError, UsageError
+from .networks.shared import BatchNorm2d
 from .outputs import Pending
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
-# As many strides of frames as the example has that is traced; the graph takes any number.
-TRACED_STRIDES, MOST_STRIDES = 3, 1 << 12
+# As many strides of frames as the three parts of the example have that is traced; the graph takes any numbers.
+TRACED_STRIDES = (5, 10, 6)
 # Smaller weights gain nothing by 16 bits.
 NARROWED_FROM = 1024
 
@@ -36,8 +37,11 @@ NARROWED_FROM = 1024
 def export(model: pathlib.Path, out: pathlib.Path) -> None:
     """Write a model's network as an ONNX file, with the model's configuration and card in its metadata.
 
-    The graph's only input is ``heard``: magnitudes (batch, channels, bins, frames), or for a network on waveforms
-    (batch, channels, samples). Its only output is ``made``: the vocals' masks of that shape, or their samples.
+    The graph of a network on spectrograms has the inputs ``before``, ``heard`` and ``after``: magnitudes (batch,
+    channels, bins, frames) that follow one another, whose frames together are a multiple of the network's stride.
+    Those before and after are context, and may be none. Its output ``made`` are the vocals' masks for ``heard`` alone.
+    That of a network on waveforms has the one input ``heard``, (batch, channels, samples), and ``made`` are the
+    vocals' samples.
     Weights that 16 bits hold exactly are stored in 16 bits.
 
     Parameters
@@ -83,14 +87,39 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
 
 
 class _Masks(nn.Module):
-    """The vocals' masks of magnitudes."""
+    """The vocals' masks of magnitudes that stand between others."""
 
     def __init__(self, backend: TorchMasks):
         super().__init__()
         self.network = backend.network
+        _spell_out(self.network)
 
-    def forward(self, heard: Tensor) -> Tensor:
-        return self.network.masks_between(heard, 0, heard.shape[3])
+    def forward(self, before: Tensor, heard: Tensor, after: Tensor) -> Tensor:
+        start = before.shape[3]
+        mixture = torch.cat([before, heard, after], dim=3)
+        return self.network.masks_between(mixture, start, start + heard.shape[3])
+
+
+class _Affine(nn.Module):
+    """What a batch norm is once training is over."""
+
+    def __init__(self, norm: BatchNorm2d):
+        super().__init__()
+        held = norm.state_dict()
+        scale = held["weight"] / (held["running_var"] + norm.eps).sqrt()
+        shift = held["bias"] - held["running_mean"] * scale
+        self.scale, self.shift = (nn.Buffer(each[:, None, None]) for each in (scale, shift))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden * self.scale + self.shift
+
+
+def _spell_out(network: nn.Module) -> None:
+    """Replace all batch norms: torch's own has to know whether there are frames, which an exporter cannot tell."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if type(child) is BatchNorm2d:
+                setattr(module, name, _Affine(child))
 
 
 class _Waves(nn.Module):
@@ -107,24 +136,27 @@ class _Waves(nn.Module):
 
 
 def _traced(backend: TorchMasks | TorchWaves) -> onnx.ModelProto:
-    dynamic: dict[str, Any] | None = None
     module: nn.Module
+    names: tuple[str, ...]
+    sizes: list[tuple[int, ...]]
+    channels, unknown = backend.shape.channels, torch.export.Dim.AUTO
     if isinstance(backend, TorchMasks):
-        module, shape = _Masks(backend), backend.shape
-        example = torch.rand(2, shape.channels, backend.bins, TRACED_STRIDES * shape.stride)
-        strides = torch.export.Dim("strides", min=1, max=MOST_STRIDES)
-        dynamic = {"heard": {0: torch.export.Dim("batch", min=1, max=MOST_STRIDES), 3: shape.stride * strides}}
+        module, names = _Masks(backend), MASK_INPUTS
+        sizes = [(2, channels, backend.bins, strides * backend.shape.stride) for strides in TRACED_STRIDES]
     else:
-        module = _Waves(backend)
-        example = torch.rand(2, backend.shape.channels, backend.shape.heard)
-        dynamic = {"heard": {0: torch.export.Dim("batch", min=1, max=MOST_STRIDES)}}
+        module, names = _Waves(backend), WAVE_INPUTS
+        sizes = [(2, channels, backend.shape.heard)]
+    dynamic = {
+        name: {0: unknown, 3: unknown} if len(size) == 4 else {0: unknown}
+        for name, size in zip(names, sizes, strict=True)
+    }
     with _quiet():
         program = torch.onnx.export(
             module.eval(),
-            (example,),
+            tuple(torch.rand(size) for size in sizes),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["heard"],
+            input_names=list(names),
             output_names=["made"],
             dynamic_shapes=dynamic,
             verbose=False,

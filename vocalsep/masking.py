@@ -97,9 +97,9 @@ def masked(spectrum: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Above the model's band the mask goes on with the mean of its top bins, frame by frame.
     """
     bins = mask.shape[1]
-    found = np.empty_like(spectrum)
-    np.multiply(spectrum[:, :bins], mask, out=found[:, :bins])
-    if bins < spectrum.shape[1]:
-        top = mask[:, -max(1, bins // TOP_SHARE) :].mean(axis=1, keepdims=True)
-        np.multiply(spectrum[:, bins:], top, out=found[:, bins:])
-    return found
+    # Frame by frame, as spectra lie in memory.
+    whole = np.empty((spectrum.shape[0], spectrum.shape[2], spectrum.shape[1]), mask.dtype)
+    whole[:, :, :bins] = mask.transpose(0, 2, 1)
+    whole[:, :, bins:] = whole[:, :, bins - max(1, bins // TOP_SHARE) : bins].mean(axis=2, keepdims=True)
+    found: np.ndarray = spectrum.transpose(0, 2, 1) * whole
+    return found.transpose(0, 2, 1)

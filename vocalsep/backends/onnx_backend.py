@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SUFFIX = ".onnx"
 METADATA_KEY = "vocalsep"
+MASK_INPUTS, WAVE_INPUTS = ("before", "heard", "after"), ("heard",)
+# Frames whose magnitudes are taken at a time: they lie in another order there than here.
+FRAMES_AT_A_TIME = 64
 LARGEST_FILE = 1 << 30
 # The severity from which ONNX Runtime speaks: only what is fatal.
 SILENT = 4
@@ -35,9 +38,11 @@ class OnnxMasks(MaskBackend):
 
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Return masks, see `MaskBackend.masks`."""
-        heard = np.abs(spectra[:, :, : self.bins])
-        masks = _run(self.session, heard, heard.shape)
-        return masks[..., start:stop]
+        parts = [
+            _magnitudes(spectra[:, :, : self.bins, part])
+            for part in (slice(start), slice(start, stop), slice(stop, None))
+        ]
+        return _run(self.session, dict(zip(MASK_INPUTS, parts, strict=True)), parts[1].shape)
 
 
 class OnnxWaves(WaveBackend):
@@ -49,7 +54,8 @@ class OnnxWaves(WaveBackend):
 
     def vocals(self, mixtures: np.ndarray) -> np.ndarray:
         """Return vocals, see `WaveBackend.vocals`."""
-        return _run(self.session, mixtures, (*mixtures.shape[:2], self.shape.tile))
+        heard = np.ascontiguousarray(mixtures, np.float32)
+        return _run(self.session, {WAVE_INPUTS[0]: heard}, (*mixtures.shape[:2], self.shape.tile))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,33 +135,41 @@ def _session(data: bytes, threads: int, optimization: Any) -> onnxruntime.Infere
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = SILENT
+    # Idle threads that go on asking for work take the processor from decoding and encoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.graph_optimization_level = optimization
     # A fallback would print, and try the same again.
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _check_ends(session: onnxruntime.InferenceSession, shape: MaskShape | WaveShape, bins: int) -> None:
-    """Raise ModelError unless the graph has one output, and one input of any batch and of the shape that is said."""
+    """Raise ModelError unless the graph has one output, and its inputs any batch and the shapes that are said."""
+    names: tuple[str, ...] = WAVE_INPUTS if isinstance(shape, WaveShape) else MASK_INPUTS
+    sizes = (shape.heard,) if isinstance(shape, WaveShape) else (bins, None)
     inputs = session.get_inputs()
-    wanted = (shape.heard,) if isinstance(shape, WaveShape) else (bins, None)
-    # What is not fixed has a name instead of a number.
-    if (
-        len(inputs) != 1
-        or len(session.get_outputs()) != 1
-        or len(inputs[0].shape) != 2 + len(wanted)
-        or any(
-            isinstance(size, int) and size != right
-            for size, right in zip(inputs[0].shape, (None, shape.channels, *wanted), strict=True)
-        )
-    ):
+    if tuple(each.name for each in inputs) != names or len(session.get_outputs()) != 1:
         raise ModelError("not an exported vocalsep model (its graph has other inputs or outputs)")
+    wanted = (None, shape.channels, *sizes)
+    for each in inputs:
+        # What is not fixed has a name instead of a number.
+        if len(each.shape) != len(wanted) or any(
+            isinstance(size, int) and size != right for size, right in zip(each.shape, wanted, strict=True)
+        ):
+            raise ModelError("not an exported vocalsep model (its graph has inputs of other shapes)")
 
 
-def _run(session: onnxruntime.InferenceSession, heard: np.ndarray, wanted: tuple[int, ...]) -> np.ndarray:
-    """Return what a graph makes of its input; raises ModelError where that is no array of the shape `wanted`."""
-    name = session.get_inputs()[0].name
+def _magnitudes(spectra: np.ndarray) -> np.ndarray:
+    found = np.empty(spectra.shape, np.float32)
+    for at in range(0, spectra.shape[3], FRAMES_AT_A_TIME):
+        part = slice(at, at + FRAMES_AT_A_TIME)
+        np.abs(spectra[..., part], out=found[..., part])
+    return found
+
+
+def _run(session: onnxruntime.InferenceSession, heard: dict[str, np.ndarray], wanted: tuple[int, ...]) -> np.ndarray:
+    """Return what a graph makes of its inputs; raises ModelError where that is no array of the shape `wanted`."""
     try:
-        found = session.run(None, {name: np.ascontiguousarray(heard, np.float32)})[0]
+        found = session.run(None, heard)[0]
     except Exception as error:  # As in `load_onnx`.
         raise ModelError(f"the model's graph cannot be computed: {error}") from None
     if not isinstance(found, np.ndarray) or found.shape != wanted or found.dtype != np.float32:

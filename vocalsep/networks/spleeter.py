@@ -126,12 +126,12 @@ class SpleeterUNet(MaskNetwork):
         spans = decoder_spans(frames - stop, frames - start, frames, len(self.encoder))
         at = 0
         for layer, norm, (first, last) in zip(self.decoder, self.norms, spans, strict=True):
-            hidden = norm(layer(hidden[..., first - at : last - at]))
+            hidden = norm(layer(_between(hidden, first - at, last - at)))
             at = 2 * first
             if skips:
-                hidden = torch.cat([skips.pop()[..., at : 2 * last], hidden], dim=1)
-        masks = torch.sigmoid(self.head(hidden))[..., frames - stop - at : frames - start - at]
-        return masks.flip(2, 3)
+                hidden = torch.cat([_between(skips.pop(), at, 2 * last), hidden], dim=1)
+        masks = torch.sigmoid(self.head(hidden))
+        return _between(masks, frames - stop - at, frames - start - at).flip(2, 3)
 
 
 def decoder_spans(start: int, stop: int, frames: int, depth: int) -> list[tuple[int, int]]:
@@ -146,13 +146,22 @@ def decoder_spans(start: int, stop: int, frames: int, depth: int) -> list[tuple[
     depth : int
         Number of layers.
     """
-    first, last = max(0, start - HEAD_REACH), min(frames, stop + HEAD_REACH)
+    # Numbers that are known only when an exported graph runs have to stay what they are: no min, no max, no shifts.
+    first, last = torch.sym_max(0, start - HEAD_REACH), torch.sym_min(frames, stop + HEAD_REACH)
     spans = []
     for layer in range(1, depth + 1):
         # Frame t of the finer side is made of the coarser frames from t / 2 - 1 to t / 2 + 1.
-        first, last = max(0, (first - 1) // 2), min(frames >> layer, (last + 1) // 2 + 1)
+        first, last = torch.sym_max(0, (first - 1) // 2), torch.sym_min(frames // 2**layer, (last + 1) // 2 + 1)
         spans.append((first, last))
     return spans[::-1]
+
+
+def _between(hidden: Tensor, first: int, last: int) -> Tensor:
+    """Return the frames from `first` to before `last`, all of which there are."""
+    part = hidden[..., first:last]
+    # An exporter cannot know that nothing is cut short.
+    torch._check(part.shape[3] == last - first)
+    return part
 
 
 def _norm(filters: int) -> BatchNorm2d:
