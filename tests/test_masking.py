@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from conftest import RATE, tones
 
 from vocalsep.backends.backend import MaskBackend, MaskShape
 from vocalsep.config import FrontEndConfig
+from vocalsep.errors import ModelError
 from vocalsep.masking import MaskStream, masked
 from vocalsep.training.outcome import extend_mask
 
@@ -41,6 +44,51 @@ def test_a_constant_mask_scales_the_mixture_and_delays_nothing(share, blocks):
     parts = np.split(mixture, np.cumsum(blocks)[:-1], axis=1)
     vocals = np.concatenate([*(stream.push(block) for block in parts), stream.flush()], axis=1)
     assert np.allclose(vocals, share * mixture, atol=1e-5)
+
+
+class Slow(Share):
+    """Makes the masks of earlier chunks later, and counts how many it is asked for at the same time."""
+
+    at_once = 3
+
+    def __init__(self):
+        super().__init__(1.0)
+        self.calls = self.running = self.most = 0
+
+    def masks(self, spectra, start, stop):
+        self.calls += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        time.sleep(0.03 * (3 - self.calls % 3))
+        self.running -= 1
+        return super().masks(spectra, start, stop) * np.float32(spectra.real.mean())
+
+
+def test_chunks_that_are_made_at_once_keep_their_order():
+    mixture = np.random.default_rng(0).standard_normal((2, 8000)).astype(np.float32)
+    slow = Slow()
+    stream = MaskStream(slow, FRONT_END, 2, core=8, context=4)
+    vocals = [np.concatenate([stream.push(mixture), stream.flush()], axis=1)]
+    assert slow.most == 3
+    slow.at_once = 1
+    stream = MaskStream(slow, FRONT_END, 2, core=8, context=4)
+    vocals.append(
+        np.concatenate([*(stream.push(block) for block in np.split(mixture, 80, axis=1)), stream.flush()], axis=1)
+    )
+    assert np.array_equal(*vocals)
+    assert vocals[0].shape == mixture.shape
+
+
+def test_an_error_of_one_chunk_is_raised():
+    class Broken(Slow):
+        def masks(self, spectra, start, stop):
+            if self.calls == 4:
+                raise ModelError("broken")
+            return super().masks(spectra, start, stop)
+
+    stream = MaskStream(Broken(), FRONT_END, 2, core=8, context=4)
+    with pytest.raises(ModelError, match="broken"):
+        stream.push(np.ones((2, 8000), np.float32))
 
 
 def test_vocals_keep_their_treble(separator):

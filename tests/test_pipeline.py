@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocalsep.pipeline import ahead
+from vocalsep.pipeline import ahead, begin
 
 
 @settings(max_examples=50, deadline=None)
@@ -69,3 +69,13 @@ def test_stages_close_one_another():
         second = stack.enter_context(contextlib.closing(ahead((item + 1 for item in first), 1)))
         assert next(second) == 2
     assert closed.is_set()
+
+
+def test_a_call_that_was_begun_gives_what_it_returns_or_raises():
+    gate = threading.Event()
+    begun = begin(lambda: gate.wait(10) and 7)
+    assert not begun.done()
+    gate.set()
+    assert begun.result(10) == 7
+    with pytest.raises(ZeroDivisionError):
+        begin(lambda: 1 / 0).result(10)

@@ -20,8 +20,7 @@ class Chunk:
     Parameters
     ----------
     spectrum : ndarray (channels, all_bins, frames)
-        Core and context; the number of frames is a multiple of the network's stride. It lies in the chunker's own
-        memory, and changes when the next chunk is asked for.
+        Core and context; the number of frames is a multiple of the network's stride.
     start, stop : int
         The core's place among those frames.
     """
@@ -51,8 +50,7 @@ class Chunker:
         self.core = core
         self.context = context
         self.stride = stride
-        # Frame by frame, as transforms make them; memory that is never touched costs nothing.
-        self._frames = np.empty((channels, core + 2 * context, bins), np.complex64)
+        self._frames = self._empty(channels, bins)
         self._first = 0  # index in the song of the first frame held
         self._held = 0
         self._next = 0  # index in the song of the next core
@@ -87,10 +85,15 @@ class Chunker:
         return chunk
 
     def _forget(self) -> None:
-        """Drop the frames that no further chunk will hear."""
+        """Go on in new memory, with the frames that further chunks will hear: the chunk keeps the old."""
         keep = max(0, self._next - self.context)
         dropped = keep - self._first
         if dropped:
             left = self._held - dropped
-            self._frames[:, :left] = self._frames[:, dropped : self._held].copy()
+            old, self._frames = self._frames, self._empty(self._frames.shape[0], self._frames.shape[2])
+            self._frames[:, :left] = old[:, dropped : self._held]
             self._first, self._held = keep, left
+
+    def _empty(self, channels: int, bins: int) -> np.ndarray:
+        # Frame by frame, as transforms make them; memory that is never touched costs nothing.
+        return np.empty((channels, self.core + 2 * self.context, bins), np.complex64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -72,22 +73,20 @@ class Engine:
         if channels not in PAIRS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
         groups = [_Group(self, list(group), sample_rate) for group in PAIRS[channels]]
-        waiting: list[np.ndarray] = []
-        ready: list[list[np.ndarray]] = [[] for _ in groups]
+        mixture, voices = _Waiting(), [_Waiting() for _ in groups]
         for block in blocks:
             if block.shape[0] != channels:
                 raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
-            waiting.append(block)
-            for group, parts in zip(groups, ready, strict=True):
-                part = group.push(block)
-                if part.shape[1]:
-                    parts.append(part)
-            if all(ready):
-                yield _take(waiting, ready, PAIRS[channels], last=False)
-        for group, parts in zip(groups, ready, strict=True):
-            parts.append(group.flush())
-        if waiting:
-            yield _take(waiting, ready, PAIRS[channels], last=True)
+            mixture.put(block)
+            for group, voice in zip(groups, voices, strict=True):
+                voice.put(group.push(block))
+            yield from _pairs(mixture, voices, PAIRS[channels])
+        for group, voice in zip(groups, voices, strict=True):
+            rest = group.flush()
+            voice.put(rest)
+            # Two conversions of rate can round the length down by a sample.
+            voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
+        yield from _pairs(mixture, voices, PAIRS[channels])
 
 
 class _Group:
@@ -108,27 +107,41 @@ class _Group:
         return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
 
 
-def _take(
-    waiting: list[np.ndarray],
-    ready: list[list[np.ndarray]],
-    groups: tuple[tuple[int, ...], ...],
-    last: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Take as many samples of mixture and vocals as all groups have ready; at the end, all of the mixture."""
-    mixture = np.concatenate(waiting, axis=1)
-    voices = [np.concatenate(parts, axis=1) for parts in ready]
-    count = min(mixture.shape[1], *(voice.shape[1] for voice in voices))
-    if last:
-        # Two conversions of rate can round the length down by a sample.
-        count = mixture.shape[1]
-        voices = [np.pad(voice, ((0, 0), (0, max(0, count - voice.shape[1])))) for voice in voices]
-    vocals = np.empty((mixture.shape[0], count), mixture.dtype)
-    for group, voice in zip(groups, voices, strict=True):
-        vocals[list(group)] = voice[:, :count]
-    # Weights that are finite, but damaged, can still divide by zero or take roots of negative numbers.
-    if not np.isfinite(vocals).all():
-        raise ModelError("the model makes NaN or infinite samples of this; its file may be damaged")
-    waiting[:] = [mixture[:, count:].copy()]
-    for parts, voice in zip(ready, voices, strict=True):
-        parts[:] = [voice[:, count:].copy()] if voice.shape[1] > count else []
-    return mixture[:, :count], vocals
+class _Waiting:
+    """Samples (channels, samples) in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.parts: collections.deque[np.ndarray] = collections.deque()
+
+    def put(self, part: np.ndarray) -> None:
+        if part.shape[1]:
+            self.parts.append(part)
+            self.samples += part.shape[1]
+
+    def take(self, count: int) -> np.ndarray:
+        """Take the first samples, all of which are there."""
+        self.samples -= count
+        taken = []
+        while count:
+            part = self.parts.popleft()
+            if part.shape[1] > count:
+                self.parts.appendleft(part[:, count:])
+            taken.append(part[:, :count])
+            count -= taken[-1].shape[1]
+        return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=1)
+
+
+def _pairs(
+    mixture: _Waiting, voices: list[_Waiting], groups: tuple[tuple[int, ...], ...]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Take all of the mixture whose vocals are there in all groups, at most a block at a time."""
+    while mixture.samples and (ready := min(voice.samples for voice in voices)):
+        block = mixture.take(min(ready, mixture.parts[0].shape[1]))
+        vocals = np.empty_like(block)
+        for group, voice in zip(groups, voices, strict=True):
+            vocals[list(group)] = voice.take(block.shape[1])
+        # Weights that are finite, but damaged, can still divide by zero or take roots of negative numbers.
+        if not np.isfinite(vocals).all():
+            raise ModelError("the model makes NaN or infinite samples of this; its file may be damaged")
+        yield block, vocals

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
+
 import numpy as np
 
 from .backends.backend import MaskBackend
 from .channels import from_network, to_network
 from .chunking import Chunk, Chunker
 from .config import FrontEndConfig
+from .pipeline import begin
 from .streaming_stft import InverseStft, Stft
 
 # Frames that are transformed at a time: their copies stay in the processor's cache.
@@ -49,6 +53,8 @@ class MaskStream:
         self._stft = Stft(front_end, channels)
         self._inverse = InverseStft(front_end, channels)
         self._chunker = Chunker(channels, front_end.all_bins, core, context, backend.shape.stride)
+        # Chunks whose masks are being made, the oldest first.
+        self._begun: collections.deque[tuple[Chunk, concurrent.futures.Future[np.ndarray]]] = collections.deque()
         self._heard = 0
         self._given = 0
 
@@ -59,7 +65,9 @@ class MaskStream:
         step = STFT_FRAMES * self.front_end.hop
         for at in range(0, samples.shape[1], step):
             for chunk in self._chunker.push(self._stft.push(samples[:, at : at + step])):
-                out += self._vocals(chunk)
+                out += self._began(chunk)
+        while self._begun and self._begun[0][1].done():
+            out += self._finished()
         return self._collect(out)
 
     def flush(self) -> np.ndarray:
@@ -67,7 +75,9 @@ class MaskStream:
         out: list[np.ndarray] = []
         for chunks in (self._chunker.push(self._stft.flush()), self._chunker.flush()):
             for chunk in chunks:
-                out += self._vocals(chunk)
+                out += self._began(chunk)
+        while self._begun:
+            out += self._finished()
         rest = self._collect(out)
         return rest[:, : rest.shape[1] - max(0, self._given - self._heard)]
 
@@ -76,9 +86,18 @@ class MaskStream:
         self._given += vocals.shape[1]
         return vocals
 
-    def _vocals(self, chunk: Chunk) -> list[np.ndarray]:
+    def _began(self, chunk: Chunk) -> list[np.ndarray]:
+        """Begin with a chunk, and return the samples of the one whose place it takes."""
         spectra = to_network(chunk.spectrum, self.backend.shape.channels)
-        mask = from_network(self.backend.masks(spectra, chunk.start, chunk.stop), self.channels)
+        full = len(self._begun) == self.backend.at_once
+        if full:
+            concurrent.futures.wait([self._begun[0][1]])
+        self._begun.append((chunk, begin(lambda: self.backend.masks(spectra, chunk.start, chunk.stop))))
+        return self._finished() if full else []
+
+    def _finished(self) -> list[np.ndarray]:
+        chunk, masks = self._begun.popleft()
+        mask = from_network(masks.result(), self.channels)
         if self.hard:
             mask = (mask > THRESHOLD).astype(np.float32)
         core = chunk.spectrum[:, :, chunk.start : chunk.stop]

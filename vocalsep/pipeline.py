@@ -1,11 +1,12 @@
-"""Stages of a pipeline in threads of their own, each a bounded number of items ahead of the next."""
+"""Threads: stages of a pipeline, each a bounded number of items ahead of the next, and single calls."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -62,3 +63,20 @@ def ahead(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
             with contextlib.suppress(queue.Empty):
                 waiting.get(timeout=0.01)
         thread.join()
+
+
+def begin(work: Callable[[], Item]) -> concurrent.futures.Future[Item]:
+    """Call something in a thread of its own; what it returns or raises is the future's result."""
+    begun: concurrent.futures.Future[Item] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            found = work()
+        except BaseException as error:
+            begun.set_exception(error)
+        else:
+            begun.set_result(found)
+
+    # As above: an executor's threads would be waited for.
+    threading.Thread(target=run, daemon=True).start()
+    return begun

@@ -14,7 +14,7 @@ import numpy as np
 from .audio.decoding import open_source, peak
 from .audio.formats import INTEGER_BITS, Format
 from .audio.sink import Sink
-from .audio.source import BLOCK_SAMPLES, Source, SourceInfo
+from .audio.source import Source, SourceInfo
 from .audio.varispeed import KeyTempo
 from .audio.video import audio_format, replace_audio
 from .engine import Engine
@@ -134,7 +134,7 @@ def render(
         # Decoding, separating and encoding go on at the same time.
         decoded = stack.enter_context(contextlib.closing(ahead(_scaled(source, gain), DECODED_AHEAD)))
         pairs = engine.vocals_of(decoded, info.sample_rate, info.channels)
-        separated = stack.enter_context(contextlib.closing(ahead(_pieces(pairs), SEPARATED_AHEAD)))
+        separated = stack.enter_context(contextlib.closing(ahead(pairs, SEPARATED_AHEAD)))
         for mixture, vocals in separated:
             stems = accompaniment_of(mixture, vocals, job.bits)
             for output in outputs:
@@ -153,14 +153,6 @@ def render(
 def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
     for block in source.blocks():
         yield block if gain == 1 else block * block.dtype.type(gain)
-
-
-def _pieces(pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Cut pairs of arrays (channels, samples) into pieces that stay in a processor's cache."""
-    for mixture, vocals in pairs:
-        for at in range(0, mixture.shape[1], BLOCK_SAMPLES):
-            piece = slice(at, at + BLOCK_SAMPLES)
-            yield mixture[:, piece], vocals[:, piece]
 
 
 class _Job:

@@ -8,8 +8,8 @@ from .errors import UsageError
 from .masking import MaskStream
 from .waves import WaveStream
 
-# Three quarters of a minute at the default rate: more would need more memory, less would hear more context twice.
-CORE_FRAMES = 1920
+# Half a minute at the default rate: more would need more memory, less would hear more context twice.
+CORE_FRAMES = 1280
 
 
 class Streams:
@@ -20,7 +20,7 @@ class Streams:
     backend : Backend
     front_end : FrontEndConfig
     core_frames : int, optional
-        Frames of a spectrogram network's chunks without their context; by default about three quarters of a minute.
+        Frames of a spectrogram network's chunks without their context; by default about half a minute.
     overlap : float, optional
         Seconds that each chunk hears beyond either end; by default all that the network can hear.
     hard : bool

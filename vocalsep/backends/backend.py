@@ -67,9 +67,17 @@ class WaveShape:
 
 
 class MaskBackend(abc.ABC):
-    """Makes masks of a mixture's spectrum."""
+    """Makes masks of a mixture's spectrum.
+
+    Attributes
+    ----------
+    shape : MaskShape
+    at_once : int
+        How many calls, from as many threads, are fastest.
+    """
 
     shape: MaskShape
+    at_once: int = 1
 
     @abc.abstractmethod
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import dataclasses
+import functools
 import pathlib
 import statistics
 import time
@@ -20,6 +23,7 @@ from ..backends.opening import model_info
 from ..channels import to_network
 from ..estimate import network_flops
 from ..masking import STFT_FRAMES
+from ..pipeline import begin
 from ..remainder import accompaniment_of
 from ..separator import Separator
 from ..streaming_stft import InverseStft, Stft
@@ -133,10 +137,16 @@ class _Work:
         backend = self.separator.backend
         if not isinstance(backend, MaskBackend):
             raise TypeError("only a network on spectra has a step of its own")
+        begun: collections.deque[concurrent.futures.Future[np.ndarray]] = collections.deque()
         for at in range(0, self.spectrum.shape[2], self.separator.streams.core):
             chunk = self.spectrum[:, :, at : at + self.separator.streams.core]
             padded = np.pad(chunk, ((0, 0), (0, 0), (0, -chunk.shape[2] % backend.shape.stride)))
-            backend.masks(to_network(padded, backend.shape.channels), 0, chunk.shape[2])
+            if len(begun) == backend.at_once:
+                begun.popleft().result()
+            spectra = to_network(padded, backend.shape.channels)
+            begun.append(begin(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
+        for masks in begun:
+            masks.result()
 
     def synthesise(self) -> list[np.ndarray]:
         inverse = InverseStft(self.separator.front_end, self.channels)
