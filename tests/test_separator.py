@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +88,18 @@ def test_a_stream_yields_before_it_ends(separator):
     next(iter(separator.stream(blocks(), RATE)))
     # The first chunk's half a minute and its context, and while that is worked on, at most the second's.
     assert consumed < 80
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_a_program_may_end_amid_a_stream(backend):
+    code = (
+        "import numpy, vocalsep\n"
+        f"separator = vocalsep.Separator(backend={backend!r})\n"
+        "stream = separator.stream((numpy.ones((2, 44100), 'f') for _ in range(90)), 44100)\n"
+        "next(stream)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2, 441, 1023, 1024, 1025, 4096])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -72,21 +73,24 @@ class Engine:
             raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
         if channels not in PAIRS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
-        groups = [_Group(self, list(group), sample_rate) for group in PAIRS[channels]]
-        mixture, voices = _Waiting(), [_Waiting() for _ in groups]
-        for block in blocks:
-            if block.shape[0] != channels:
-                raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
-            mixture.put(block)
+        mixture, voices = _Waiting(), [_Waiting() for _ in PAIRS[channels]]
+        with contextlib.ExitStack() as stack:
+            groups = [_Group(self, list(group), sample_rate) for group in PAIRS[channels]]
+            for group in groups:
+                stack.callback(group.stream.close)
+            for block in blocks:
+                if block.shape[0] != channels:
+                    raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
+                mixture.put(block)
+                for group, voice in zip(groups, voices, strict=True):
+                    voice.put(group.push(block))
+                yield from _pairs(mixture, voices, PAIRS[channels])
             for group, voice in zip(groups, voices, strict=True):
-                voice.put(group.push(block))
+                rest = group.flush()
+                voice.put(rest)
+                # Two conversions of rate can round the length down by a sample.
+                voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
             yield from _pairs(mixture, voices, PAIRS[channels])
-        for group, voice in zip(groups, voices, strict=True):
-            rest = group.flush()
-            voice.put(rest)
-            # Two conversions of rate can round the length down by a sample.
-            voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
-        yield from _pairs(mixture, voices, PAIRS[channels])
 
 
 class _Group:

@@ -81,6 +81,10 @@ class MaskStream:
         rest = self._collect(out)
         return rest[:, : rest.shape[1] - max(0, self._given - self._heard)]
 
+    def close(self) -> None:
+        """Wait for what is still computed."""
+        concurrent.futures.wait([masks for _, masks in self._begun])
+
     def _collect(self, out: list[np.ndarray]) -> np.ndarray:
         vocals = np.concatenate(out, axis=1) if out else np.zeros((self.channels, 0), np.float32)
         self._given += vocals.shape[1]

@@ -77,6 +77,6 @@ def begin(work: Callable[[], Item]) -> concurrent.futures.Future[Item]:
         else:
             begun.set_result(found)
 
-    # As above: an executor's threads would be waited for.
-    threading.Thread(target=run, daemon=True).start()
+    # A program that ends waits for it: libraries that are at work crash when Python is gone.
+    threading.Thread(target=run).start()
     return begun

@@ -53,6 +53,9 @@ class WaveStream:
             self._given = end
         return np.concatenate(out, axis=1)
 
+    def close(self) -> None:
+        """Nothing is left to wait for, see `MaskStream.close`."""
+
     def _end(self) -> int:
         return self._first + self._held.shape[1]
 
