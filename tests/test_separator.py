@@ -164,6 +164,8 @@ def test_progress_ends_at_the_whole(separator):
         (np.zeros((1, 2, 3), np.float32), RATE, r"\(1, 2, 3\)"),
         (np.array([0, np.nan, 0], np.float32), RATE, "NaN"),
         (np.array([0, np.inf, 0], np.float32), RATE, "infinite"),
+        (np.array([0, 3e38, 0], np.float32), RATE, "impossibly large"),
+        (np.array([0, -1e300, 0]), RATE, "impossibly large"),
         (np.zeros(10, complex), RATE, "real numbers"),
         (np.zeros(10, np.float32), 4000, "4000 Hz"),
     ],

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .audio.formats import output_format
-from .audio.source import MOST_CHANNELS
+from .audio.source import LOUDEST, MOST_CHANNELS
 from .engine import Engine
 from .errors import AudioError
 from .rendering import Encoding, render, stem_track
@@ -103,7 +103,8 @@ class Separator(Engine):
         Raises
         ------
         AudioError
-            The mixture has another shape, no real numbers, NaN or infinite samples, or an unsupported rate.
+            The mixture has another shape, no real numbers, NaN, infinite or impossibly large samples, or an
+            unsupported rate.
         """
         tensor_device = getattr(mixture, "device", None) if type(mixture).__module__.startswith("torch") else None
         array = _checked(mixture.detach().cpu().numpy() if tensor_device is not None else mixture)
@@ -221,7 +222,7 @@ class Separator(Engine):
 
 
 def _checked(mixture: Any) -> np.ndarray:
-    """Return real, finite, floating-point samples of shape (samples,) or (channels, samples)."""
+    """Return real, bounded, floating-point samples of shape (samples,) or (channels, samples)."""
     array = np.asarray(mixture)
     if array.ndim not in (1, 2):
         raise AudioError(f"a mixture has the shape (samples,) or (channels, samples), not {array.shape}")
@@ -235,6 +236,6 @@ def _checked(mixture: Any) -> np.ndarray:
     elif array.dtype.kind != "f":
         raise AudioError(f"a mixture holds real numbers, not {array.dtype}")
     array = array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32, copy=False)
-    if not np.isfinite(array).all():
-        raise AudioError("the mixture holds NaN or infinite samples")
+    if not (np.abs(array) < LOUDEST).all():
+        raise AudioError("the mixture holds samples that are NaN, infinite or impossibly large")
     return array
