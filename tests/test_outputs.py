@@ -1,3 +1,4 @@
+import json
 import os
 import pathlib
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vocalsep.errors import OutputError, UsageError
-from vocalsep.outputs import Pending, check_template, named
+from vocalsep.outputs import Pending, check_template, named, write_text
 from vocalsep.planning import Song, check_targets, find_songs
 
 
@@ -64,6 +65,11 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
         ("{name", "not understood"),
         ("{name.__class__}{stem}", "unknown field"),
         ("", "lacks {stem}"),
+        ("{name:d}/{stem}", "not understood"),
+        ("{name:/>20}/{stem}", "not understood"),
+        ("{name:>{width}}/{stem}", "not understood"),
+        ("{name:>300}/{stem}", "shorten it"),
+        (f"{'long' * 70}/{{stem}}", "shorten it"),
     ],
 )
 def test_senseless_templates_are_refused(template, words):
@@ -77,6 +83,23 @@ def test_names_always_fit_the_file_system(name):
     filled = named("{name} ({stem}).{ext}", fields)
     assert all(len(os.fsencode(part)) <= 255 for part in filled.parts)
     assert filled.name.endswith(" (karaoke).flac")
+
+
+@pytest.mark.parametrize("name", ["...mp3", "..mp3", "...stem.mp4", "s3://bucket/.."])
+def test_no_name_of_a_song_leads_out_of_the_output_folder(name):
+    song = Song(pathlib.Path(name.rsplit("/", 1)[-1]))
+    fields = {"name": song.name, "source": song.path.name, "stem": "vocals", "ext": "wav", "model": "default"}
+    for template in ("{name}/{stem}.{ext}", "{source}/{stem}.{ext}"):
+        filled = named(template, fields)
+        assert len(filled.parts) == 2
+        assert not {".", ".."} & set(filled.parts)
+
+
+def test_text_with_names_that_are_no_text_is_written(tmp_path):
+    odd = os.fsdecode(b"caf\xe9")
+    write_text(tmp_path / "songs.json", json.dumps([odd, "café"], ensure_ascii=False))
+    assert "café" in (tmp_path / "songs.json").read_text("utf-8")
+    assert json.loads((tmp_path / "songs.json").read_text("utf-8")) == [odd, "café"]
 
 
 def _tree(root: pathlib.Path, *names: str) -> pathlib.Path:

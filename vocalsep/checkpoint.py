@@ -11,8 +11,8 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from .config import ModelConfig
-from .errors import ModelError, OutputError
-from .outputs import Pending
+from .errors import ModelError
+from .outputs import write_bytes
 
 if TYPE_CHECKING:
     from .networks.network import Network
@@ -52,7 +52,7 @@ def read_info(path: pathlib.Path) -> ModelInfo:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= LARGEST_HEADER:
-                raise ModelError(f"{path}: not a safetensors file")
+                raise ModelError(f"{path}: not a safetensors file; --model takes what vocalsep itself has written")
             header = json.loads(file.read(length))
         counted = [_product(entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
         return understood(json.loads(header["__metadata__"][HEADER_KEY]), sum(counted))
@@ -97,10 +97,12 @@ def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:
         weights = load_file(path)
         network.load_state_dict(weights, strict=True, assign=True)
     except (SafetensorError, OSError, RuntimeError):
-        raise ModelError(f"{path}: the weights are damaged or do not fit the model's own configuration") from None
+        raise ModelError(
+            f"{path}: the weights are damaged or do not fit the model's own configuration; copy the file anew"
+        ) from None
     network = network.float().eval().requires_grad_(False)
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
-        raise ModelError(f"{path}: the weights hold NaN or infinite values")
+        raise ModelError(f"{path}: the weights hold NaN or infinite values; its training went wrong")
     return network, info
 
 
@@ -120,13 +122,7 @@ def save(path: pathlib.Path, network: Network, config: ModelConfig, card: dict[s
         name: tensor.detach().to(torch.float16).contiguous() if tensor.is_floating_point() else tensor.detach()
         for name, tensor in network.state_dict().items()
     }
-    data = to_bytes(weights, {HEADER_KEY: json.dumps({"config": config.to_dict(), "card": card})})
-    with Pending(path, overwrite=True) as pending:
-        try:
-            pending.path.write_bytes(data)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-        pending.commit()
+    write_bytes(path, to_bytes(weights, {HEADER_KEY: json.dumps({"config": config.to_dict(), "card": card})}))
 
 
 def _product(shape: list[int]) -> int:

@@ -92,17 +92,32 @@ class Pending:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Write a text file, whole or not at all; raises OutputError."""
+    """Write a text file, UTF-8, as `write_bytes`.
+
+    Bytes of a file's name that are no text become escapes, which JSON reads as what they were.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: pathlib.Path, data: bytes) -> None:
+    """Write a file in the place of any that is there, whole or not at all; raises OutputError."""
     with Pending(path, overwrite=True) as pending:
         try:
-            pending.path.write_text(text, "utf-8")
+            pending.path.write_bytes(data)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
         pending.commit()
 
 
 def check_template(template: str, stems: int) -> None:
-    """Raise UsageError for a name template with unknown fields, or one that gives several stems the same name."""
+    """Check a name template before any work is done for it.
+
+    Raises
+    ------
+    UsageError
+        It has unknown fields, gives several stems the same name, leads out of the output folder, or cannot be filled
+        with names that fit a file system.
+    """
     try:
         fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
     except ValueError as error:
@@ -116,17 +131,27 @@ def check_template(template: str, stems: int) -> None:
     parts = pathlib.PurePath(template).parts
     if not parts or pathlib.PurePath(template).is_absolute() or ".." in parts:
         raise UsageError(f"--name {template!r} must be a relative path below the output folder, without '..'")
+    try:
+        longest = max(len(os.fsencode(part.format_map(dict.fromkeys(NAME_FIELDS, "x")))) for part in parts)
+    except (ValueError, LookupError) as error:
+        raise UsageError(f"--name {template!r} is not understood: {error}") from None
+    if longest > LONGEST_NAME:
+        raise UsageError(f"--name {template!r} makes names of more than {LONGEST_NAME} bytes; shorten it")
 
 
 def named(template: str, fields: Mapping[str, str]) -> pathlib.Path:
-    """Fill a checked template; a part that is too long for a file name loses the end of its longest field."""
+    """Fill a checked template; a part that is too long for a file name loses the end of its longest field.
+
+    A part that would lead out of its folder, as the name of ``...mp3`` without its suffix does, gets underscores.
+    """
     parts = []
     for part in pathlib.PurePath(template).parts:
         values = dict(fields)
         while len(os.fsencode(part.format_map(values))) > LONGEST_NAME:
             longest = max(values, key=lambda field: len(values[field]) if f"{{{field}" in part else 0)
             values[longest] = values[longest][:-1]
-        parts.append(part.format_map(values))
+        filled = part.format_map(values)
+        parts.append("_" * len(filled) if filled in (".", "..") else filled)
     return pathlib.Path(*parts)
 
 

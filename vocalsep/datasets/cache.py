@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.decoding import open_source
 from ..audio.native import native
 from ..errors import AudioError, OutputError
-from ..outputs import Pending
+from ..outputs import Pending, write_text
 from .clips import Clip, open_clip
 
 VERSION = 1
@@ -95,12 +95,7 @@ class Cache:
             "gain": clip.gain,
             "bytes": size,
         }
-        with Pending(copy.with_suffix(".json"), overwrite=True) as pending:
-            try:
-                pending.path.write_text(json.dumps(said), "utf-8")
-            except OSError as error:
-                raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from None
-            pending.commit()
+        write_text(copy.with_suffix(".json"), json.dumps(said))
         return dataclasses.replace(clip, path=copy)
 
 

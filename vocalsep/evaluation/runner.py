@@ -16,10 +16,10 @@ from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import OutputError, VocalsepError
-from ..outputs import Pending
+from ..outputs import write_text
 from ..parent import end_with_parent
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
-from .rows import Row, load
+from .rows import Row, estimates_of, load
 from .scoring import Settings, score, silent_stems
 
 # Results of other versions of the scoring code are made again.
@@ -65,6 +65,8 @@ def evaluate(songs: Sequence[Song], plan: Plan, jobs: int, done: Callable[[Track
     ------
     OutputError
         Results cannot be written.
+    VocalsepError
+        A process died.
     """
     if plan.folder is not None:
         _make(plan.folder / TRACKS)
@@ -161,13 +163,7 @@ def _keep(plan: Plan, song: Song, result: TrackResult) -> None:
     if plan.folder is None:
         return
     said = {"key": _key(song, plan), **dataclasses.asdict(result)}
-    path = result_path(plan.folder, song.name)
-    with Pending(path, overwrite=True) as pending:
-        try:
-            pending.path.write_text(json.dumps(plain(said)), "utf-8")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-        pending.commit()
+    write_text(result_path(plan.folder, song.name), json.dumps(plain(said)))
 
 
 def _key(song: Song, plan: Plan) -> str:
@@ -185,8 +181,6 @@ def _key(song: Song, plan: Plan) -> str:
 
 
 def _estimate_state(row: Row, song: Song) -> list[list[Any]]:
-    from .rows import estimates_of
-
     home = estimates_of(pathlib.Path(row.source), song.name) if row.kind == "estimates" else None
     if home is None:
         return []
