@@ -219,6 +219,33 @@ def test_a_damaged_graph_is_refused_in_silence(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("place", ["secret.bin", "../secret.bin", "/etc/hostname"])
+def test_a_graph_cannot_have_other_files_read(tmp_path, monkeypatch, place):
+    path = _graph_of_one_node(tmp_path / "m.onnx", "MatMul")
+    (tmp_path / "secret.bin").write_bytes(bytes(36))
+    monkeypatch.chdir(tmp_path)
+    proto = onnx.load_model(path)
+    (weights,) = proto.graph.initializer
+    weights.raw_data = bytes(36)
+    onnx.external_data_helper.set_external_data(weights, place)
+    weights.ClearField("raw_data")
+    weights.ClearField("float_data")
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ModelError, match="other files"):
+        Separator(path)
+
+
+def test_a_card_may_hold_any_word(tmp_path):
+    from vocalsep.backends.opening import model_info
+    from vocalsep.exporting import export
+
+    network, config = model("unet", SMALL["unet"])
+    card = {"trained_on": "location, allocations, C:\\location \\\\location"}
+    save(tmp_path / "m.safetensors", network, config, card)
+    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
+    assert model_info(tmp_path / "m.onnx").card == card
+
+
 def test_a_graph_for_other_inputs_is_refused_before_it_ends_the_process(tmp_path):
     from vocalsep.exporting import export
 

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from .backends.backend import shape_to_dict
-from .backends.onnx_backend import MASK_INPUTS, METADATA_KEY, WAVE_INPUTS
+from .backends.onnx_backend import MASK_INPUTS, METADATA_KEY, OTHER_FILES, WAVE_INPUTS
 from .backends.torch_backend import TorchMasks, TorchWaves, torch_backend
 from .checkpoint import load
-from .errors import OutputError, UsageError
+from .errors import UsageError
 from .networks.shared import BatchNorm2d
-from .outputs import Pending
+from .outputs import write_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -76,14 +76,11 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
     said: dict[str, Any] = {"config": info.config.to_dict(), "card": info.card, "shape": shape_to_dict(backend.shape)}
     said["parameters"] = info.parameters
     del graph.metadata_props[:]
-    graph.metadata_props.add(key=METADATA_KEY, value=json.dumps(said))
+    # A card may well hold the word by which files that name others are told; to JSON the escape is the same.
+    words = json.dumps(said).replace(OTHER_FILES, f"\\u{ord(OTHER_FILES[0]):04x}{OTHER_FILES[1:]}")
+    graph.metadata_props.add(key=METADATA_KEY, value=words)
     graph.producer_name = "vocalsep"
-    with Pending(out, overwrite=True) as pending:
-        try:
-            pending.path.write_bytes(graph.SerializeToString(deterministic=True))
-        except OSError as error:
-            raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
-        pending.commit()
+    write_bytes(out, graph.SerializeToString(deterministic=True))
 
 
 class _Masks(nn.Module):

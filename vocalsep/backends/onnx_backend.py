@@ -18,7 +18,6 @@ from .backend import Backend, MaskBackend, MaskShape, WaveBackend, WaveShape, sh
 if TYPE_CHECKING:
     import onnxruntime
 
-SUFFIX = ".onnx"
 METADATA_KEY = "vocalsep"
 MASK_INPUTS, WAVE_INPUTS = ("before", "heard", "after"), ("heard",)
 # Two chunks by one thread each take a fifth less time than one after the other by two; more would take more memory.
@@ -26,6 +25,9 @@ AT_ONCE = 2
 # Frames whose magnitudes are taken at a time: they lie in another order there than here.
 FRAMES_AT_A_TIME = 64
 LARGEST_FILE = 1 << 30
+# Under this key a tensor of ONNX says which other file its values are in. ONNX Runtime reads such files, also for a
+# graph from memory: then from the working folder, in older releases from anywhere. No exported model has the key.
+OTHER_FILES = "location"
 # The severity from which ONNX Runtime speaks: only what is fatal.
 SILENT = 4
 
@@ -93,7 +95,7 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     Raises
     ------
     ModelError
-        The file is missing, damaged, or was not written by `vocalsep export`.
+        The file is missing, damaged, was not written by `vocalsep export`, or wants other files to be read.
     UsageError
         ONNX Runtime is not installed.
     """
@@ -106,9 +108,10 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     onnxruntime.set_default_logger_severity(SILENT)
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise ModelError(f"{path}: too large for a model")
-        # From memory, a graph cannot name other files to be read.
+            raise ModelError(f"{path}: too large for a model, which has at most {LARGEST_FILE >> 20} MB")
         data = path.read_bytes()
+        if OTHER_FILES.encode() in data:
+            raise ModelError(f"{path}: has values in other files, which no exported vocalsep model has")
         # Its optimizer ends the whole process over an input that the graph's first layers cannot take.
         plain = _session(data, 1, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
         said = json.loads(plain.get_modelmeta().custom_metadata_map[METADATA_KEY])
@@ -126,7 +129,9 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     except ModelError as error:
         raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except Exception:  # ONNX Runtime has an exception class for each of its status codes, none of them public.
-        raise ModelError(f"{path}: damaged, or not an exported vocalsep model") from None
+        raise ModelError(
+            f"{path}: damaged, or not an exported vocalsep model; `vocalsep export` writes such files"
+        ) from None
     if isinstance(shape, WaveShape):
         return OnnxModel(OnnxWaves(session, shape), front_end, said, count)
     return OnnxModel(OnnxMasks(session, shape, front_end.bins, at_once), front_end, said, count)
