@@ -14,7 +14,7 @@ from vocalsep.datasets.musdb18 import find_tracks
 from vocalsep.datasets.pairs import find_pairs
 from vocalsep.datasets.pools import Collector, Pool, Pools, hold_out
 from vocalsep.datasets.stems import find_songs, find_sounds
-from vocalsep.errors import AudioError, UsageError
+from vocalsep.errors import AudioError, OutputError, UsageError
 
 MUSDB = HERE.parent.parent / "shared" / "data" / "musdb18-7s"
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="musdb needs the ffmpeg program")
@@ -83,6 +83,19 @@ def test_a_bad_song_is_one_line_and_can_be_left_out(tmp_path, spoil, message):
     assert [found.name for found in find_songs(tmp_path, told.append)] == ["good"]
     assert len(told) == 1
     assert "\n" not in told[0]
+
+
+def test_a_full_disk_is_no_bad_song(tmp_path):
+    def opener(path):
+        raise OutputError("the copy cannot be written")
+
+    song(tmp_path / "songs" / "a")
+    song(tmp_path / "pairs" / "a", original=1.0, instrumental=0.5)
+    for find, folder in ((find_songs, "songs"), (find_pairs, "pairs"), (find_sounds, "songs")):
+        told = []
+        with pytest.raises(OutputError, match="the copy cannot be written"):
+            find(tmp_path / folder, told.append, opener)
+        assert told == []
 
 
 def test_only_what_is_called_vocals_makes_a_song(tmp_path):

@@ -88,7 +88,7 @@ class Clip:
         except AudioError as error:
             raise AudioError(f"{self.named}: {error}") from None
         if part.shape[0] != self.channels:
-            raise AudioError(f"{self.named}: has changed since it was found")
+            raise AudioError(f"{self.named}: has changed since it was found; run the command again")
         excerpt = np.zeros((self.channels, part.shape[1] if samples is None else samples), np.float32)
         excerpt[:, : part.shape[1]] = part * np.float32(self.gain)
         if self.lossy:
@@ -96,7 +96,7 @@ class Clip:
             # lack the same band: without the noise of rounding its ISR, SIR and SAR are wrong by many dB.
             excerpt = np.rint(excerpt * STEPS) / STEPS
         if not np.isfinite(excerpt).all():
-            raise AudioError(f"{self.named}: holds NaN or infinite samples")
+            raise AudioError(f"{self.named}: holds NaN or infinite samples; mend it, or leave it out")
         return excerpt
 
     def _seek(self, start: int, count: int) -> np.ndarray:

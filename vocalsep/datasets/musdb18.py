@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import UsageError, VocalsepError
+from ..errors import AudioError, UsageError
 from .clips import Clip, open_clip
 from .songs import Song
 
@@ -52,9 +52,14 @@ def find_tracks(
         No such folder, no tracks in it, or the ffmpeg program is missing, which musdb needs.
     AudioError
         A track cannot be read.
+    OutputError
+        `opener` cannot write its copy, as on a full disk.
     """
     if subset not in SUBSETS or split not in (None, *SPLITS):
-        raise UsageError(f"MUSDB18 has the subsets {SUBSETS} and, of train, the splits {SPLITS}")
+        raise UsageError(
+            f"MUSDB18 has the subsets {', '.join(SUBSETS)} and, of train, the splits {', '.join(SPLITS)}; "
+            f"not {subset if split is None else f'{subset}, {split}'}"
+        )
     if split is not None and subset != "train":
         raise UsageError("only the train subset of MUSDB18 is split into train and valid")
     if not root.is_dir():
@@ -68,7 +73,7 @@ def find_tracks(
             continue
         try:
             songs.append(_song(path, name, setup, opener, mixture))
-        except VocalsepError as error:
+        except (AudioError, UsageError) as error:
             if bad is None:
                 raise
             bad(str(error))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import UsageError, VocalsepError
+from ..errors import AudioError, UsageError
 from .clips import Clip, open_clip
 
 ORIGINAL = ("original", "mixture")
@@ -109,7 +109,7 @@ def find_pairs(
     for path in sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             pairs.append(_pair(path, folder, opener))
-        except VocalsepError as error:
+        except (AudioError, UsageError) as error:
             if bad is None:
                 raise
             bad(str(error))

@@ -53,7 +53,8 @@ class Song:
                 )
             if clip.channels not in (1, self.channels):
                 raise UsageError(
-                    f"{self.name}: {_called(clip)} has {clip.channels} channels where others have {self.channels}"
+                    f"{self.name}: {_called(clip)} has {clip.channels} channels where others have {self.channels}; "
+                    "convert them to one number of channels"
                 )
 
     @property

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import AudioError, UsageError, VocalsepError
+from ..errors import AudioError, UsageError
 from .clips import Clip, open_clip
 from .songs import Song
 
@@ -38,6 +38,8 @@ def find_songs(
         `folder` does not exist or holds no song; or stems do not fit together.
     AudioError
         A stem cannot be read.
+    OutputError
+        `opener` cannot write its copy, as on a full disk.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
@@ -47,7 +49,7 @@ def find_songs(
     for path in sorted({file.parent for file in vocals if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             songs.append(_song(path, folder, opener))
-        except VocalsepError as error:
+        except (AudioError, UsageError) as error:
             if bad is None:
                 raise
             bad(str(error))
@@ -63,7 +65,7 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in SONG_SUFFIXES and not file.name.startswith("."):
             if file.stem in stems:
-                raise UsageError(f"{name}: two files are called {file.stem}; which one is the stem?")
+                raise UsageError(f"{name}: two files are called {file.stem}; remove or rename one")
             stems[file.stem] = opener(file)
     vocals = stems.pop(VOCALS)
     mixture = stems.pop(MIXTURE, None)
@@ -102,5 +104,5 @@ def find_sounds(
                     raise
                 bad(str(error))
     if not sounds:
-        raise UsageError(f"{folder}: holds no sounds that can be read")
+        raise UsageError(f"{folder}: holds no sounds that can be read; give a folder of audio files")
     return sounds
