@@ -1,17 +1,23 @@
 """The scripts that users copy, run as they are."""
 
+import csv
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import typing
 
 import numpy as np
 import pytest
 from conftest import DEMO, RATE, read, sdr, tones, write
 
+from vocalsep.cli.studio import PORT
 from vocalsep.comparison.entries import entries
+from vocalsep.comparison.measuring import Measured
+from vocalsep.comparison.table import as_markdown
 from vocalsep.training.config import TrainingConfig, read_toml
 
 
@@ -54,6 +60,41 @@ def test_the_shipped_song_and_its_stems_fit_together(demo):
     assert (error**2).sum() < (demo["mixture"] ** 2).sum() / 100
     for path in (DEMO / "song.ogg", *(DEMO / "song-stems").iterdir()):
         assert path.stat().st_size < 1_000_000
+
+
+def test_the_song_is_made_with_espeak_or_not_at_all(tmp_path):
+    environment = {**os.environ, "PATH": ""}
+    script = [sys.executable, str(DEMO / "make_song.py"), "--out", str(tmp_path)]
+    done = subprocess.run(script, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert "espeak-ng" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_container_serves_a_studio():
+    text = (DEMO / "Dockerfile").read_text("utf-8")
+    command = json.loads(re.search(r"^CMD (.*)$", text, re.MULTILINE)[1])
+    assert command[0] == "vocalsep"
+    # Help is printed only where the options before it are known.
+    done = run(sys.executable, "-m", *command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"EXPOSE {PORT}\n" in text
+    assert f"VOLUME {command[command.index('--library') + 1]}\n" in text
+
+
+def test_the_table_of_architectures_is_the_one_that_is_told():
+    types = typing.get_type_hints(Measured)
+    with (DEMO / "architectures.csv").open(encoding="utf-8", newline="") as file:
+        rows = [Measured(**{name: types[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+    assert as_markdown(rows) in (DEMO.parent / "models" / "README.md").read_text("utf-8")
+    assert {row.name for row in rows} == set(read_toml(DEMO / "compare.toml")["models"])
+    assert (DEMO / "architectures.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_example_is_without_a_test():
+    tested = pathlib.Path(__file__).read_text("utf-8")
+    assert [path.name for path in DEMO.iterdir() if path.suffix != ".toml" and path.name not in tested] == []
 
 
 def test_the_training_recipe_is_one():
