@@ -17,7 +17,12 @@ import av
 import numpy as np
 import pytest
 import soundfile
+import torch
 from conftest import DEMO, RATE, read, tones, write
+
+from vocalsep.checkpoint import save
+from vocalsep.config import ModelConfig
+from vocalsep.networks.table import build, config_class
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
@@ -119,7 +124,9 @@ def test_ranges_give_the_same_bytes(studio, done):
         assert part.headers["content-range"] == f"bytes {first}-{min(last, len(whole) - 1)}/{len(whole)}"
     assert studio.http.get(address, headers={"range": "bytes=-9"}).content == whole[-9:]
     for asked in (f"bytes={len(whole)}-", "bytes=9-3", "bytes=", "lines=1-2", "bytes=1-2,4-5"):
-        assert studio.http.get(address, headers={"range": asked}).status_code == 416
+        refused = studio.http.get(address, headers={"range": asked})
+        assert refused.status_code == 416
+        assert refused.json()["detail"]
 
 
 def test_the_overview_follows_the_stems(studio, done):
@@ -347,7 +354,10 @@ def test_senseless_values_are_refused(studio, done):
         "stems.zip?format=x",
         "stems/drums.wav",
     ):
-        assert studio.http.get(f"{base}/{path}").status_code in (404, 422), path
+        answer = studio.http.get(f"{base}/{path}")
+        assert answer.status_code in (404, 422), path
+        assert isinstance(answer.json()["detail"], str)
+    assert studio.http.get(f"{base}/mix?vocals=2").json()["detail"].startswith("vocals: ")
 
 
 def test_other_pages_and_other_names_are_refused(studio, done):
@@ -359,6 +369,10 @@ def test_other_pages_and_other_names_are_refused(studio, done):
         {"sec-fetch-site": "cross-site"},
     ):
         assert studio.http.post(address, headers=headers).status_code == 403
+        assert studio.http.get("api/songs", headers=headers).status_code == 403
+    followed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert studio.http.get("", headers=followed).status_code == 200
+    assert studio.http.post(address, headers=followed).status_code == 403
     own = str(studio.http.base_url).rstrip("/")
     assert studio.http.post(address, headers={"origin": own}).status_code == 200
     for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""):
@@ -489,12 +503,25 @@ def test_to_the_network_only_with_a_token(tmp_path):
             assert client.get("/api/songs").status_code == 200
 
 
+def test_a_model_that_cannot_be_loaded_is_each_songs_failure(tmp_path):
+    model = tmp_path / "model.safetensors"
+    network = build("unet", config_class("unet")(filters=(2, 2)))
+    torch.nn.init.constant_(network.head.bias, float("nan"))
+    save(model, network, ModelConfig(network=network.config), {})
+    song = write(tmp_path / "song.wav", tones(0.5))
+    with opened(tmp_path / "library", "--model", model) as studio:
+        for _ in range(2):
+            failed = studio.until(studio.post(song, "song.wav").json()["id"], "failed", "done")
+            assert "NaN" in failed["error"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--host", "256.1.1.1"), "cannot listen"),
         (("--model", "nobody"), "unknown model 'nobody'"),
-        (("--max-upload", "0"), "must be above 0"),
+        (("--max-upload", "0"), "--max-upload must be above 0"),
+        (("--model", __file__), "not a safetensors file"),
         (("--library", "/dev/null/x"), "cannot be used as a library"),
     ],
 )

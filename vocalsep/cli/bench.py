@@ -16,7 +16,9 @@ def bench(
     song: Annotated[
         pathlib.Path | None, typer.Argument(metavar="SONG", help="What to measure with. [one that is made]")
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=5, help="Length of the song that is made.")] = 60,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=5, callback=options.finite, help="Length of the song that is made.")
+    ] = 60,
     minutes: Annotated[
         str, typer.Option("--minutes", help="Lengths of songs to watch the memory of, such as 3,30,60,180; or none.")
     ] = "3,30",

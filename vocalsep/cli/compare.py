@@ -21,7 +21,9 @@ def compare(
         typer.Option("--arch", help=f"Of {', '.join(ARCHITECTURES)}, or a [models.NAME] of --config. [those]"),
     ] = None,
     model: Annotated[Names, typer.Option("--model", help="A trained model for the table, by name or file.")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="Of training, for each.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", callback=options.finite, help="Of training, for each.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Of training, for each, instead.")] = None,
     musdb: settings.Musdb = None,
     stems: settings.Stems = None,

@@ -41,10 +41,17 @@ def evaluate(
     ] = None,
     oracles: Annotated[str, typer.Option("--oracles", help="Of IRM1,IRM2,IBM,PSM; or none.")] = "IRM1,IRM2,IBM,PSM",
     metrics: Annotated[str, typer.Option("--metrics", help="Of bss,usdr,si-sdr,nsdr.")] = "bss,usdr,si-sdr,nsdr",
-    window: Annotated[float, typer.Option("--window", help="Of BSS Eval v4, in seconds.")] = 1.0,
-    hop: Annotated[float, typer.Option("--hop", help="Between those windows, in seconds.")] = 1.0,
+    window: Annotated[
+        float, typer.Option("--window", callback=options.finite, help="Of BSS Eval v4, in seconds.")
+    ] = 1.0,
+    hop: Annotated[
+        float, typer.Option("--hop", callback=options.finite, help="Between those windows, in seconds.")
+    ] = 1.0,
     snr: Annotated[
-        float | None, typer.Option("--snr", metavar="DB", help="Mix anew, vocals over accompaniment; MIR-1K: 0.")
+        float | None,
+        typer.Option(
+            "--snr", metavar="DB", callback=options.finite, help="Mix anew, vocals over accompaniment; MIR-1K: 0."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first songs.")] = None,
     out: Annotated[

@@ -21,10 +21,10 @@ SILENT_DB = -100.0
 
 def karaoke(
     paths: options.Paths,
-    out: options.Out = str(options.DEFAULT_OUT),
+    out: options.Out = options.DEFAULT_OUT,
     vocals: Annotated[
         float | None,
-        typer.Option("--vocals", metavar="DB", max=0, help="Keep the voice as a guide, this much louder: -12, say."),
+        typer.Option("--vocals", metavar="DB", max=0, help="Keep the voice as a guide, at this gain: -12, say."),
     ] = None,
     key: Annotated[float, typer.Option("--key", min=-12, max=12, help="Transpose by semitones.")] = 0,
     tempo: Annotated[float, typer.Option("--tempo", min=50, max=200, help="Percent of the song's tempo.")] = 100,

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import enum
-import pathlib
+import math
 from typing import Annotated
 
 import typer
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse NaN and infinity, which no bounds of an option keep out; raises typer.BadParameter."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
 
 
 class Stem(str, enum.Enum):
@@ -97,4 +104,4 @@ EngineName = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 
-DEFAULT_OUT = pathlib.Path("separated")
+DEFAULT_OUT = "separated"

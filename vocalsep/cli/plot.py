@@ -23,7 +23,9 @@ def plot(
         pathlib.Path | None,
         typer.Option("-o", "--out", help="A .png, .pdf, .svg or .jpg. [the song's name, .png]"),
     ] = None,
-    start: Annotated[float, typer.Option("--start", min=0, help="Seconds into the song.")] = 0.0,
+    start: Annotated[
+        float, typer.Option("--start", min=0, callback=options.finite, help="Seconds into the song.")
+    ] = 0.0,
     duration: Annotated[float, typer.Option("--duration", min=0.1, max=LONGEST_S, help="Seconds to show.")] = 30.0,
     model: options.Model = "default",
     device: options.DeviceName = options.Device.AUTO,

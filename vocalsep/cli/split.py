@@ -18,7 +18,7 @@ NAME = "{name}/{stem}.{ext}"
 
 def split(
     paths: options.Paths,
-    out: options.Out = str(options.DEFAULT_OUT),
+    out: options.Out = options.DEFAULT_OUT,
     stem: Annotated[options.Stem | None, typer.Option("--stem", help="Write this stem only.")] = None,
     name: options.Name = NAME,
     format_name: options.FormatName = "wav",

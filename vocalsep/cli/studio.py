@@ -16,8 +16,8 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a f
 LibraryFolder = Annotated[
     pathlib.Path | None, typer.Option("--library", help="Folder that keeps the songs. [in the user's data folder]")
 ]
-MaxUpload = Annotated[float, typer.Option("--max-upload", metavar="MB", help="Largest file.")]
-MaxMinutes = Annotated[float, typer.Option("--max-minutes", help="Longest song.")]
+MaxUpload = Annotated[float, typer.Option("--max-upload", metavar="MB", callback=options.finite, help="Largest file.")]
+MaxMinutes = Annotated[float, typer.Option("--max-minutes", callback=options.finite, help="Longest song.")]
 
 LOOPBACK = "127.0.0.1"
 PORT = 8765

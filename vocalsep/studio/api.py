@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 import fastapi
+import pydantic
 from fastapi import HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.background import BackgroundTask
@@ -40,6 +42,15 @@ Tempo = Annotated[float, Query(ge=50, le=200, description="Percent of the song's
 Stem = Annotated[Literal["vocals", "accompaniment"], Path(description="Which stem.")]
 AudioFormat = Annotated[Literal["wav", "flac", "mp3", "m4a"], Query(alias="format")]
 MixFormat = Annotated[Literal["wav", "flac", "mp3", "m4a", "stem.mp4"], Query(alias="format")]
+
+
+class Problem(pydantic.BaseModel):
+    """Why a request was not answered as asked, in a sentence."""
+
+    detail: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}, "5XX": {"model": Problem}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +97,7 @@ def application(studio: Studio) -> fastapi.FastAPI:
     )
     app.add_exception_handler(VocalsepError, _known_error)
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _senseless)
     app.include_router(_songs(studio), prefix="/api")
     app.include_router(_sounds(studio), prefix="/api")
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
@@ -98,7 +110,7 @@ def application(studio: Studio) -> fastapi.FastAPI:
 
 
 def _songs(studio: Studio) -> fastapi.APIRouter:
-    router = fastapi.APIRouter()
+    router = fastapi.APIRouter(responses=PROBLEMS)
 
     @router.get("/info")
     def info() -> dict[str, Any]:
@@ -166,7 +178,7 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
 
 
 def _sounds(studio: Studio) -> fastapi.APIRouter:
-    router = fastapi.APIRouter()
+    router = fastapi.APIRouter(responses=PROBLEMS)
 
     @router.get("/songs/{song_id}/stems/{stem}.wav", response_class=Response)
     def stem_file(song_id: SongId, stem: Stem, request: Request, key: Key = 0.0, tempo: Tempo = 100.0) -> Response:
@@ -277,6 +289,11 @@ async def _known_error(_: Request, error: Exception) -> JSONResponse:
     full = isinstance(error, OutputError) and "full" in str(error)
     status = 507 if full else 422 if isinstance(error, AudioError | UsageError) else 500
     return JSONResponse({"detail": " ".join(str(error).split())}, status)
+
+
+async def _senseless(_: Request, error: Exception) -> JSONResponse:
+    wrong = error.errors() if isinstance(error, RequestValidationError) else []
+    return JSONResponse({"detail": "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in wrong)}, 422)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

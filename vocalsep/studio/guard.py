@@ -43,7 +43,7 @@ class Guard:
     """Lets requests through that name this server as their host and come from its own pages, or from no page at all.
 
     A page of somebody else's can make a browser send requests here (CSRF), or give this machine's address a name of its
-    own (DNS rebinding). The first says so in ``Origin``, the second in ``Host``.
+    own (DNS rebinding). The first shows in ``Origin`` and ``Sec-Fetch-Site``, the second in ``Host``.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ class Guard:
     def _refusal(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str]:
         if self.token is None and not _names_this_machine(host):
             return 421, "this studio answers on this machine's own address only"
-        if scope["method"] in SAFE_METHODS:
-            return 0, ""
         origin = headers.get("origin")
-        if origin is not None and not _is_of(origin, host):
-            return 403, "this request comes from another page"
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        foreign = origin is not None and not _is_of(origin, host)
+        foreign |= headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+        # Other pages may hold a link to the studio; what they load, send or embed by themselves is refused.
+        followed = scope["method"] in SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
+        if foreign and not followed:
             return 403, "this request comes from another page"
         return 0, ""
 

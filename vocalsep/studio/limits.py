@@ -29,6 +29,6 @@ class Limits:
     patience_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("upload_bytes", "minutes", "queue", "patience_s"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} must be above 0, not {getattr(self, name)}")
+        for name, value in (("--max-upload", self.upload_bytes), ("--max-minutes", self.minutes)):
+            if not value > 0:
+                raise UsageError(f"{name} must be above 0")

@@ -33,7 +33,7 @@ def answer(
     whole : bool
         Whether all is there; otherwise only ranges are answered.
     """
-    from starlette.responses import JSONResponse, Response, StreamingResponse
+    from starlette.responses import JSONResponse, StreamingResponse
 
     headers = {"accept-ranges": "bytes", "cache-control": "no-store"}
     span = _span(asked, there)
@@ -44,7 +44,8 @@ def answer(
         headers["content-length"] = str(total)
         return StreamingResponse(_parts(head, path, 0, there), 200, headers, media_type)
     if span is None:
-        return Response(status_code=416, headers={**headers, "content-range": f"bytes */{total}"})
+        detail = "these bytes are not there"
+        return JSONResponse({"detail": detail}, 416, {**headers, "content-range": f"bytes */{total}"})
     first, last = span
     headers |= {"content-range": f"bytes {first}-{last}/{total}", "content-length": str(last + 1 - first)}
     return StreamingResponse(_parts(head, path, first, last + 1), 206, headers, media_type)

@@ -54,9 +54,9 @@ def run(options: Options, say: Callable[[str], None]) -> None:
     Raises
     ------
     UsageError
-        The extra is not installed, or the address cannot be listened on.
+        The extra is not installed, a limit makes no sense, or the address cannot be listened on.
     OutputError, ModelError
-        The library cannot be used, or the model is unknown.
+        The library cannot be used, or the model is unknown or no model.
     """
     try:
         import fastapi  # noqa: F401
@@ -65,6 +65,7 @@ def run(options: Options, say: Callable[[str], None]) -> None:
         raise UsageError("the studio needs its extra: pip install 'vocalsep[studio]'") from None
 
     from .. import registry
+    from ..backends.opening import model_info
     from .api import Studio, application
     from .events import Events
     from .guard import Guard, is_loopback
@@ -73,7 +74,7 @@ def run(options: Options, say: Callable[[str], None]) -> None:
     from .mixes import Mixes
     from .worker import Worker
 
-    registry.find(options.model)
+    model_info(registry.find(options.model))
     limits = Limits(upload_bytes=int(options.upload_mb * 1e6), minutes=options.minutes)
     library = Library(options.library)
     events = Events()

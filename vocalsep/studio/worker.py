@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import threading
@@ -39,7 +40,7 @@ class Worker:
     ----------
     library : Library
     engine : callable
-        Loads the model; called once, in the worker's own thread.
+        Loads the model; called in the worker's own thread, until it has succeeded once.
     minutes : float
         Longest song.
     tell : callable
@@ -105,7 +106,7 @@ class Worker:
                 return ended
             if song.id == self._current:
                 self._unwanted.add(song.id)
-                # The thread marks it itself, within a second or so; until then it is not running any more for others.
+                # The thread marks it itself, within a second or so: at the next block of the song.
                 while self._current == song.id and not self._closing:
                     self._changed.wait(timeout=10)
         return self.library.get(song.id) or song
@@ -122,20 +123,21 @@ class Worker:
         return {"samples_per_peak": PEAK_SAMPLES, **found}
 
     def _work(self) -> None:
+        # The model is loaded before the first song comes: its first sound should not have to wait for that. Where that
+        # fails, each song says why.
+        with contextlib.suppress(Exception):
+            self._loaded()
         while True:
             with self._changed:
-                # The model is loaded before the first song comes: its first sound should not have to wait for that.
-                while not self._queue and not self._closing and self._engine is not None:
+                while not self._queue and not self._closing:
                     self._changed.wait()
                 if self._closing:
                     return
-                self._current = self._queue.pop(0) if self._queue else None
-            song = self.library.get(self._current) if self._current else None
+                self._current = self._queue.pop(0)
+            song = self.library.get(self._current)
             try:
-                engine = self._engine or self._load()
-                self._engine = engine
                 if song is not None:
-                    self._run(engine, song)
+                    self._run(song)
             finally:
                 with self._changed:
                     if self._current:
@@ -143,9 +145,15 @@ class Worker:
                     self._current = None
                     self._changed.notify_all()
 
-    def _run(self, engine: Engine, song: Song) -> None:
+    def _loaded(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._load()
+        return self._engine
+
+    def _run(self, song: Song) -> None:
         """Separate one song, whatever comes of it."""
         try:
+            engine = self._loaded()
             song = self.library.put(dataclasses.replace(song, state=states.RUNNING, error="", ready=0))
             self.tell(song)
             self._tell_waiting()

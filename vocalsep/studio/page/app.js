@@ -121,5 +121,6 @@ api.follow({
   },
 });
 
+// For tests, and for whoever looks into the page from the browser's console.
 const { player, mixer, passage, waveform, spectrogram } = stage;
 window.studio = { player, mixer, passage, waveform, spectrogram, library };

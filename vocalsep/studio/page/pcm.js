@@ -22,7 +22,7 @@ export async function fetchSamples(url, { channels, bits }, start, end) {
  * Little-endian PCM of 16 or 24 bits, interleaved, to Float32Arrays between -1 and 1: one channel stays one;
  * of more, the first, third, ... are averaged to the left and the second, fourth, ... to the right.
  */
-export function decode(bytes, channels, bits) {
+function decode(bytes, channels, bits) {
   const frames = Math.floor(bytes.byteLength / ((channels * bits) / 8));
   const sample = bits === 16 ? reader16(bytes) : reader24(bytes);
   const sides = Math.min(2, channels);

@@ -12,7 +12,7 @@ const re = new Float64Array(WINDOW);
 const im = new Float64Array(WINDOW);
 
 /** Frequency in Hz at `share` of the height, 0 (bottom) to 1 (top), at this rate in Hz; logarithmic. */
-export function frequencyAt(share, rate) {
+function frequencyAt(share, rate) {
   return LOW_HZ * (Math.min(HIGH_HZ, rate / 2) / LOW_HZ) ** share;
 }
 
