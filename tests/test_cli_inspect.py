@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from conftest import tones, vocalsep, write
 
 from vocalsep import registry
@@ -57,3 +58,14 @@ def test_help_and_version_answer():
     for command in ("split", "karaoke", "models", "info"):
         assert vocalsep(command, "--help").returncode == 0
     assert vocalsep("split").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("serve", "--max-upload"), ("serve", "--max-minutes"), ("compare", "--minutes"), ("evaluate", "--snr")],
+)
+def test_a_number_that_is_none_is_refused(command, option):
+    for value in ("nan", "inf"):
+        done = vocalsep(command, option, value)
+        assert done.returncode == 2
+        assert b"is not a finite number" in done.stderr

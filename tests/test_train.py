@@ -261,6 +261,7 @@ def test_one_song_can_be_learned_by_heart(material, tmp_path):
             "voices alone",
         ),
         (("--resume",), "holds no run to resume"),
+        (("--resume", "--seed", "0"), "leave out those that it began with"),
         (("--stems", "{songs}", "--epochs", "-1"), "epochs must not be negative"),
     ],
 )

@@ -17,7 +17,7 @@ from .errors import AudioError, ModelError
 from .streams import Streams
 
 # Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
-PAIRS = {
+GROUPS = {
     1: ((0,),),
     2: ((0, 1),),
     3: ((0, 1), (2,)),
@@ -71,11 +71,11 @@ class Engine:
         """
         if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
             raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
-        if channels not in PAIRS:
+        if channels not in GROUPS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
-        mixture, voices = _Waiting(), [_Waiting() for _ in PAIRS[channels]]
+        mixture, voices = _Waiting(), [_Waiting() for _ in GROUPS[channels]]
         with contextlib.ExitStack() as stack:
-            groups = [_Group(self, list(group), sample_rate) for group in PAIRS[channels]]
+            groups = [_Group(self, list(group), sample_rate) for group in GROUPS[channels]]
             for group in groups:
                 stack.callback(group.stream.close)
             for block in blocks:
@@ -84,13 +84,13 @@ class Engine:
                 mixture.put(block)
                 for group, voice in zip(groups, voices, strict=True):
                     voice.put(group.push(block))
-                yield from _pairs(mixture, voices, PAIRS[channels])
+                yield from _pairs(mixture, voices, GROUPS[channels])
             for group, voice in zip(groups, voices, strict=True):
                 rest = group.flush()
                 voice.put(rest)
                 # Two conversions of rate can round the length down by a sample.
                 voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
-            yield from _pairs(mixture, voices, PAIRS[channels])
+            yield from _pairs(mixture, voices, GROUPS[channels])
 
 
 class _Group:

@@ -10,7 +10,7 @@ import numpy as np
 from .audio.formats import FORMATS, SAMPLE_BYTES
 from .audio.source import SourceInfo
 from .config import ModelConfig
-from .engine import PAIRS
+from .engine import GROUPS
 from .separator import Separator
 
 TRIAL_S = 12.0
@@ -26,7 +26,7 @@ class Cost:
 
 
 def split_cost(song: SourceInfo, model: str) -> Cost:
-    """Time the model on a few seconds of noise and scale that to the song; raises ModelError."""
+    """Time the model on a few seconds of noise and scale that to the song; raises as `Separator`."""
     if song.samples is None:
         return Cost(None, None)
     separator = Separator(model)
@@ -37,7 +37,7 @@ def split_cost(song: SourceInfo, model: str) -> Cost:
     started = time.perf_counter()
     separator.separate(noise, rate)
     factor = (time.perf_counter() - started) / TRIAL_S
-    seconds = factor * len(PAIRS[song.channels]) * song.samples / song.sample_rate
+    seconds = factor * len(GROUPS[song.channels]) * song.samples / song.sample_rate
     subtype = FORMATS["wav"].subtype_for(song.subtype, None) or "FLOAT"
     return Cost(seconds, 2 * song.samples * song.channels * SAMPLE_BYTES[subtype])
 

@@ -42,7 +42,7 @@ def find(model: str | pathlib.Path) -> pathlib.Path:
     if path.is_file():
         return path
     if path.suffix in (SUFFIX, EXPORTED_SUFFIX) or len(path.parts) > 1:
-        raise ModelError(f"{path}: no such model file")
+        raise ModelError(f"{path}: no such model file; `vocalsep models` lists the names of those that ship")
     raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(shipped()) or 'none'}, or give a path")
 
 

@@ -123,6 +123,10 @@ def render(
         The file cannot be decoded, or the format cannot hold it.
     OutputError
         An output cannot be written, or exists.
+    ModelError
+        The model makes NaN or infinite samples of it.
+    UsageError
+        The format has no such sample type.
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:

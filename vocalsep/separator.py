@@ -105,6 +105,8 @@ class Separator(Engine):
         AudioError
             The mixture has another shape, no real numbers, NaN, infinite or impossibly large samples, or an
             unsupported rate.
+        ModelError
+            The model makes NaN or infinite samples of it.
         """
         tensor_device = getattr(mixture, "device", None) if type(mixture).__module__.startswith("torch") else None
         array = _checked(mixture.detach().cpu().numpy() if tensor_device is not None else mixture)
@@ -155,7 +157,7 @@ class Separator(Engine):
 
         Raises
         ------
-        AudioError
+        AudioError, ModelError
             As `separate`; or the number of channels changes.
         """
         arrays = (np.atleast_2d(_checked(np.asarray(block))) for block in blocks)
@@ -211,8 +213,9 @@ class Separator(Engine):
 
         Raises
         ------
-        AudioError, OutputError, UsageError
-            The file cannot be decoded, an output not be written, or an option makes no sense.
+        AudioError, OutputError, ModelError, UsageError
+            The file cannot be decoded, an output not be written, the model makes no sound of it, or an option makes no
+            sense.
         """
         encoding = Encoding(output_format(format), subtype, bitrate)
         targets = {stem: pathlib.Path(out) / f"{stem}{encoding.format.suffix}" for stem in stems}

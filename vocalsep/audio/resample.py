@@ -17,8 +17,6 @@ class Resampler:
 
     def __init__(self, channels: int, rate_in: int, rate_out: int):
         self.channels = channels
-        self.rate_in = rate_in
-        self.rate_out = rate_out
         self._stream = None
         if rate_in != rate_out:
             import soxr

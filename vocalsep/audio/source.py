@@ -14,18 +14,6 @@ from .formats import INTEGER_BITS
 BLOCK_SAMPLES = 1 << 16
 MOST_CHANNELS = 8
 RATES_HZ = (8000, 192000)
-# Containers round their duration; only a larger shortfall than this means that the end is missing.
-ROUNDED_S = 1.0
-# Where the frame count of an MP3 stands, if it has one: this close behind its tags.
-FIRST_FRAME_BYTES = 2048
-GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "amr", "mpeg", "mpegts", "flv", "avi"))
-# Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
-TOLERATED_LOSS = 0.01
-# Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
-DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,asf,avi,flv,"
-    "mpeg,mpegts,ape,wv,tta,amr,amrnb,amrwb,au,mpc,mpc8,tak,dsf"
-)
 # Nothing audible is this loud; squares of larger values overflow 32-bit floats.
 LOUDEST = 1e9
 

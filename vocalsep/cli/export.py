@@ -29,7 +29,7 @@ def export(
         if path.suffix == registry.EXPORTED_SUFFIX:
             from ..errors import UsageError
 
-            raise UsageError(f"{path} is exported already")
+            raise UsageError(f"{path} is exported already; give a {registry.SUFFIX} model")
         from ..exporting import export as write
 
         write(path, out)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STREAM = "-"
 INTERRUPTED = 130
 RAY = "ray"
-ENVELOPE = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,18 +94,18 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
 
     with one_line_errors(), tempfile.TemporaryDirectory(prefix="vocalsep-") as scratch:
         _check(settings)
-        jobs, missing = _jobs(settings, pathlib.Path(scratch), plan)
+        planned, missing = _planned(settings, pathlib.Path(scratch), plan)
         manner = Manner(encoding, settings.overwrite, settings.skip_existing, settings.salvage)
         batch = Batch(manner, _report)
         interrupted = False
         try:
             batch.add_missing(missing)
-            _work(batch, jobs, settings)
+            _work(batch, planned, settings)
             if settings.out == STREAM:
                 _to_stdout(batch)
         except KeyboardInterrupt:
             interrupted = True
-        _summary(batch, settings, len(jobs) + len(missing), interrupted)
+        _summary(batch, settings, len(planned) + len(missing), interrupted)
         code = INTERRUPTED if interrupted else batch.exit_code
         if code:
             raise typer.Exit(code)
@@ -120,7 +120,7 @@ def _check(settings: Settings) -> None:
         raise UsageError("standard input (-) can be read only once")
 
 
-def _jobs(
+def _planned(
     settings: Settings, scratch: pathlib.Path, plan: Plan
 ) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
     from ..planning import check_targets, find_songs
@@ -133,14 +133,14 @@ def _jobs(
     if STREAM in settings.paths:
         spooled = _spool(scratch)
         songs = [dataclasses.replace(song, path=spooled) if str(song.path) == STREAM else song for song in songs]
-    jobs = [(song, plan(song, out)) for song in songs]
-    if streamed and (len(jobs) != 1 or len(jobs[0][1]) != 1):
+    planned = [(song, plan(song, out)) for song in songs]
+    if streamed and (len(planned) != 1 or len(planned[0][1]) != 1):
         raise UsageError("--out - takes one song and one stem; choose it with --stem")
     if far:
-        jobs = [(song, [_sent(track, settings.out) for track in tracks]) for song, tracks in jobs]
-    targets = [(song, [track.url or track.target for track in tracks]) for song, tracks in jobs]
+        planned = [(song, [_sent(track, settings.out) for track in tracks]) for song, tracks in planned]
+    targets = [(song, [track.url or track.target for track in tracks]) for song, tracks in planned]
     check_targets(targets, settings.overwrite, settings.skip_existing)
-    return jobs, missing
+    return planned, missing
 
 
 def _sent(track: Track, out: str) -> Track:
@@ -155,15 +155,15 @@ def _spool(scratch: pathlib.Path) -> pathlib.Path:
     return spooled
 
 
-def _work(batch: Batch, jobs: list[tuple[Song, list[Track]]], settings: Settings) -> None:
+def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Settings) -> None:
     from tqdm import tqdm
 
     from ..batch import Task, separate
 
-    if not jobs:
+    if not planned:
         return
     tasks = []
-    for song, tracks in jobs:
+    for song, tracks in planned:
         task = Task(song, tuple(tracks))
         if batch.skips(task):
             batch.skip(task)
@@ -172,18 +172,18 @@ def _work(batch: Batch, jobs: list[tuple[Song, list[Track]]], settings: Settings
     # tqdm itself leaves the bars out where standard error is no terminal
     hidden = True if settings.quiet else None
     with tqdm(
-        total=len(jobs),
-        initial=len(jobs) - len(tasks),
+        total=len(planned),
+        initial=len(planned) - len(tasks),
         unit="song",
         desc="songs",
-        disable=hidden if len(jobs) > 1 else True,
+        disable=hidden if len(planned) > 1 else True,
         leave=False,
     ) as bar:
         if settings.engine == RAY or min(settings.jobs, len(tasks)) > 1:
             for outcome in _elsewhere(tasks, batch.manner, settings):
                 batch.take(outcome)
                 bar.update()
-            places = {song.source: place for place, (song, _) in enumerate(jobs)}
+            places = {song.source: place for place, (song, _) in enumerate(planned)}
             batch.outcomes.sort(key=lambda outcome: places.get(outcome.source, -1))
         elif tasks:
             separator = _separator(settings)
@@ -234,7 +234,7 @@ def _separator(settings: Settings) -> Separator:
 def _song_bar(song: Song, hidden: bool | None) -> Iterator[Callable[[int, int | None], None]]:
     from tqdm import tqdm
 
-    with tqdm(desc=song.name, disable=hidden, leave=False, bar_format=ENVELOPE) as bar:
+    with tqdm(desc=song.name, disable=hidden, leave=False, bar_format=BAR_FORMAT) as bar:
 
         def watch(done: int, total: int | None) -> None:
             bar.total = total

@@ -77,9 +77,8 @@ def train(
     with session.one_line_errors():
         tables = settings.tables(config, given, sets, valid, exclude)
         _add_semi_supervised(tables, semi_steps, bool(unlabelled))
-        if resume and (
-            config or semi_steps or any(given.values()) or any(sets.values()) or valid or exclude or arch or init
-        ):
+        own = [config, semi_steps, *given.values(), *sets.values(), valid, exclude, arch, init]
+        if resume and any(setting not in (None, []) for setting in own):
             raise UsageError("--resume goes on with the run's own settings; leave out those that it began with")
         place = (out, cache, resume, init, device.value, devices, workers, licence)
         finished = _train(tables, arch, place, threads, quiet)

@@ -63,7 +63,7 @@ def entries(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Path) 
         if name not in known and name not in ARCHITECTURES:
             raise UsageError(f"unknown architecture {name!r}; known are {', '.join([*known, *ARCHITECTURES])}")
         if any(name == entry.name for entry in found):
-            raise UsageError(f"{name} is named twice")
+            raise UsageError(f"{name} is named twice; once will do")
         own = dict(known.get(name, {"architecture": name}))
         loss = {"loss": own.pop("loss")} if "loss" in own else {}
         training = {**tables.get("training", {}), **loss}

@@ -68,6 +68,8 @@ class Row:
         ------
         AudioError
             The estimates of a track are missing, damaged, or of another length or rate.
+        ModelError, UsageError
+            The model is broken, or cannot be had in this precision.
         """
         if self.kind == "mixture":
             return track.mixture, track.mixture
@@ -99,7 +101,7 @@ def _estimates(folder: pathlib.Path, track: Stems) -> Pair:
         raise AudioError(f"{track.name}: {folder} holds no estimate of it (a folder of that name with vocals.*)")
     vocals = _estimate(home, "vocals", track)
     if vocals is None:
-        raise AudioError(f"{track.name}: {home} holds no vocals.*")
+        raise AudioError(f"{track.name}: {home} holds no vocals.*; add it, or leave the folder out")
     rest = _estimate(home, "accompaniment", track)
     return vocals, track.mixture - vocals if rest is None else rest
 
@@ -116,12 +118,15 @@ def _estimate(home: pathlib.Path, stem: str, track: Stems) -> np.ndarray | None:
         return None
     clip = open_clip(files[0])
     if clip.sample_rate != track.sample_rate:
-        raise AudioError(f"{files[0]}: has {clip.sample_rate} Hz, the track {track.sample_rate} Hz")
+        raise AudioError(f"{files[0]}: has {clip.sample_rate} Hz, the track {track.sample_rate} Hz; convert it")
     samples = track.mixture.shape[1]
     if abs(clip.samples - samples) > PADDING_S * track.sample_rate:
-        raise AudioError(f"{files[0]}: has {clip.samples} samples, the track {samples}")
+        raise AudioError(
+            f"{files[0]}: has {clip.samples} samples, the track {samples}; an estimate is as long as its track"
+        )
     if clip.channels not in (1, track.mixture.shape[0]):
-        raise AudioError(f"{files[0]}: has {clip.channels} channels, the track {track.mixture.shape[0]}")
+        channels = track.mixture.shape[0]
+        raise AudioError(f"{files[0]}: has {clip.channels} channels, the track {channels}; write it with as many")
     return np.broadcast_to(clip.read(0, samples), track.mixture.shape)
 
 

@@ -92,7 +92,7 @@ def _networks(source: pathlib.Path, any_level: bool, count: int) -> list[Spleete
     try:
         entries = read_index(index)
         if sum(name.startswith("conv2d") and name.endswith("/kernel") for name in entries) != KERNELS:
-            raise ModelError("not Spleeter's 2-stem model")
+            raise ModelError("not Spleeter's 2-stem model; give its 2stems.tar.gz")
         return [_network(entries, data, config, which) for which in range(count)]
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
@@ -154,7 +154,7 @@ def _files(source: pathlib.Path) -> tuple[bytes, bytes]:
     except OSError as error:
         raise ModelError(f"{source}: cannot be read ({error.strerror or error})") from None
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(f"{source}: the archive is damaged ({error})") from None
+        raise ModelError(f"{source}: the archive is damaged ({error}); download it again") from None
     if len(found) < 2:
         raise ModelError(f"{source}: holds no {INDEX} and {DATA}; give Spleeter's 2stems.tar.gz or what is in it")
     return found[INDEX], found[DATA]

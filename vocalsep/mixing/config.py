@@ -77,7 +77,7 @@ class MixingConfig:
             if field.type == "float" and field.name != "own_balance_db" and not 0 <= value <= 1:
                 raise UsageError(f"mixing.{field.name} is a probability from 0 to 1, not {value}")
             if field.type == "Range" and field.name != "balance_db" and value[0] > value[1]:
-                raise UsageError(f"mixing.{field.name} must rise, not {value}")
+                raise UsageError(f"mixing.{field.name} goes from the smaller to the larger, not {value}")
         for name in ("speed_range", "tempo_range"):
             if not 0.5 <= getattr(self, name)[0] <= getattr(self, name)[1] <= 2:
                 raise UsageError(f"mixing.{name} must lie within 0.5 and 2, not {getattr(self, name)}")

@@ -216,7 +216,9 @@ class _Draw:
                 return item, self._read(item, both)
             except AudioError as error:
                 self.faults.append(str(error))
-        raise AudioError(f"{MOST_FAULTS} excerpts in a row cannot be read; the last: {self.faults[-1]}")
+        raise AudioError(
+            f"{MOST_FAULTS} excerpts in a row cannot be read, at last {self.faults[-1]}; mend or --exclude such files"
+        )
 
     def _read(self, item: Item, both: bool) -> list[np.ndarray]:
         """Read the same random place of an item's stems, at the mixer's rate, perhaps faster, slower, higher, lower."""

@@ -60,7 +60,7 @@ class MaskConfig(NetworkConfig):
         Exponent that is applied to the magnitudes before the first layer (1 leaves them as they are).
     level_frames : int
         The magnitudes are divided by their root mean square over this many frames to either side, so that a quiet
-        song is masked like a loud one.
+        song is masked like a loud one; 0 divides each frame by its own.
     head : str
         ``mask``: a sigmoid makes the masks. ``magnitude``: a ReLU makes the vocals' magnitudes, from which the masks
         follow.

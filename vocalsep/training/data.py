@@ -34,6 +34,8 @@ def gather(config: TrainingConfig, cache: Cache, unusable: list[str]) -> tuple[P
     ------
     UsageError
         A folder is missing, or nothing is left of it; or there is nothing to validate on.
+    OutputError
+        Seekable copies cannot be written.
     """
     data = config.data
     collector = Collector(cache.open_clip, data.exclude, unusable.append)

@@ -54,7 +54,7 @@ class RunFolder:
     def held_config(self) -> pathlib.Path:
         """Return the configuration of the run that is here; raises UsageError if there is none."""
         if not self.config.is_file():
-            raise UsageError(f"{self.path}: holds no run to resume (no config.toml)")
+            raise UsageError(f"{self.path}: holds no run to resume (no config.toml); --out names the folder of one")
         return self.config
 
     def begin(self) -> None:

@@ -25,7 +25,7 @@ from .folder import RunFolder
 from .forward import outcomes
 from .journal import Journal
 from .loader import Batch, Unpaired, batches, unpaired_batches
-from .outcome import Outcome as Separated
+from .outcome import Outcome
 from .signals import Signals
 from .validation import Scores, Validation
 
@@ -39,7 +39,7 @@ FEWEST_TRIES = 200
 
 
 @dataclasses.dataclass
-class Outcome:
+class Ended:
     """How a run ended.
 
     Parameters
@@ -115,7 +115,7 @@ class Trainer:
         self.progress = state.load(self.folder.last, self._state())
         self.logged = list(torch.tensor(self.progress.losses, device=self.fabric.device))
 
-    def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> Outcome:
+    def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> Ended:
         """Train to the end, or until a signal asks to stop.
 
         Parameters
@@ -137,7 +137,7 @@ class Trainer:
         fabric, settings, progress = self.fabric, self.config.training, self.progress
         wrapped, optimizer = fabric.setup(self.network, self.optimizer)
         journal = Journal(self.folder, progress.step) if fabric.is_global_zero else None
-        outcome = Outcome(progress)
+        ended = Ended(progress)
         clock = Clock(progress.seconds)
         stream = self._stream(pools, workers)
         saved = time.monotonic()
@@ -171,10 +171,10 @@ class Trainer:
                     ends = progress.step in (settings.steps, self.config.steps)
                     if progress.step % settings.validate_every == 0 or ends:
                         with clock.paused():
-                            outcome.scores = self._validate()
+                            ended.scores = self._validate()
                         row |= {
-                            "vocals_usdr_db": outcome.scores.vocals,
-                            "accompaniment_usdr_db": outcome.scores.accompaniment,
+                            "vocals_usdr_db": ended.scores.vocals,
+                            "accompaniment_usdr_db": ended.scores.accompaniment,
                         }
                     if row or progress.step % LOG_EVERY == 0:
                         row |= self._train_row(rate, norm, clock)
@@ -184,9 +184,9 @@ class Trainer:
                         bar.set_postfix(loss=f"{row['loss']:.4f}", wait=f"{row['data_wait']:.1%}")
                     early = self._agreed(self.stop or self._too_faulty() or self._converged())
                     due = time.monotonic() - saved > settings.checkpoint_minutes * 60
-                    if outcome.scores is not None and "vocals_usdr_db" in row and journal is not None:
+                    if ended.scores is not None and "vocals_usdr_db" in row and journal is not None:
                         journal.draw()
-                        tell(_line(progress.step, row, outcome.scores))
+                        tell(_line(progress.step, row, ended.scores))
                     if self.adversary is not None and progress.step == settings.steps:
                         self._end_supervised()
                     if early or due or "vocals_usdr_db" in row:
@@ -203,9 +203,9 @@ class Trainer:
                 f"{progress.faults} of {progress.tries} excerpts are unreadable, such as "
                 f"{next(iter(progress.faulty))}; mend or exclude them and go on with --resume"
             )
-        outcome.why = "stopped" if self.stop else "early" if progress.step < self.config.steps else "done"
-        outcome.data_wait, outcome.steps_per_second = clock.wait_share(), clock.rate()
-        return outcome
+        ended.why = "stopped" if self.stop else "early" if progress.step < self.config.steps else "done"
+        ended.data_wait, ended.steps_per_second = clock.wait_share(), clock.rate()
+        return ended
 
     def _stop_asked(self) -> bool:
         """Ask for the end after the current step; return whether that had been asked for before."""
@@ -228,16 +228,16 @@ class Trainer:
         found = self._outcomes(wrapped, vocals.to(exact), mixture.to(exact), band)
         return torch.stack([self.loss(outcome) for outcome in found]).mean()
 
-    def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Separated]]:
+    def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Outcome]]:
         """Return what runs the network on mixtures of which nothing else is known."""
 
-        def separate(mixture: Tensor) -> list[Separated]:
+        def separate(mixture: Tensor) -> list[Outcome]:
             band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
             return self._outcomes(wrapped, torch.zeros_like(mixture), mixture, band)
 
         return separate
 
-    def _outcomes(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Separated]:
+    def _outcomes(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Outcome]:
         front_end, frames = self.config.model.front_end, self.config.data.frames
         return outcomes(self.network, wrapped, vocals, mixture, band, front_end, frames)
 

@@ -25,7 +25,7 @@ from . import losses
 from .config import TrainingConfig, read_toml
 from .data import gather
 from .folder import RunFolder
-from .loop import Outcome, Trainer
+from .loop import Ended, Trainer
 from .state import Progress
 from .validation import Scores, Validation
 
@@ -73,7 +73,7 @@ class Finished:
     """A run that ended: where, how, and what it left out."""
 
     folder: RunFolder
-    outcome: Outcome
+    outcome: Ended
     unusable: tuple[str, ...]
     main: bool
 
@@ -108,7 +108,8 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
             folder.begin()
     if config.training.batch_size % fabric.world_size:
         raise UsageError(
-            f"batch size {config.training.batch_size} cannot be shared out evenly over {fabric.world_size} processes"
+            f"batch size {config.training.batch_size} cannot be shared out evenly over {fabric.world_size} processes; "
+            "choose a multiple of their number"
         )
     losses.parse(config.training.loss)
     torch.manual_seed(config.training.seed)
@@ -142,12 +143,12 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
     return Finished(folder, _run(trainer, pools, place, quiet), tuple(unusable), fabric.is_global_zero)
 
 
-def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Outcome:
+def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Ended:
     from tqdm import tqdm
 
     progress, steps = trainer.progress, trainer.config.steps
     if progress.step >= steps:
-        return Outcome(progress)
+        return Ended(progress)
     hidden = quiet or not trainer.fabric.is_global_zero
 
     def tell(line: str) -> None:
@@ -178,7 +179,7 @@ def _fabric(place: Place, precision: str) -> Fabric:
     local = int(os.environ.get("LOCAL_WORLD_SIZE", place.devices))
     world = int(os.environ.get("WORLD_SIZE", local))
     if device == "cuda" and local > torch.cuda.device_count():
-        raise UsageError(f"there are {torch.cuda.device_count()} GPUs, not {local}")
+        raise UsageError(f"there are {torch.cuda.device_count()} GPUs, not {local}; ask for as many or fewer")
     if precision == "auto":
         precision = "bf16-mixed" if _computes_bf16(device) else "32-true"
     fabric = Fabric(
@@ -226,11 +227,15 @@ def _begin_with(network: Network, config: TrainingConfig, init: str, say: Callab
     path = registry.find(init)
     source, info = load(path)
     if info.config.front_end != config.model.front_end:
-        raise UsageError(f"{init} works on another STFT ({info.config.front_end}) than the run")
+        raise UsageError(
+            f"{init} works on another STFT ({info.config.front_end}) than the run; set [model.front_end] alike"
+        )
     held, wanted = source.state_dict(), network.state_dict()
     fitting = {name: tensor for name, tensor in held.items() if name in wanted and wanted[name].shape == tensor.shape}
     if not fitting:
-        raise ModelError(f"{init} holds no weights that fit the architecture {config.model.architecture!r}")
+        raise ModelError(
+            f"{init} holds no weights that fit the architecture {config.model.architecture!r}; choose another --init"
+        )
     network.load_state_dict({**wanted, **fitting})
     new = len(wanted) - len(fitting)
     say(f"beginning with {init}" + (f"; {new} of {len(wanted)} tensors are new" if new else ""))

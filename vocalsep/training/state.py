@@ -134,9 +134,11 @@ def load(path: pathlib.Path, held: State) -> Progress:
                 part, _, name = key.partition("/")
                 parts[part][name] = file.get_tensor(key)
     except FileNotFoundError:
-        raise ModelError(f"{path}: no checkpoint to resume from") from None
+        raise ModelError(f"{path}: no checkpoint to resume from; begin a new run with another --out") from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        raise ModelError(f"{path}: is no checkpoint of a training run, or a damaged one") from None
+        raise ModelError(
+            f"{path}: is no checkpoint of a training run, or a damaged one; put a copy of best.safetensors there"
+        ) from None
     try:
         for name, module in held.modules().items():
             module.load_state_dict(parts[name])
@@ -144,7 +146,8 @@ def load(path: pathlib.Path, held: State) -> Progress:
             optimizer.load_state_dict(_optimizer_state(optimizer, parts[name]))
     except (RuntimeError, ValueError, KeyError):
         raise ModelError(
-            f"{path}: is a checkpoint of another architecture than the run's own config.toml says"
+            f"{path}: is a checkpoint of another architecture than the run's own config.toml says; mend that, or begin "
+            "a new run with another --out"
         ) from None
     return progress
 

@@ -7,14 +7,14 @@ import shutil
 
 from ..errors import UsageError
 from .config import TrainingConfig
-from .loop import Outcome
+from .loop import Ended
 from .run import Place, train
 
 
-def trial(config: TrainingConfig, place: Place, steps: int) -> Outcome:
+def trial(config: TrainingConfig, place: Place, steps: int) -> Ended:
     """Train for a few steps in a folder beside the run's own, which is removed again.
 
-    The first step pays for the workers' start; `Outcome.steps_per_second` and `Outcome.data_wait` leave it out.
+    The first step pays for the workers' start; `Ended.steps_per_second` and `Ended.data_wait` leave it out.
 
     Parameters
     ----------
@@ -39,5 +39,5 @@ def trial(config: TrainingConfig, place: Place, steps: int) -> Outcome:
     finally:
         shutil.rmtree(beside.out, ignore_errors=True)
     if outcome.why != "done":
-        raise UsageError("stopped before the trial was over")
+        raise UsageError("stopped before the trial was over; the same command begins it again")
     return outcome
