@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import secrets
@@ -14,6 +15,7 @@ from .errors import OutputError, UsageError
 NAME_FIELDS = ("name", "source", "stem", "ext", "model")
 # Most file systems count the bytes of a name in 8 bits.
 LONGEST_NAME = 255
+ATTEMPTS = 100
 
 
 class Pending:
@@ -35,14 +37,20 @@ class Pending:
     def __init__(self, target: pathlib.Path, overwrite: bool):
         self.target = target
         self.overwrite = overwrite
-        self._made = _missing_parents(target)
         self.path = target.with_name(f".vocalsep-{secrets.token_hex(6)}{target.suffix}")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(exist_ok=False)
-        except OSError as error:
-            self._remove_folders()
-            raise OutputError(f"cannot write to {target.parent}: {_reason(error)}") from None
+        for attempt in range(ATTEMPTS):
+            self._made = _missing_parents(target)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self.path.touch(exist_ok=False)
+                return
+            except (FileNotFoundError, FileExistsError) as error:
+                # Another song's output came to nothing, and took the folder that both need with it.
+                if attempt + 1 == ATTEMPTS:
+                    raise OutputError(f"cannot write to {target.parent}: {reason(error)}") from None
+            except OSError as error:
+                self._remove_folders()
+                raise OutputError(f"cannot write to {target.parent}: {reason(error)}") from None
 
     def __enter__(self) -> Pending:
         return self
@@ -62,7 +70,7 @@ class Pending:
                 f"{self.target} exists; --overwrite replaces it, --skip-existing passes it over"
             ) from None
         except OSError as error:
-            raise OutputError(f"cannot write {self.target}: {_reason(error)}") from None
+            raise OutputError(f"cannot write {self.target}: {reason(error)}") from None
         self._made = []
 
     def discard(self) -> None:
@@ -105,7 +113,7 @@ def write_bytes(path: pathlib.Path, data: bytes) -> None:
         try:
             pending.path.write_bytes(data)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+            raise OutputError(f"{path}: cannot be written ({reason(error)})") from None
         pending.commit()
 
 
@@ -155,6 +163,11 @@ def named(template: str, fields: Mapping[str, str]) -> pathlib.Path:
     return pathlib.Path(*parts)
 
 
+def reason(error: OSError) -> str:
+    """Return why something could not be written, in plain words."""
+    return "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
+
+
 def _missing_parents(target: pathlib.Path) -> list[pathlib.Path]:
     missing = []
     for folder in target.parents:
@@ -162,7 +175,3 @@ def _missing_parents(target: pathlib.Path) -> list[pathlib.Path]:
             break
         missing.append(folder)
     return missing
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

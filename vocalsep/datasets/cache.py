@@ -84,8 +84,10 @@ class Cache:
                 size = pending.path.stat().st_size
             except AudioError as error:
                 raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
-            except (OSError, soundfile.LibsndfileError) as error:
-                raise OutputError(f"{self.folder}: the copy of {path.name} cannot be written ({error})") from None
+            except (OSError, AssertionError, soundfile.LibsndfileError) as error:
+                # soundfile asserts that all was written, and drops the system's reason.
+                why = "the disk is full" if isinstance(error, AssertionError) else error
+                raise OutputError(f"{self.folder}: the copy of {path.name} cannot be written ({why})") from None
             pending.commit()
         said = {
             "origin": origin,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import OutputError
-from ..outputs import Pending
+from ..outputs import Pending, reason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,7 +124,7 @@ def save(figure: Figure, path: pathlib.Path, overwrite: bool) -> None:
         try:
             figure.savefig(pending.path, dpi=90)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+            raise OutputError(f"{path}: cannot be written ({reason(error)})") from None
         pending.commit()
 
 

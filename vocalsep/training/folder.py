@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OutputError, UsageError
-from ..outputs import write_text
+from ..outputs import reason, write_text
 
 COLUMNS = (
     "step",
@@ -74,7 +74,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be made ({error.strerror})") from None
+            raise OutputError(f"{self.path}: cannot be made ({reason(error)})") from None
 
     def write_config(self, tables: Mapping[str, Any]) -> None:
         """Write the run's configuration, as ``--config`` takes it; raises OutputError."""
@@ -108,7 +108,7 @@ class RunFolder:
             with self.log.open("a", encoding="utf-8", newline="") as file:
                 csv.DictWriter(file, COLUMNS).writerow(row)
         except OSError as error:
-            raise OutputError(f"{self.log}: cannot be written ({error.strerror})") from None
+            raise OutputError(f"{self.log}: cannot be written ({reason(error)})") from None
 
 
 def _listed(value: Any) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OutputError
-from ..outputs import Pending
+from ..outputs import Pending, reason
+from .events import Events
 from .folder import COLUMNS, RunFolder
 
 
@@ -21,28 +22,21 @@ class Journal:
     """
 
     def __init__(self, folder: RunFolder, step: int):
-        from tensorboardX import SummaryWriter
-
         self.folder = folder
         folder.cut_log(step)
-        try:
-            self.events = SummaryWriter(str(folder.events), purge_step=step if step else None)
-        except OSError as error:
-            raise OutputError(f"{folder.events}: cannot be written ({error.strerror})") from None
+        self.events = Events(folder.events, step)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Log one row: values by the names of `folder.COLUMNS`, those that are not known left out."""
         self.folder.append_log({name: _short(row.get(name, "")) for name in COLUMNS})
-        for name, value in row.items():
-            if name not in ("step", "examples"):
-                self.events.add_scalar(name, value, row["step"])
+        self.events.write(row["step"], {name: row[name] for name in row if name not in ("step", "examples")})
 
     def draw(self) -> None:
         """Draw the curve picture: loss and validation SDR over steps."""
         draw_curve(self.folder)
 
     def close(self) -> None:
-        """Write out what waits."""
+        """Close the events' file."""
         self.events.close()
 
 
@@ -67,7 +61,7 @@ def draw_curve(folder: RunFolder) -> None:
         try:
             figure.savefig(pending.path, dpi=120)
         except OSError as error:
-            raise OutputError(f"{folder.curve}: cannot be written ({error.strerror})") from None
+            raise OutputError(f"{folder.curve}: cannot be written ({reason(error)})") from None
         pending.commit()
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from ..errors import ModelError, OutputError
-from ..outputs import Pending
+from ..outputs import Pending, reason
 
 HEADER_KEY = "vocalsep-training"
 NETWORK, AVERAGE, OPTIMIZER = "network", "average", "optimizer"
@@ -113,7 +113,7 @@ def save(path: pathlib.Path, held: State, progress: Progress) -> None:
             pending.path.write_bytes(data)
         except OSError as error:
             raise OutputError(
-                f"{path}: the checkpoint cannot be written ({error.strerror}); the last one is kept"
+                f"{path}: the checkpoint cannot be written ({reason(error)}); the last one is kept"
             ) from None
         pending.commit()
 
