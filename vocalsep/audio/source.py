@@ -88,6 +88,7 @@ class Source:
         self.read = 0
         self.repaired = 0
         self.damaged = ""
+        self.began_as = _state(info.path)
 
     def __enter__(self) -> Source:
         return self
@@ -108,7 +109,8 @@ class Source:
         Raises
         ------
         AudioError
-            The file is damaged, or ends before its declared length, and `salvage` was not asked for.
+            The file is damaged, ends before its declared length, or was changed meanwhile, and `salvage` was not asked
+            for.
         """
         for block in _gathered(self._decoded()):
             wrong = ~(np.abs(block) < LOUDEST)
@@ -126,10 +128,24 @@ class Source:
                     "that it announces"
                 )
 
+        if _state(info.path) not in (self.began_as, None):
+            if not self.salvage:
+                raise AudioError("was changed while it was being read; try again once it is whole")
+            self.damaged = self.damaged or "it was changed while it was being read"
+
     def _damage(self, what: str) -> None:
         if not self.salvage:
             raise AudioError(f"damaged file, {what}; --salvage takes what can be decoded")
         self.damaged = self.damaged or what
+
+
+def _state(path: pathlib.Path) -> tuple[int, ...] | None:
+    """Return what changes with a file's content; None where it is gone, which does not disturb whoever has it open."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _gathered(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -104,6 +104,9 @@ class Clip:
 
         try:
             with soundfile.SoundFile(native(self.path)) as file:
+                # Whoever took its end away would else be heard as silence, or as a shorter song.
+                if file.frames < self.samples:
+                    raise AudioError(f"is damaged: it ends at {file.frames} of {self.samples} samples")
                 if start >= file.frames:
                     return np.zeros((file.channels, 0), np.float32)
                 expected = min(count, file.frames - start)
