@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import functools
 import multiprocessing
 import os
-import signal
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from .batch import Manner, Outcome, Task, failure, separate
-from .parent import end_with_parent
+from .interruption import interruption, ready, stop, without_interruptions
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from .separator import Separator
-
-INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +77,7 @@ def in_processes(tasks: Sequence[Task], manner: Manner, settings: EngineSettings
 
 def work(task: Task, manner: Manner, settings: EngineSettings) -> Outcome:
     """Separate one song in a process that keeps its model for the next."""
-    with _interruption():
+    with interruption():
         return separate(_separator(settings), task, manner)
 
 
@@ -93,67 +86,14 @@ def _separator(settings: EngineSettings) -> Separator:
     return settings.build()
 
 
-class Interruption:
-    """A handler of SIGINT that interrupts only work, and that once; no work is begun after it.
-
-    An idle process that died of it instead would have the pool terminate those that are still tidying up.
-    """
-
-    def __init__(self) -> None:
-        self.working = self.asked = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal, as a handler does; raises KeyboardInterrupt amid work."""
-        first, self.asked = not self.asked, True
-        if self.working and first:
-            raise KeyboardInterrupt
-
-    def __enter__(self) -> None:
-        self.working = True
-        if self.asked:
-            self.working = False
-            raise KeyboardInterrupt
-
-    def __exit__(self, *exception: object) -> None:
-        self.working = False
-
-    def end(self) -> None:
-        """From another thread: interrupt what is being worked on, and wait until that has been tidied up."""
-        os.kill(os.getpid(), signal.SIGINT)
-        while self.working:
-            time.sleep(0.02)
-
-
-@functools.cache
-def _interruption() -> Interruption:
-    return Interruption()
-
-
-def _ready() -> None:
-    """Let a process that was begun in `_without_interruptions` hear what was held back, and watch over its parent."""
-    signal.signal(signal.SIGINT, _interruption())
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
-    end_with_parent(_interruption().end)
-
-
-@contextlib.contextmanager
-def _without_interruptions() -> Iterator[None]:
-    """Hold signals to stop back, from processes begun meanwhile too: amid its imports, one would tell of it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _round(
     tasks: Sequence[Task], manner: Manner, settings: EngineSettings, jobs: int
 ) -> Iterator[tuple[Task, Outcome | None]]:
     """Work through tasks in one set of processes; None stands for those that a death has left undone."""
     context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=_ready)
+    pool = concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=ready)
     try:
-        with _without_interruptions():
+        with without_interruptions():
             running = {pool.submit(work, task, manner, settings): task for task in tasks}
         for future in concurrent.futures.as_completed(running):
             try:
@@ -161,11 +101,6 @@ def _round(
             except BrokenProcessPool:
                 yield running[future], None
     except BaseException:
-        # A second interruption would leave the pool half shut, and the program waiting for it.
-        with _without_interruptions():
-            for process in multiprocessing.active_children():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid or 0, signal.SIGINT)
-            pool.shutdown(cancel_futures=True)
+        stop(pool)
         raise
     pool.shutdown()

@@ -6,6 +6,8 @@ import errno
 import os
 from typing import IO, Any
 
+from ..callbacks import called_from_c
+
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,asf,avi,flv,"
@@ -40,6 +42,7 @@ class QuietFile:
         self.readable = file.readable
         self.writable = file.writable
 
+    @called_from_c
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes; none after an error."""
         try:
@@ -48,6 +51,7 @@ class QuietFile:
             self.error = self.error or error
             return b""
 
+    @called_from_c
     def write(self, data: bytes) -> int:
         """Write and return the number of bytes, or a negative error number."""
         try:
@@ -55,6 +59,7 @@ class QuietFile:
         except OSError as error:
             return self._failed(error)
 
+    @called_from_c
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move and return the place, or a negative error number: damaged files name impossible places."""
         try:

@@ -1,5 +1,23 @@
 """The command line."""
 
-from .app import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    from .interrupts import INTERRUPTED, Interrupts
+
+    interrupts = Interrupts()
+    interrupts.install()
+    try:
+        # Not before: whoever changes their mind at once shall not see where in the imports they were.
+        from .app import app
+
+        app()
+    except KeyboardInterrupt:
+        print("vocalsep: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    finally:
+        interrupts.leave()

@@ -11,6 +11,7 @@ import typer
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
 from . import options, session, settings
+from .interrupts import INTERRUPTED
 
 Names = list[str] | None
 
@@ -99,5 +100,5 @@ def compare(
         )
         if rows is None:
             typer.echo("vocalsep: stopped; the same command goes on", err=True)
-            raise typer.Exit(session.INTERRUPTED)
+            raise typer.Exit(INTERRUPTED)
         typer.echo(as_markdown(rows), nl=False)

@@ -135,11 +135,10 @@ def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Name
 
 
 def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[TrackResult]:
-    from tqdm import tqdm
-
     from ..evaluation.runner import evaluate as run
+    from ..progress import Bar
 
-    with tqdm(total=len(songs), unit="track", disable=quiet or not sys.stderr.isatty()) as bar:
+    with Bar(total=len(songs), unit="track", disable=quiet or not sys.stderr.isatty()) as bar:
         return run(songs, plan, jobs, lambda _: bar.update())
 
 

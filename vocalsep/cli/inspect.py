@@ -20,14 +20,14 @@ def models(as_json: options.Json = False) -> None:
 
     with session.one_line_errors():
         described = [_describe_model(name, path) for name, path in registry.shipped().items()]
-    if as_json:
-        typer.echo(json.dumps(described, indent=2))
-        return
-    for model in described:
-        typer.echo(f"{model['name']}{' (default)' if model['name'] == registry.DEFAULT else ''}")
-        for key, value in model.items():
-            if key != "name":
-                typer.echo(f"  {_label(key):<12} {_readable(key, value)}")
+        if as_json:
+            typer.echo(json.dumps(described, indent=2))
+            return
+        for model in described:
+            typer.echo(f"{model['name']}{' (default)' if model['name'] == registry.DEFAULT else ''}")
+            for key, value in model.items():
+                if key != "name":
+                    typer.echo(f"  {_label(key):<12} {_readable(key, value)}")
 
 
 def info(
@@ -53,11 +53,11 @@ def info(
                     said = _describe_song(source.info, model)
             except AudioError as error:
                 raise AudioError(f"{file}: {error}") from None
-    if as_json:
-        typer.echo(json.dumps(said, indent=2))
-        return
-    for key, value in said.items():
-        typer.echo(f"{_label(key):<16} {_readable(key, value)}")
+        if as_json:
+            typer.echo(json.dumps(said, indent=2))
+            return
+        for key, value in said.items():
+            typer.echo(f"{_label(key):<16} {_readable(key, value)}")
 
 
 def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:

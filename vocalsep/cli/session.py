@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -16,6 +18,8 @@ import typer
 
 from .. import __version__
 from ..errors import OutputError, UsageError, VocalsepError
+from ..outputs import reason
+from .interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..batch import Batch, Manner, Outcome, Task
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from ..separator import Separator
 
 STREAM = "-"
-INTERRUPTED = 130
 RAY = "ray"
 BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
@@ -58,7 +61,10 @@ Plan = Callable[["Song", pathlib.Path], "list[Track]"]
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn every expected error into one line on standard error and exit code 2."""
+    """Turn every expected error into one line on standard error and exit code 2.
+
+    Files that are named by the user have errors of their own; of what is left, most is standard output on a full disk.
+    """
     try:
         yield
     except VocalsepError as error:
@@ -67,6 +73,14 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("vocalsep: interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            # Whoever reads has read enough.
+            raise
+        # What standard output still holds back would fail once more at the end of the program.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        typer.echo(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}", err=True)
+        raise typer.Exit(2) from None
 
 
 def check_target(path: pathlib.Path, overwrite: bool) -> None:
@@ -90,11 +104,11 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
     typer.Exit
         With the batch's exit code where it is not 0.
     """
-    from ..batch import Batch, Manner
+    with one_line_errors(), _scratch(settings) as scratch:
+        from ..batch import Batch, Manner
 
-    with one_line_errors(), tempfile.TemporaryDirectory(prefix="vocalsep-") as scratch:
         _check(settings)
-        planned, missing = _planned(settings, pathlib.Path(scratch), plan)
+        planned, missing = _planned(settings, scratch, plan)
         manner = Manner(encoding, settings.overwrite, settings.skip_existing, settings.salvage)
         batch = Batch(manner, _report)
         interrupted = False
@@ -109,6 +123,22 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
         code = INTERRUPTED if interrupted else batch.exit_code
         if code:
             raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def _scratch(settings: Settings) -> Iterator[pathlib.Path]:
+    """Give a folder for what comes from and goes to standard input and output; others need none, and may have none."""
+    if STREAM not in (settings.out, *settings.paths):
+        yield pathlib.Path()
+        return
+    try:
+        folder = tempfile.mkdtemp(prefix="vocalsep-")
+    except OSError as error:
+        raise OutputError(f"there is no folder for temporary files ({error}); name one with TMPDIR") from None
+    try:
+        yield pathlib.Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check(settings: Settings) -> None:
@@ -150,15 +180,17 @@ def _sent(track: Track, out: str) -> Track:
 def _spool(scratch: pathlib.Path) -> pathlib.Path:
     # Decoders seek; a pipe cannot.
     spooled = scratch / "stdin"
-    with spooled.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    try:
+        with spooled.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    except OSError as error:
+        raise OutputError(f"standard input cannot be kept in {scratch}: {reason(error)}") from None
     return spooled
 
 
 def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Settings) -> None:
-    from tqdm import tqdm
-
     from ..batch import Task, separate
+    from ..progress import Bar
 
     if not planned:
         return
@@ -171,7 +203,7 @@ def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Setti
             tasks.append(task)
     # tqdm itself leaves the bars out where standard error is no terminal
     hidden = True if settings.quiet else None
-    with tqdm(
+    with Bar(
         total=len(planned),
         initial=len(planned) - len(tasks),
         unit="song",
@@ -232,9 +264,9 @@ def _separator(settings: Settings) -> Separator:
 
 @contextlib.contextmanager
 def _song_bar(song: Song, hidden: bool | None) -> Iterator[Callable[[int, int | None], None]]:
-    from tqdm import tqdm
+    from ..progress import Bar
 
-    with tqdm(desc=song.name, disable=hidden, leave=False, bar_format=BAR_FORMAT) as bar:
+    with Bar(desc=song.name, disable=hidden, leave=False, bar_format=BAR_FORMAT) as bar:
 
         def watch(done: int, total: int | None) -> None:
             bar.total = total

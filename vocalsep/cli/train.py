@@ -11,6 +11,7 @@ import typer
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
 from . import options, session, settings
+from .interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..training.run import Finished
@@ -137,7 +138,7 @@ def _report(finished: Finished, quiet: bool) -> None:
             f"vocalsep: stopped at step {progress.step}; vocalsep train --resume --out {finished.folder.path} goes on",
             err=True,
         )
-        raise typer.Exit(session.INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if quiet:
         return
     if outcome.steps_per_second:

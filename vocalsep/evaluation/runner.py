@@ -16,8 +16,8 @@ from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import OutputError, VocalsepError
-from ..outputs import write_text
-from ..parent import end_with_parent
+from ..interruption import interruption, ready, stop, without_interruptions
+from ..outputs import reason, write_text
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
 from .rows import Row, estimates_of, load
 from .scoring import Settings, score, silent_stems
@@ -90,38 +90,42 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
         return
     workers = min(jobs, len(waiting))
     threads = max(1, (os.cpu_count() or 1) // workers)
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_limit, initargs=(threads,)
-    ) as pool:
-        running = {pool.submit(score_track, songs[number], plan): number for number in waiting}
-        try:
-            for future in concurrent.futures.as_completed(running):
-                yield running[future], future.result()
-        except BrokenProcessPool:
-            raise VocalsepError(
-                "a process that scored songs died, for want of memory perhaps; --jobs 1 needs less, and with --out the "
-                "same command goes on"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (threads,))
+    try:
+        with without_interruptions():
+            running = {pool.submit(score_track, songs[number], plan): number for number in waiting}
+        for future in concurrent.futures.as_completed(running):
+            yield running[future], future.result()
+    except BrokenProcessPool:
+        pool.shutdown()
+        raise VocalsepError(
+            "a process that scored songs died, for want of memory perhaps; --jobs 1 needs less, and with --out the "
+            "same command goes on"
+        ) from None
+    except BaseException:
+        stop(pool)
+        raise
+    pool.shutdown()
 
 
-def _limit(threads: int) -> None:
-    import signal
+def _begin(threads: int) -> None:
+    ready()
 
     import torch
     from threadpoolctl import threadpool_limits
 
-    # Ctrl-C is for the process that hands out the tracks.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
     torch.set_num_threads(threads)
     threadpool_limits(threads)
 
 
 def score_track(song: Song, plan: Plan) -> TrackResult:
     """Score all rows on one song, and keep the result; an unreadable song has an error instead of scores."""
+    with interruption():
+        return _scored_track(song, plan)
+
+
+def _scored_track(song: Song, plan: Plan) -> TrackResult:
     try:
         track = load(song, plan.settings.snr_db)
         seconds = track.mixture.shape[1] / track.sample_rate
@@ -195,4 +199,4 @@ def _make(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+        raise OutputError(f"{folder}: cannot be made ({reason(error)})") from None

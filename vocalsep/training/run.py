@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -19,8 +20,10 @@ from ..checkpoint import ModelInfo, load
 from ..datasets.cache import Cache
 from ..datasets.pools import Pools
 from ..errors import ModelError, UsageError, VocalsepError
+from ..holding import held
 from ..networks.network import Network
 from ..networks.table import build
+from ..progress import Bar
 from . import losses
 from .config import TrainingConfig, read_toml
 from .data import gather
@@ -103,9 +106,18 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
     fabric = _fabric(place, config.training.precision)
     if fabric.global_rank:
         say = _silent
-    with _together(fabric):
-        if fabric.is_global_zero and not place.resume:
-            folder.begin()
+    with contextlib.ExitStack() as stack:
+        with _together(fabric):
+            if fabric.is_global_zero:
+                stack.enter_context(held(folder.path, "wait for it, or choose another --out"))
+                if not place.resume:
+                    folder.begin()
+        return _train(config, place, folder, fabric, say, quiet)
+
+
+def _train(
+    config: TrainingConfig, place: Place, folder: RunFolder, fabric: Fabric, say: Callable[[str], None], quiet: bool
+) -> Finished:
     if config.training.batch_size % fabric.world_size:
         raise UsageError(
             f"batch size {config.training.batch_size} cannot be shared out evenly over {fabric.world_size} processes; "
@@ -157,7 +169,7 @@ def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Ended:
 
     # In a log file, a bar is thousands of lines; those of the validations say enough.
     off = hidden or not sys.stderr.isatty()
-    with tqdm(total=steps, initial=progress.step, unit="step", disable=off, dynamic_ncols=True) as bar:
+    with Bar(total=steps, initial=progress.step, unit="step", disable=off, dynamic_ncols=True) as bar:
         return trainer.run(pools, place.workers, bar, tell)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Signals:
-    """While it is entered, a first SIGINT or SIGTERM lets the current step finish; a second one does not.
+    """While it is entered, a first SIGINT or SIGTERM lets the current step finish; a second one goes its usual way.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Signals:
 
     def __init__(self, asked: Callable[[], bool]):
         self.asked = asked
-        self.before: dict[signal.Signals, Any] = {}
+        self.before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -31,4 +31,8 @@ class Signals:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked():
-            raise KeyboardInterrupt
+            before = self.before[number]
+            if callable(before):
+                before(number, frame)
+            else:
+                raise KeyboardInterrupt

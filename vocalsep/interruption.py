@@ -1,0 +1,91 @@
+"""Processes of a pool that are interrupted with the program that began them, and tidy up before they end."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .callbacks import put_off
+from .parent import end_with_parent
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from types import FrameType
+
+INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
+
+
+class Interruption:
+    """A handler of SIGINT that interrupts only work, and that once; no work is begun after it.
+
+    An idle process that died of it instead would have the pool terminate those that are still tidying up.
+    """
+
+    def __init__(self) -> None:
+        self.working = self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal, as a handler does; raises KeyboardInterrupt amid work."""
+        if self.working and not self.asked and put_off(number, frame):
+            return
+        first, self.asked = not self.asked, True
+        if self.working and first:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> None:
+        self.working = True
+        if self.asked:
+            self.working = False
+            raise KeyboardInterrupt
+
+    def __exit__(self, *exception: object) -> None:
+        self.working = False
+
+    def end(self) -> None:
+        """From another thread: interrupt what is being worked on, and wait until that has been tidied up."""
+        os.kill(os.getpid(), signal.SIGINT)
+        while self.working:
+            time.sleep(0.02)
+
+
+@functools.cache
+def interruption() -> Interruption:
+    """Return this process's own; entered while it works."""
+    return Interruption()
+
+
+def ready() -> None:
+    """Let a process that was begun in `without_interruptions` hear what was held back, and watch over its parent."""
+    signal.signal(signal.SIGINT, interruption())
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
+    end_with_parent(interruption().end)
+
+
+@contextlib.contextmanager
+def without_interruptions() -> Iterator[None]:
+    """Hold signals to stop back, from processes begun meanwhile too: amid its imports, one would tell of it."""
+    if os.name != "posix":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def stop(pool: ProcessPoolExecutor) -> None:
+    """Interrupt all processes of a pool, and wait until they have tidied up and ended."""
+    # A second interruption would leave the pool half shut, and the program waiting for it.
+    with without_interruptions():
+        for process in multiprocessing.active_children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGINT)
+        pool.shutdown(cancel_futures=True)
