@@ -11,20 +11,21 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors"},
+    {"errors", "callbacks", "progress"},
     {
         "bounds",
         "networks",
         "backends",
         "pipeline",
         "parent",
+        "holding",
         "audio.formats",
         "audio.container",
         "audio.native",
         "audio.resample",
         "outputs",
     },
-    {"networks.configs", "networks.reach"},
+    {"networks.configs", "networks.reach", "interruption"},
     {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
     {"networks.table", "networks.heads", "networks.folding"},
     {"config", "networks.pair"},
@@ -81,7 +82,7 @@ FLOORS = [
     {"datasets.musdb18", "datasets.pairs"},
     {"datasets.pools"},
     {"datasets", "mixing.mixer"},
-    {"training.config", "training.outcome", "training.folder", "training.state"},
+    {"training.config", "training.outcome", "training.folder", "training.state", "training.events"},
     {"training.losses", "training.forward", "training.loader", "training.journal", "training.validation"},
     {"training.adversarial", "training.data", "training.clock", "training.signals"},
     {"training.loop"},
@@ -111,6 +112,7 @@ FLOORS = [
     {"studio.api"},
     {"studio.server"},
     {"studio"},
+    {"cli.interrupts"},
     {"cli.options", "cli.session", "cli.settings"},
     {
         "cli.split",

@@ -128,7 +128,7 @@ class Requests:
         self.worker = Worker(
             self.library,
             lambda: Engine(seeds / "m.safetensors", device="cpu", threads=1),
-            LIMITS.minutes,
+            LIMITS,
             lambda song: events.tell("song", studio.described(song)),
         )
         studio = Studio(self.library, self.worker, Mixes(self.library), events, LIMITS, "m")
@@ -149,7 +149,7 @@ class Requests:
     def _separated(self, sound: bytes) -> str:
         path = self.library.scratch / "seed.wav"
         path.write_bytes(sound)
-        song = self.worker.add(self.library.add(path, "Song é.wav"))
+        song = self.worker.take_in(path, "Song é.wav")
         until = time.monotonic() + SEEDING_S
         while (found := self.library.get(song.id)) is not None and found.state != states.DONE:
             expect(time.monotonic() < until and found.state != states.FAILED, f"no seed: {found}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import mimetypes
+import os
 import pathlib
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, BinaryIO, Literal, TypeVar
 
 import fastapi
 import pydantic
@@ -15,8 +17,8 @@ from fastapi import HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
@@ -30,7 +32,7 @@ from .ranges import answer
 from .stem_file import write_stem_file
 from .stems import HEADER_BYTES, wav_header
 from .uploads import Refused, let_go, received
-from .worker import Worker
+from .worker import QueueFull, Worker
 
 PAGE = pathlib.Path(__file__).parent / "page"
 MEDIA = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "m4a": "audio/mp4", "stem.mp4": "video/mp4"}
@@ -42,6 +44,11 @@ Tempo = Annotated[float, Query(ge=50, le=200, description="Percent of the song's
 Stem = Annotated[Literal["vocals", "accompaniment"], Path(description="Which stem.")]
 AudioFormat = Annotated[Literal["wav", "flac", "mp3", "m4a"], Query(alias="format")]
 MixFormat = Annotated[Literal["wav", "flac", "mp3", "m4a", "stem.mp4"], Query(alias="format")]
+
+
+# Mixes, archives and versions that are made at a time; others wait without keeping a thread from answering.
+TURNS = 2
+Made = TypeVar("Made")
 
 
 class Problem(pydantic.BaseModel):
@@ -63,6 +70,7 @@ class Studio:
     events: Events
     limits: Limits
     model: str
+    turns: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(TURNS))
 
     def described(self, song: Song) -> dict[str, Any]:
         """Return a song as the interface shows it."""
@@ -83,6 +91,15 @@ class Studio:
         if song.state != states.DONE:
             raise HTTPException(409, "this song is not separated yet")
         return song
+
+    async def in_turn(self, song: Song, make: Callable[[], Made]) -> Made:
+        """Return what is made of a song, once it is its turn, or answer that the song was deleted meanwhile."""
+        async with self.turns:
+            try:
+                return await run_in_threadpool(make)
+            except VocalsepError:
+                self.found(song.id)
+                raise
 
 
 def application(studio: Studio) -> fastapi.FastAPI:
@@ -134,14 +151,15 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
         name: Annotated[str, Query(max_length=1000, description="The file's name.")] = "song",
     ) -> dict[str, Any]:
         """Take in a file, the body of the request, and put it into the queue."""
-        if studio.worker.waiting >= studio.limits.queue:
+        try:
+            studio.worker.check_room()
+        except QueueFull:
             await let_go(request.stream().__aiter__())
-            raise Refused(429, f"{studio.limits.queue} songs are waiting already; try again later")
+            raise
         announced = request.headers.get("content-length")
         size = int(announced) if announced is not None and announced.isdecimal() else None
         path = await received(studio.library, studio.limits, name, size, request.stream().__aiter__())
-        song = await run_in_threadpool(studio.library.add, path, name)
-        return studio.described(await run_in_threadpool(studio.worker.add, song))
+        return studio.described(await run_in_threadpool(studio.worker.take_in, path, name))
 
     @router.get("/songs/{song_id}")
     def one(song_id: SongId) -> dict[str, Any]:
@@ -151,9 +169,7 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
     @router.delete("/songs/{song_id}", status_code=204)
     def remove(song_id: SongId) -> None:
         """Delete a song and all that was made of it."""
-        song = studio.found(song_id)
-        studio.worker.cancel(song)
-        studio.library.remove(song)
+        studio.worker.remove(studio.found(song_id))
         studio.events.tell("gone", {"id": song_id})
 
     @router.post("/songs/{song_id}/cancel")
@@ -164,10 +180,10 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
     @router.post("/songs/{song_id}/restart")
     def restart(song_id: SongId) -> dict[str, Any]:
         """Put a song that failed, was cancelled or was interrupted into the queue again."""
-        song = studio.found(song_id)
-        if song.state not in states.RESTARTABLE:
-            raise HTTPException(409, f"this song is {song.state}; there is nothing to restart")
-        return studio.described(studio.worker.add(song))
+        song = studio.worker.restart(studio.found(song_id))
+        if song is None:
+            raise HTTPException(409, f"this song is {studio.found(song_id).state}; there is nothing to restart")
+        return studio.described(song)
 
     @router.get("/events", response_class=StreamingResponse)
     async def events() -> StreamingResponse:
@@ -184,26 +200,33 @@ def _sounds(studio: Studio) -> fastapi.APIRouter:
     def stem_file(song_id: SongId, stem: Stem, request: Request, key: Key = 0.0, tempo: Tempo = 100.0) -> Response:
         """A stem as a WAV file. While it is made, ranges of what is there can be asked for already."""
         song = studio.found(song_id)
-        path, ready, done = studio.library.stem(song, stem), song.ready, song.state == states.DONE
-        total = song.samples or ready
         if key or tempo != 100:
-            path = studio.mixes.version_path(song, stem, key, tempo)
-            if not path.is_file():
-                raise HTTPException(409, "this version is not made yet; POST to versions first")
-            total = ready = path.stat().st_size // song.frame_bytes
+            file = _opened(
+                studio.mixes.version_path(song, stem, key, tempo),
+                "this version is not made yet; POST to versions first",
+            )
+            total = ready = _size(file) // song.frame_bytes
             done = True
-        if not song.channels or not path.is_file():
+        else:
+            file = _opened(studio.library.stem(song, stem), "this song has no stems yet")
+            # Asked for once more: another separation may have taken the place of the one that was found.
+            song = studio.found(song_id)
+            ready, done = song.ready, song.state == states.DONE
+            total = song.samples or ready
+        if not song.channels:
             raise HTTPException(409, "this song has no stems yet")
         head = wav_header(song.channels, song.sample_rate, song.bits, total)
         there = HEADER_BYTES + ready * song.frame_bytes
         whole = HEADER_BYTES + max(total, ready) * song.frame_bytes
-        return answer(head, path, there, whole, request.headers.get("range"), "audio/wav", done)
+        return answer(head, file, there, whole, request.headers.get("range"), "audio/wav", done)
 
     @router.post("/songs/{song_id}/versions")
-    def version(song_id: SongId, key: Key = 0.0, tempo: Tempo = 100.0) -> dict[str, Any]:
+    async def version(song_id: SongId, key: Key = 0.0, tempo: Tempo = 100.0) -> dict[str, Any]:
         """Make both stems in another key and tempo, for `key` and `tempo` of the stems."""
         song = studio.finished(song_id)
-        samples = song.samples if key == 0 and tempo == 100 else studio.mixes.version(song, key, tempo)
+        samples = song.samples
+        if key or tempo != 100:
+            samples = await studio.in_turn(song, lambda: studio.mixes.version(song, key, tempo))
         return {"key": key, "tempo": tempo, "samples": samples}
 
     @router.get("/songs/{song_id}/peaks")
@@ -212,7 +235,7 @@ def _sounds(studio: Studio) -> fastapi.APIRouter:
         return dict(studio.worker.peaks(studio.found(song_id)))
 
     @router.get("/songs/{song_id}/mix", response_class=FileResponse)
-    def mix(
+    async def mix(
         song_id: SongId,
         vocals: Gain = 0.0,
         accompaniment: Gain = 1.0,
@@ -222,27 +245,31 @@ def _sounds(studio: Studio) -> fastapi.APIRouter:
     ) -> FileResponse:
         """Both stems mixed as asked for, as a file."""
         song = studio.finished(song_id)
-        if form == "stem.mp4":
-            path = write_stem_file(studio.library, song)
-        else:
-            path = studio.mixes.mix(song, vocals, accompaniment, key, tempo, form)
+
+        def make() -> pathlib.Path:
+            if form == "stem.mp4":
+                return write_stem_file(studio.library, song)
+            return studio.mixes.mix(song, vocals, accompaniment, key, tempo, form)
+
+        path = await studio.in_turn(song, make)
         mark = "" if form == "stem.mp4" else " (mix)" if vocals else " (karaoke)"
-        return _attachment(path, f"{file_name(song)}{mark}.{form}", MEDIA[form])
+        return _Temporary(path, filename=f"{file_name(song)}{mark}.{form}", media_type=MEDIA[form])
 
     @router.get("/songs/{song_id}/stems.zip", response_class=FileResponse)
-    def archive(song_id: SongId, form: AudioFormat = "wav") -> FileResponse:
+    async def archive(song_id: SongId, form: AudioFormat = "wav") -> FileResponse:
         """Both stems in one archive."""
         song = studio.finished(song_id)
-        return _attachment(studio.mixes.archive(song, form), f"{file_name(song)} - stems.zip", "application/zip")
+        path = await studio.in_turn(song, lambda: studio.mixes.archive(song, form))
+        return _Temporary(path, filename=f"{file_name(song)} - stems.zip", media_type="application/zip")
 
-    @router.get("/songs/{song_id}/original", response_class=FileResponse)
-    def original(song_id: SongId) -> FileResponse:
+    @router.get("/songs/{song_id}/original", response_class=Response)
+    def original(song_id: SongId, request: Request) -> Response:
         """The file that was dropped."""
-        song = studio.found(song_id)
-        path = studio.library.original(song)
-        if not path.is_file():
-            raise HTTPException(404, "the file is gone")
-        return FileResponse(path, headers={"cache-control": "no-store"})
+        path = studio.library.original(studio.found(song_id))
+        file = _opened(path, "the file is gone", status=404)
+        size = _size(file)
+        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return answer(b"", file, size, size, request.headers.get("range"), media_type, True)
 
     return router
 
@@ -260,10 +287,10 @@ async def _stream(studio: Studio) -> AsyncIterator[str]:
     listening = studio.events.listen()
     # Listening begins before the songs are counted, so that no change falls between the two.
     pending = asyncio.ensure_future(anext(listening))
-    await asyncio.sleep(0)
-    for song in studio.library.songs():
-        yield _event("song", studio.described(song))
     try:
+        await asyncio.sleep(0)
+        for song in studio.library.songs():
+            yield _event("song", studio.described(song))
         while True:
             try:
                 event = await pending
@@ -279,15 +306,33 @@ def _event(kind: str, said: Any) -> str:
     return f"event: {kind}\ndata: {json.dumps(said)}\n\n"
 
 
-def _attachment(path: pathlib.Path, name: str, media_type: str) -> FileResponse:
-    return FileResponse(
-        path, filename=name, media_type=media_type, background=BackgroundTask(path.unlink, missing_ok=True)
-    )
+class _Temporary(FileResponse):
+    """Sends a file and removes it, whatever comes of the sending."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            pathlib.Path(self.path).unlink(missing_ok=True)
+
+
+def _opened(path: pathlib.Path, otherwise: str, status: int = 409) -> BinaryIO:
+    """Open a file, or answer why it is not there."""
+    try:
+        return path.open("rb")
+    except OSError:
+        raise HTTPException(status, otherwise) from None
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     full = isinstance(error, OutputError) and "full" in str(error)
     status = 507 if full else 422 if isinstance(error, AudioError | UsageError) else 500
+    if isinstance(error, QueueFull):
+        status = 429
     return JSONResponse({"detail": " ".join(str(error).split())}, status)
 
 

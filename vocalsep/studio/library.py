@@ -16,7 +16,7 @@ from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import OutputError, UsageError
-from ..outputs import write_text
+from ..outputs import reason, write_text
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
@@ -105,7 +105,7 @@ class Library:
                 if ID.fullmatch(path.name) and path.is_dir():
                     self._take_in(path)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be used as a library ({error.strerror})") from None
+            raise OutputError(f"{folder}: cannot be used as a library ({reason(error)})") from None
 
     @property
     def scratch(self) -> pathlib.Path:
@@ -154,7 +154,7 @@ class Library:
             upload.rename(home / f"{ORIGINAL}{suffix}")
         except OSError as error:
             shutil.rmtree(home, ignore_errors=True)
-            raise OutputError(f"the library cannot be written to ({error.strerror})") from None
+            raise OutputError(f"the library cannot be written to ({reason(error)})") from None
         try:
             return self.put(song)
         except OutputError:
@@ -202,7 +202,9 @@ class Library:
             song = dataclasses.replace(
                 song, state=INTERRUPTED, error="the studio was closed while it was working on it"
             )
-            write_text(path / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
+            # On a full disk it is marked the next time.
+            with contextlib.suppress(OutputError):
+                write_text(path / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
         self._songs[song.id] = song
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
-import threading
 import zipfile
 from collections.abc import Iterator
 
@@ -13,9 +13,10 @@ from ..audio.formats import output_format
 from ..audio.sink import Sink
 from ..audio.varispeed import KeyTempo
 from ..errors import OutputError, UsageError
+from ..outputs import reason
 from ..tags import read_tags, write_tags
 from .library import Library, Song
-from .stems import STEMS, blocks, encoded, reason
+from .stems import STEMS, blocks, encoded
 
 FORMATS = ("wav", "flac", "mp3", "m4a")
 BITRATE = 256_000
@@ -24,7 +25,7 @@ MOST_VERSIONS = 4
 
 
 class Mixes:
-    """Makes files of a library's stems, two at a time at most.
+    """Makes files of a library's stems.
 
     Parameters
     ----------
@@ -33,7 +34,6 @@ class Mixes:
 
     def __init__(self, library: Library):
         self.library = library
-        self._turns = threading.Semaphore(2)
 
     def mix(self, song: Song, vocals: float, accompaniment: float, key: float, tempo: float, form: str) -> pathlib.Path:
         """Write a mix of both stems and return its temporary file.
@@ -54,15 +54,14 @@ class Mixes:
         UsageError, AudioError, OutputError
             The format is unknown, cannot hold the song, or the disk is full.
         """
-        with self._turns:
-            return self._written(song, {"vocals": vocals, "accompaniment": accompaniment}, key, tempo, form, "Karaoke")
+        return self._written(song, {"vocals": vocals, "accompaniment": accompaniment}, key, tempo, form, "Karaoke")
 
     def archive(self, song: Song, form: str) -> pathlib.Path:
         """Write both stems into a zip and return its temporary file; raises as `mix`."""
         try:
-            with self._turns, self.library.making(".zip") as path:
-                # Sound does not get smaller by packing.
-                with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            with self.library.making(".zip") as path:
+                # Sound does not get smaller by packing; and a clock that says 1970 is no reason to have no archive.
+                with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
                     for stem in STEMS:
                         gains = {name: float(name == stem) for name in STEMS}
                         written = self._written(song, gains, 0.0, 100.0, form, stem.capitalize())
@@ -76,14 +75,15 @@ class Mixes:
 
     def version(self, song: Song, key: float, tempo: float) -> int:
         """Make both stems in another key and tempo, and return their length in samples; raises OutputError."""
-        with self._turns:
-            paths = [self.version_path(song, stem, key, tempo) for stem in STEMS]
-            frame = song.frame_bytes
+        paths = [self.version_path(song, stem, key, tempo) for stem in STEMS]
+        try:
             if not all(path.exists() for path in paths):
                 for stem, path in zip(STEMS, paths, strict=True):
                     self._write_version(song, stem, key, tempo, path)
                 self._forget_versions(song, keep=paths)
-            return paths[0].stat().st_size // frame
+            return paths[0].stat().st_size // song.frame_bytes
+        except OSError as error:
+            raise OutputError(f"the version cannot be written: {reason(error)}") from None
 
     def version_path(self, song: Song, stem: str, key: float, tempo: float) -> pathlib.Path:
         """Return where a stem in another key and tempo is, once it is made."""
@@ -91,19 +91,20 @@ class Mixes:
 
     def _write_version(self, song: Song, stem: str, key: float, tempo: float, path: pathlib.Path) -> None:
         shift = KeyTempo(song.channels, song.sample_rate, key, tempo)
-        try:
-            with self.library.making(".pcm") as scratch:
-                with scratch.open("wb") as file:
-                    for block in blocks(self.library.stem(song, stem), song.channels, song.bits):
-                        file.write(encoded(shift.push(block), song.bits))
-                    file.write(encoded(shift.flush(), song.bits))
-                scratch.rename(path)
-        except OSError as error:
-            raise OutputError(f"the version cannot be written: {reason(error)}") from None
+        with self.library.making(".pcm") as scratch:
+            with scratch.open("wb") as file:
+                for block in blocks(self.library.stem(song, stem), song.channels, song.bits):
+                    file.write(encoded(shift.push(block), song.bits))
+                file.write(encoded(shift.flush(), song.bits))
+            scratch.rename(path)
 
     def _forget_versions(self, song: Song, keep: list[pathlib.Path]) -> None:
-        made = [path for path in self.library.place(song).glob("*_*_*.pcm") if path not in keep]
-        for path in sorted(made, key=lambda path: path.stat().st_mtime)[: -len(STEMS) * (MOST_VERSIONS - 1)]:
+        made = []
+        for path in self.library.place(song).glob("*_*_*.pcm"):
+            # Others may be forgetting at the same time.
+            with contextlib.suppress(FileNotFoundError):
+                made.append((path.stat().st_mtime, path))
+        for _, path in sorted(one for one in made if one[1] not in keep)[: -len(STEMS) * (MOST_VERSIONS - 1)]:
             path.unlink(missing_ok=True)
 
     def _written(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -14,7 +13,7 @@ PIECE = 1 << 18
 
 
 def answer(
-    head: bytes, path: pathlib.Path, there: int, total: int, asked: str | None, media_type: str, whole: bool
+    head: bytes, file: BinaryIO, there: int, total: int, asked: str | None, media_type: str, whole: bool
 ) -> Response:
     """Return the response to a request for bytes.
 
@@ -22,7 +21,8 @@ def answer(
     ----------
     head : bytes
         What comes before the file's own bytes.
-    path : pathlib.Path
+    file : binary file
+        Open already: what is promised here can be read even if the file is deleted before it is sent. It is closed.
     there : int
         How many bytes there are by now, `head` included.
     total : int
@@ -42,13 +42,13 @@ def answer(
             detail = "this stem is still being made; ask for a range of it"
             return JSONResponse({"detail": detail}, 409, headers)
         headers["content-length"] = str(total)
-        return StreamingResponse(_parts(head, path, 0, there), 200, headers, media_type)
+        return StreamingResponse(_parts(head, file, 0, there), 200, headers, media_type)
     if span is None:
         detail = "these bytes are not there"
         return JSONResponse({"detail": detail}, 416, {**headers, "content-range": f"bytes */{total}"})
     first, last = span
     headers |= {"content-range": f"bytes {first}-{last}/{total}", "content-length": str(last + 1 - first)}
-    return StreamingResponse(_parts(head, path, first, last + 1), 206, headers, media_type)
+    return StreamingResponse(_parts(head, file, first, last + 1), 206, headers, media_type)
 
 
 def _span(asked: str | None, there: int) -> tuple[int, int] | None:
@@ -63,14 +63,12 @@ def _span(asked: str | None, there: int) -> tuple[int, int] | None:
     return (first, last) if first <= last else None
 
 
-def _parts(head: bytes, path: pathlib.Path, first: int, stop: int) -> Iterator[bytes]:
-    if first < len(head):
-        yield head[first : min(stop, len(head))]
-    at = max(first - len(head), 0)
-    end = stop - len(head)
-    if end <= at:
-        return
-    with path.open("rb") as file:
+def _parts(head: bytes, file: BinaryIO, first: int, stop: int) -> Iterator[bytes]:
+    with file:
+        if first < len(head):
+            yield head[first : min(stop, len(head))]
+        at = max(first - len(head), 0)
+        end = stop - len(head)
         file.seek(at)
         while at < end and (data := file.read(min(PIECE, end - at))):
             at += len(data)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..holding import held
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -54,18 +55,28 @@ def run(options: Options, say: Callable[[str], None]) -> None:
     Raises
     ------
     UsageError
-        The extra is not installed, a limit makes no sense, or the address cannot be listened on.
+        The extra is not installed, a limit makes no sense, the address cannot be listened on, or another studio has
+        the library.
     OutputError, ModelError
         The library cannot be used, or the model is unknown or no model.
     """
     try:
         import fastapi  # noqa: F401
-        import uvicorn
+        import uvicorn  # noqa: F401
     except ImportError:
         raise UsageError("the studio needs its extra: pip install 'vocalsep[studio]'") from None
 
     from .. import registry
     from ..backends.opening import model_info
+
+    model_info(registry.find(options.model))
+    with held(options.library, "open its page, or choose another --library"):
+        _serve(options, say)
+
+
+def _serve(options: Options, say: Callable[[str], None]) -> None:
+    import uvicorn
+
     from .api import Studio, application
     from .events import Events
     from .guard import Guard, is_loopback
@@ -74,7 +85,6 @@ def run(options: Options, say: Callable[[str], None]) -> None:
     from .mixes import Mixes
     from .worker import Worker
 
-    model_info(registry.find(options.model))
     limits = Limits(upload_bytes=int(options.upload_mb * 1e6), minutes=options.minutes)
     library = Library(options.library)
     events = Events()
@@ -90,7 +100,7 @@ def run(options: Options, say: Callable[[str], None]) -> None:
     def tell(song: Song) -> None:
         events.tell("song", studio.described(song))
 
-    worker = Worker(library, engine, limits.minutes, tell)
+    worker = Worker(library, engine, limits, tell)
     studio = Studio(library, worker, Mixes(library), events, limits, options.model)
     address = f"http://{_shown(options.host)}:{port}/"
     if token is not None:

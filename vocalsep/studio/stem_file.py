@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ..audio.container import QuietFile
 from ..audio.formats import FORMATS
 from ..audio.resample import Resampler
 from ..audio.sink import audio_frame, audio_stream
 from ..errors import AudioError, OutputError
+from ..outputs import reason
 from .library import Library, Song
-from .stems import STEMS, blocks, reason
+from .stems import STEMS, blocks
 
 BITRATE = 256_000
 NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
@@ -56,8 +58,13 @@ def write_stem_file(library: Library, song: Song) -> pathlib.Path:
     rate = FORMATS["m4a"].rate_for(song.sample_rate)
     try:
         with library.making(".mp4") as path:
-            with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-                _encode(container, library, song, rate)
+            # A file that FFmpeg opens itself stays open, and its room taken, where the disk is full.
+            with path.open("wb") as file:
+                quiet = QuietFile(file)
+                with av.open(quiet, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+                    _encode(container, library, song, rate)
+                if quiet.error is not None:
+                    raise quiet.error
             add_stem_names(path)
             return path
     except (OSError, av.error.FFmpegError) as error:

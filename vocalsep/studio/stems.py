@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import pathlib
 import struct
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import OutputError
+from ..outputs import reason
 
 STEMS = ("vocals", "accompaniment")
 HEADER_BYTES = 44
@@ -125,11 +125,6 @@ class Peaks:
             if last and self._rest[place].size:
                 points = np.append(points, self._rest[place].max())
             self.found[name] += [round(float(point), 4) for point in points]
-
-
-def reason(error: OSError) -> str:
-    """Return why something could not be written, in plain words."""
-    return "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
 
 
 def _failure(error: OSError) -> OutputError:

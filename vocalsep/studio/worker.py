@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import pathlib
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from ..outputs import write_text
 from ..remainder import accompaniment_of
 from . import library as states
 from .library import PEAKS, Library, Song
+from .limits import Limits
 from .stems import PEAK_SAMPLES, Peaks, StemWriter
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 # Pages are told of progress at most this often, in seconds.
 NEWS_S = 0.2
 WIDE_SUBTYPES = ("PCM_24", "PCM_32", "DOUBLE")
+
+
+class QueueFull(VocalsepError):
+    """As many songs wait as may."""
 
 
 class Stopped(Exception):
@@ -41,15 +47,15 @@ class Worker:
     library : Library
     engine : callable
         Loads the model; called in the worker's own thread, until it has succeeded once.
-    minutes : float
-        Longest song.
+    limits : Limits
+        Longest song, and most songs that wait.
     tell : callable
         Told of each change of a song.
     """
 
-    def __init__(self, library: Library, engine: Callable[[], Engine], minutes: float, tell: Callable[[Song], None]):
+    def __init__(self, library: Library, engine: Callable[[], Engine], limits: Limits, tell: Callable[[Song], None]):
         self.library = library
-        self.minutes = minutes
+        self.limits = limits
         self.tell = tell
         self._load = engine
         self._engine: Engine | None = None
@@ -72,11 +78,11 @@ class Worker:
             self._changed.notify_all()
         self._thread.join(timeout=10)
 
-    @property
-    def waiting(self) -> int:
-        """How many songs wait."""
+    def check_room(self) -> None:
+        """Raise QueueFull where no song more may wait."""
         with self._changed:
-            return len(self._queue)
+            if len(self._queue) >= self.limits.queue:
+                raise QueueFull(f"{self.limits.queue} songs are waiting already; try again later")
 
     def position(self, song: Song) -> int | None:
         """Return a song's place in the queue, 0 being the one that is worked on, or None."""
@@ -85,15 +91,43 @@ class Worker:
                 return 0
             return self._queue.index(song.id) + 1 if song.id in self._queue else None
 
-    def add(self, song: Song) -> Song:
-        """Put a song at the end of the queue."""
-        fresh = dataclasses.replace(song, state=states.QUEUED, error="", ready=0)
+    def take_in(self, upload: pathlib.Path, name: str) -> Song:
+        """Take a whole file into the library, and put it at the end of the queue.
+
+        Raises
+        ------
+        QueueFull, OutputError
+            Nothing is left of the file.
+        """
+        try:
+            with self._changed:
+                self.check_room()
+                song = self.library.add(upload, name)
+                self._queue.append(song.id)
+                self.tell(song)
+                self._changed.notify_all()
+        except VocalsepError:
+            upload.unlink(missing_ok=True)
+            raise
+        return song
+
+    def restart(self, song: Song) -> Song | None:
+        """Put a song at the end of the queue again; None where it waits, is worked on, is done or is gone.
+
+        Raises
+        ------
+        QueueFull, OutputError
+            It stays as it is.
+        """
         with self._changed:
-            fresh = self.library.put(fresh)
-            self._unwanted.discard(song.id)
+            held = self.library.get(song.id)
+            if held is None or held.state not in states.RESTARTABLE or held.id == self._current:
+                return None
+            self.check_room()
+            fresh = self.library.put(dataclasses.replace(held, state=states.QUEUED, error="", ready=0))
             self._queue.append(song.id)
+            self.tell(fresh)
             self._changed.notify_all()
-        self.tell(fresh)
         return fresh
 
     def cancel(self, song: Song) -> Song:
@@ -111,6 +145,17 @@ class Worker:
                     self._changed.wait(timeout=10)
         return self.library.get(song.id) or song
 
+    def remove(self, song: Song) -> None:
+        """Delete a song, which is not worked on any more then."""
+        while True:
+            self.cancel(song)
+            with self._changed:
+                # Somebody else may have restarted it meanwhile.
+                if song.id in self._queue or (song.id == self._current and not self._closing):
+                    continue
+                self.library.remove(song)
+                return
+
     def peaks(self, song: Song) -> dict[str, list[float] | int]:
         """Return the overview of a song's stems as far as it is known."""
         held = self._peaks.get(song.id)
@@ -123,13 +168,11 @@ class Worker:
         return {"samples_per_peak": PEAK_SAMPLES, **found}
 
     def _work(self) -> None:
-        # The model is loaded before the first song comes: its first sound should not have to wait for that. Where that
-        # fails, each song says why.
-        with contextlib.suppress(Exception):
-            self._loaded()
+        begun = False
         while True:
             with self._changed:
-                while not self._queue and not self._closing:
+                # The model is loaded before the first song comes: its first sound should not have to wait for that.
+                while not self._queue and not self._closing and begun:
                     self._changed.wait()
                 if self._closing:
                     return
@@ -138,6 +181,11 @@ class Worker:
             try:
                 if song is not None:
                     self._run(song)
+                elif not begun:
+                    # Where that fails, the first song says why.
+                    with contextlib.suppress(Exception):
+                        self._ready()
+                begun = True
             finally:
                 with self._changed:
                     if self._current:
@@ -145,15 +193,15 @@ class Worker:
                     self._current = None
                     self._changed.notify_all()
 
-    def _loaded(self) -> Engine:
-        if self._engine is None:
-            self._engine = self._load()
+    def _ready(self) -> Engine:
+        """Return the engine, loaded if it is not yet."""
+        self._engine = self._engine or self._load()
         return self._engine
 
     def _run(self, song: Song) -> None:
         """Separate one song, whatever comes of it."""
         try:
-            engine = self._loaded()
+            engine = self._ready()
             song = self.library.put(dataclasses.replace(song, state=states.RUNNING, error="", ready=0))
             self.tell(song)
             self._tell_waiting()
@@ -224,8 +272,8 @@ class Worker:
         return block
 
     def _check_length(self, samples: int, sample_rate: int) -> None:
-        if samples > self.minutes * 60 * sample_rate:
-            raise OutputError(f"it is longer than {self.minutes:g} minutes; --max-minutes allows more")
+        if samples > self.limits.minutes * 60 * sample_rate:
+            raise OutputError(f"it is longer than {self.limits.minutes:g} minutes; --max-minutes allows more")
 
     def _ended(self, song: Song, state: str, error: str = "") -> Song:
         ended = dataclasses.replace(song, state=state, error=error)
