@@ -20,7 +20,7 @@ from test_networks import RATE as OWN_RATE
 from vocalsep import Separator
 from vocalsep.audio.formats import INTEGER_BITS
 from vocalsep.checkpoint import save
-from vocalsep.engine import PAIRS
+from vocalsep.engine import GROUPS
 from vocalsep.exporting import export
 
 # Documented: results for any two ways to cut agree so far, for songs of full scale.
@@ -125,7 +125,8 @@ def blocks_of(draw, song):
 
 def streamed(separator, blocks, rate):
     found = list(separator.stream(blocks, rate))
-    return [np.concatenate([part[stem] for part in found], axis=1) for stem in (0, 1)]
+    nothing = blocks[0][:, :0]
+    return [np.concatenate([nothing, *(part[stem] for part in found)], axis=1) for stem in (0, 1)]
 
 
 def check_sum(song, vocals, accompaniment):
@@ -186,7 +187,7 @@ def test_what_goes_through_the_network_by_itself_may_change_places(open_model, d
     name = data.draw(st.sampled_from(("unet", "mono", "waves")))
     drawn = data.draw(songs(ALL_RATES, (2,) if name == "mono" else (4, 5, 8)))
     rate, song = drawn.rate, drawn.samples
-    pairs = [pair for pair in PAIRS[len(song)] if len(pair) == 2]
+    pairs = [pair for pair in GROUPS[len(song)] if len(pair) == 2]
     order = np.arange(len(song))
     if name == "mono":
         order = order[::-1]

@@ -176,8 +176,8 @@ class Worker:
                     self._changed.wait()
                 if self._closing:
                     return
-                self._current = self._queue.pop(0)
-            song = self.library.get(self._current)
+                self._current = self._queue.pop(0) if self._queue else None
+            song = self.library.get(self._current) if self._current else None
             try:
                 if song is not None:
                     self._run(song)
