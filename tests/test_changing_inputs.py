@@ -1,0 +1,152 @@
+"""Songs that vanish, are cut short or replaced while they are read: a whole result or one line, never half a song."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import RATE, read, tones, vocalsep, write
+from faults.cases import TRAINING
+
+from vocalsep.audio.decoding import open_source
+from vocalsep.datasets.clips import open_clip
+from vocalsep.errors import AudioError
+
+SONG_S = 40
+
+
+def vanish(path):
+    path.unlink()
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def overwrite(path):
+    # In place, as a sloppy copy does: readers see the old beginning and the new end.
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(path.stat().st_size // 2))
+
+
+def replace(path):
+    other = write(path.with_name(f"other{path.suffix}"), tones(SONG_S, seed=9), RATE)
+    other.replace(path)
+
+
+def grow(path):
+    with path.open("ab") as file:
+        file.write(path.read_bytes()[44:])
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg"])
+@pytest.mark.parametrize("change", [vanish, truncate, overwrite, replace, grow])
+def test_a_file_that_changes_amid_its_reading_is_whole_or_refused(change, suffix, tmp_path):
+    path = write(tmp_path / f"song{suffix}", tones(SONG_S), RATE)
+    with open_source(path) as source:
+        whole = sum(block.shape[1] for block in source.blocks())
+    with open_source(path) as source:
+        blocks = source.blocks()
+        next(blocks)
+        time.sleep(0.01)
+        change(path)
+        if change is vanish:
+            assert sum(1 for _ in blocks)
+            assert source.read == whole
+        else:
+            with pytest.raises(AudioError, match=r"^[^\n]*(changed|damaged)[^\n]*$"):
+                list(blocks)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_a_clip_whose_end_is_gone_is_neither_silence_nor_a_shorter_song(suffix, tmp_path):
+    path = write(tmp_path / f"stem{suffix}", tones(6), RATE)
+    clip = open_clip(path)
+    truncate(path)
+    for start, count in ((5 * RATE, RATE), (0, None)):
+        with pytest.raises(AudioError, match="stem"):
+            clip.read(start, count)
+
+
+@pytest.mark.parametrize("change", [vanish, truncate, replace])
+def test_a_song_that_changes_amid_a_batch(change, tmp_path):
+    for number in range(2):
+        write(tmp_path / f"songs/{number}.wav", np.tile(tones(20, seed=number), 12), RATE, subtype="PCM_16")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "vocalsep", "split", str(tmp_path / "songs"), "--out", str(out), "--quiet"]
+    process = subprocess.Popen([*command, "--overlap", "0"], stderr=subprocess.PIPE)
+    _wait_for(lambda: list(out.rglob(".vocalsep-*")) or process.poll() is not None)
+    change(tmp_path / "songs/0.wav")
+    _, said = process.communicate(timeout=120)
+    lines = said.decode().splitlines()
+    assert process.returncode in (0, 1), lines
+    assert len(lines) == process.returncode, lines
+    assert {path.name for path in (out / "1").iterdir()} == {"vocals.wav", "accompaniment.wav"}
+    made = sorted((out / "0").glob("*.wav")) if (out / "0").exists() else []
+    assert len(made) == (0 if process.returncode else 2)
+    if made:
+        stems = [read(path) for path in made]
+        assert np.abs(sum(stems) - np.tile(tones(20, seed=0), 12)).max() < 1e-3
+    assert not list(out.rglob(".vocalsep-*"))
+
+
+@pytest.fixture(scope="module")
+def stems(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stems")
+    for number in range(4):
+        rest = 0.05 * np.random.default_rng(number).standard_normal((2, 48000))
+        write(folder / f"songs/{number}/vocals.wav", tones(6, 8000, 2, number), 8000)
+        write(folder / f"songs/{number}/accompaniment.wav", rest, 8000)
+    (folder / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 60"))
+    return folder
+
+
+def test_an_evaluation_never_scores_half_a_song(stems, tmp_path):
+    songs = tmp_path / "songs"
+    subprocess.run(["cp", "-r", str(stems / "songs"), str(songs)], check=True)
+    for stem in ("vocals", "accompaniment"):
+        truncate(songs / f"1/{stem}.wav")
+    done = vocalsep("evaluate", "--stems", songs, "--oracles", "IRM1", "--metrics", "usdr", "--jobs", 1)
+    assert done.returncode == 1, done.stderr.decode()
+    assert len(done.stderr.splitlines()) == 1
+    assert b"1 was not scored" in done.stderr
+
+
+def test_a_training_whose_songs_change_goes_on_or_says_so(stems, tmp_path):
+    songs, run = tmp_path / "songs", tmp_path / "run"
+    subprocess.run(["cp", "-r", str(stems / "songs"), str(songs)], check=True)
+    command = [sys.executable, "-m", "vocalsep", "train", "--config", str(stems / "small.toml"), "--threads", "1"]
+    command += ["--stems", str(songs), "--workers", "0", "--out", str(run)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    _wait_for(lambda: (run / "last.safetensors").exists() or process.poll() is not None)
+    trained = next(iter(sorted(songs.iterdir())))
+    vanish(trained / "vocals.wav")
+    truncate(trained / "accompaniment.wav")
+    _, said = process.communicate(timeout=120)
+    assert b"Traceback" not in said
+    assert process.returncode in (0, 2), said.decode()
+    assert str(trained).encode() in said
+
+
+def test_an_upload_that_is_cut_in_the_library_fails_with_a_sentence(tmp_path):
+    pytest.importorskip("httpx")
+    from test_studio import opened
+
+    library = tmp_path / "library"
+    with opened(library) as studio:
+        song = studio.post(write(tmp_path / "s.wav", np.tile(tones(20), 6), RATE), "s.wav").json()
+        studio.until(song["id"], "running", "done")
+        truncate(library / song["id"] / "original.wav")
+        ended = studio.until(song["id"], "done", "failed")
+        stems = list((library / song["id"]).glob("*.pcm"))
+        assert (ended["state"] == "failed" and ended["error"] and not stems) or ended["ready"] == 120 * RATE
+
+
+def _wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

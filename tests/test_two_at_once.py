@@ -1,0 +1,143 @@
+"""Two programs in one place at the same time: both results whole and equal, or one is refused in one line."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import RATE, tones, vocalsep, write
+from faults.cases import TRAINING
+
+from vocalsep.errors import OutputError
+from vocalsep.outputs import Pending
+
+httpx = pytest.importorskip("httpx")
+pytest.importorskip("fastapi")
+from test_studio import opened  # noqa: E402
+
+
+def both(*commands):
+    """Run commands at the same time; returns code and standard error of each."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "vocalsep", *map(str, command)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        for command in commands
+    ]
+    said = [process.communicate(timeout=120)[1].decode() for process in running]
+    return [(process.returncode, words) for process, words in zip(running, said, strict=True)]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",)])
+def test_two_splits_of_a_song(more, tmp_path):
+    song = write(tmp_path / "song.wav", tones(10), RATE)
+    command = ("split", song, "--quiet", "--threads", 1)
+    assert vocalsep(*command, "--out", tmp_path / "alone").returncode == 0
+    ends = both(*[(*command, "--out", tmp_path / "out", *more)] * 2)
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+    assert sorted(code for code, _ in ends) == ([0, 0] if more else [0, 2])
+    for code, said in ends:
+        assert ("exist" in said and len(said.splitlines()) == 1) if code else said == ""
+
+
+def test_a_second_training_in_a_folder_is_refused(tmp_path):
+    for number in range(2):
+        rest = 0.05 * np.random.default_rng(number).standard_normal((2, 24000))
+        write(tmp_path / f"songs/{number}/vocals.wav", tones(3, 8000, 2, number), 8000)
+        write(tmp_path / f"songs/{number}/accompaniment.wav", rest, 8000)
+    (tmp_path / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 60"))
+    begin = ("train", "--config", tmp_path / "small.toml", "--stems", tmp_path / "songs", "--workers", 0, "--quiet")
+    first = (*begin, "--threads", 1, "--out", tmp_path / "run")
+    ends = sorted(both(first, first))
+    assert [code for code, _ in ends] == [0, 2]
+    assert ends[0][1] == ""
+    assert len(ends[1][1].splitlines()) == 1
+    assert "another vocalsep is at work in" in ends[1][1] or "holds a run already" in ends[1][1]
+    assert (tmp_path / "run/model.safetensors").exists()
+
+
+def test_a_second_studio_of_a_library_is_refused_and_disturbs_nobody(tmp_path):
+    library = tmp_path / "library"
+    with opened(library) as studio:
+        song = studio.post(write(tmp_path / "s.wav", tones(20), RATE), "s.wav").json()
+        upload = library / ".scratch/upload.wav"
+        upload.touch()
+        second = vocalsep("serve", "--port", 0, "--library", library)
+        assert second.returncode == 2
+        assert len(second.stderr.splitlines()) == 1
+        assert b"another vocalsep is at work in" in second.stderr
+        assert upload.exists()
+        assert studio.until(song["id"], "done", "failed")["state"] == "done"
+    with opened(library) as studio:
+        assert len(studio.http.get("api/songs").json()) == 1
+
+
+def test_visitors_who_restart_and_delete_a_song_at_once(tmp_path):
+    with opened(tmp_path / "library") as studio:
+        first = studio.post(write(tmp_path / "long.wav", tones(60), RATE), "long.wav").json()["id"]
+        song = studio.post(write(tmp_path / "s.wav", tones(1), RATE), "s.wav").json()["id"]
+        assert studio.http.post(f"api/songs/{song}/cancel").json()["state"] == "cancelled"
+        codes = at_once(8, lambda _: studio.http.post(f"api/songs/{song}/restart").status_code)
+        assert sorted(codes) == [200] + [409] * 7
+        studio.http.post(f"api/songs/{first}/cancel")
+        assert studio.until(song, "done", "failed")["state"] == "done"
+        for _ in range(10):
+            studio.http.post(f"api/songs/{first}/cancel")
+            paths = [("POST", f"{first}/restart"), ("POST", f"{first}/cancel")] * 3
+            at_once(6, lambda place, asked=paths: studio.http.request(asked[place][0], f"api/songs/{asked[place][1]}"))
+        calls = [("POST", f"{first}/restart"), ("DELETE", first)] * 3
+        at_once(6, lambda place: studio.http.request(calls[place][0], f"api/songs/{calls[place][1]}"))
+        assert studio.http.get(f"api/songs/{first}").status_code == 404
+        assert [said["id"] for said in studio.http.get("api/songs").json()] == [song]
+        assert not (tmp_path / "library" / first).exists()
+
+
+def test_an_engine_that_does_not_load_fails_each_song_with_a_sentence(tmp_path):
+    model = tmp_path / "broken.safetensors"
+    model.write_bytes((9).to_bytes(8, "little") + b'{"a": 1}  ')
+    with opened(tmp_path / "library", "--model", model) as studio:
+        for _ in range(2):
+            song = studio.post(write(tmp_path / "s.wav", tones(0.2), RATE), "s.wav").json()["id"]
+            ended = studio.until(song, "failed", "done", timeout=20)
+            assert ended["state"] == "failed"
+            assert "broken.safetensors" in ended["error"]
+
+
+def test_outputs_that_come_to_nothing_take_no_folder_from_others(tmp_path):
+    failed = []
+
+    def write_and_drop(number):
+        for _ in range(1500):
+            try:
+                with Pending(tmp_path / f"a/b/{number}.wav", overwrite=True):
+                    pass
+            except OutputError as error:
+                failed.append(str(error))
+
+    at_once(3, write_and_drop)
+    assert failed == []
+
+
+def at_once(count, work):
+    """Call `work` with 0, 1, ... in as many threads, and return what it returned."""
+    results = [None] * count
+    gate = threading.Barrier(count)
+
+    def call(place):
+        gate.wait()
+        results[place] = work(place)
+
+    threads = [threading.Thread(target=call, args=(place,)) for place in range(count)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 60
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    assert not any(thread.is_alive() for thread in threads)
+    return results
