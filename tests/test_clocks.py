@@ -1,13 +1,16 @@
 """A machine whose clock is set a day ahead or back, or to 1970, while a command runs: nothing changes by that."""
 
+import fcntl
 import io
 import os
 import pathlib
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 import zipfile
 
@@ -55,6 +58,7 @@ def test_a_bar_goes_on_when_the_clock_goes_back(tmp_path, monkeypatch):
     song = write(tmp_path / "song.wav", tones(120), RATE)
     with_clock(monkeypatch, tmp_path / "clock")
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     command = [sys.executable, "-m", "vocalsep", "split", str(song), "--out", str(tmp_path / "out"), "--threads", "1"]
     process = subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)

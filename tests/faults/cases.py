@@ -128,8 +128,9 @@ class Train(Case):
     def command(self) -> list[object]:
         # What begins a run says that it goes on with --resume once the folder holds its settings.
         if (self.out / "config.toml").exists():
-            return ["train", "--resume", "--out", "out", "--workers", 0]
-        return ["train", "--config", "small.toml", "--stems", "songs", "--out", "out", "--workers", 0]
+            return ["train", "--resume", "--out", "out", "--workers", 0, "--threads", 1]
+        begun = ["train", "--config", "small.toml", "--stems", "songs", "--out", "out"]
+        return [*begun, "--workers", 0, "--threads", 1]
 
     def results(self) -> dict[str, bytes]:
         return _files(self.out, "*.safetensors")

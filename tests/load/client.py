@@ -83,6 +83,8 @@ class Visitor:
         }
         chances = np.array(list(acts.values())) / sum(acts.values())
         async with httpx.AsyncClient(base_url=self.address, timeout=120) as self.http:
+            # All come at once and want more than may wait.
+            await self.burst()
             while time.monotonic() < self.until:
                 act = list(acts)[int(self.rng.choice(len(chances), p=chances))]
                 try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import mimetypes
 import os
 import pathlib
@@ -24,7 +23,7 @@ from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, OutputError, UsageError, VocalsepError
 from . import library as states
-from .events import Events
+from .events import Events, as_text
 from .library import Library, Song
 from .limits import Limits
 from .mixes import Mixes, file_name
@@ -290,20 +289,16 @@ async def _stream(studio: Studio) -> AsyncIterator[str]:
     try:
         await asyncio.sleep(0)
         for song in studio.library.songs():
-            yield _event("song", studio.described(song))
+            yield as_text("song", studio.described(song))
         while True:
             try:
                 event = await pending
             except StopAsyncIteration:
                 return
-            yield ": still here\n\n" if event is None else _event(*event)
+            yield ": still here\n\n" if event is None else event
             pending = asyncio.ensure_future(anext(listening))
     finally:
         pending.cancel()
-
-
-def _event(kind: str, said: Any) -> str:
-    return f"event: {kind}\ndata: {json.dumps(said)}\n\n"
 
 
 class _Temporary(FileResponse):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,14 +18,17 @@ class Events:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[asyncio.Queue[tuple[str, Any] | None], asyncio.AbstractEventLoop] = {}
+        self._listeners: dict[asyncio.Queue[str | None], asyncio.AbstractEventLoop] = {}
 
     def tell(self, kind: str, said: Any) -> None:
         """Give an event to all listeners."""
         with self._lock:
             listeners = list(self._listeners.items())
-        for queue, loop in listeners:
-            loop.call_soon_threadsafe(_offer, queue, (kind, said))
+        if listeners:
+            # Put into words once for all of them.
+            event = as_text(kind, said)
+            for queue, loop in listeners:
+                loop.call_soon_threadsafe(_offer, queue, event)
 
     def close(self) -> None:
         """Let all listeners end."""
@@ -33,9 +37,9 @@ class Events:
         for queue, loop in listeners:
             loop.call_soon_threadsafe(_offer, queue, None)
 
-    async def listen(self) -> AsyncIterator[tuple[str, Any] | None]:
+    async def listen(self) -> AsyncIterator[str | None]:
         """Yield events as they come, and None now and then when there are none: that shows who has gone."""
-        queue: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue(MOST_WAITING)
+        queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
         with self._lock:
             self._listeners[queue] = asyncio.get_running_loop()
         try:
@@ -53,7 +57,12 @@ class Events:
                 self._listeners.pop(queue, None)
 
 
-def _offer(queue: asyncio.Queue[tuple[str, Any] | None], event: tuple[str, Any] | None) -> None:
+def as_text(kind: str, said: Any) -> str:
+    """Return a server-sent event."""
+    return f"event: {kind}\ndata: {json.dumps(said)}\n\n"
+
+
+def _offer(queue: asyncio.Queue[str | None], event: str | None) -> None:
     if queue.full():
         # The oldest is the least true.
         queue.get_nowait()

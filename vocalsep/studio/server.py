@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import pathlib
 import secrets
 import socket
@@ -109,6 +110,8 @@ def _serve(options: Options, say: Callable[[str], None]) -> None:
             "studio and read its library, and nothing on the way is encrypted"
         )
         address += f"?token={token}"
+    # Of visitors who left amid an answer nobody has to hear.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     config = uvicorn.Config(
         Guard(application(studio), token),
         log_level="error",
