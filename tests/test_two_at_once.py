@@ -98,17 +98,6 @@ def test_visitors_who_restart_and_delete_a_song_at_once(tmp_path):
         assert not (tmp_path / "library" / first).exists()
 
 
-def test_an_engine_that_does_not_load_fails_each_song_with_a_sentence(tmp_path):
-    model = tmp_path / "broken.safetensors"
-    model.write_bytes((9).to_bytes(8, "little") + b'{"a": 1}  ')
-    with opened(tmp_path / "library", "--model", model) as studio:
-        for _ in range(2):
-            song = studio.post(write(tmp_path / "s.wav", tones(0.2), RATE), "s.wav").json()["id"]
-            ended = studio.until(song, "failed", "done", timeout=20)
-            assert ended["state"] == "failed"
-            assert "broken.safetensors" in ended["error"]
-
-
 def test_outputs_that_come_to_nothing_take_no_folder_from_others(tmp_path):
     failed = []
 
