@@ -15,6 +15,8 @@ from .errors import OutputError, UsageError
 NAME_FIELDS = ("name", "source", "stem", "ext", "model")
 # Most file systems count the bytes of a name in 8 bits.
 LONGEST_NAME = 255
+# By these words others tell it from what else can go wrong.
+DISK_FULL = "the disk is full"
 ATTEMPTS = 100
 
 
@@ -165,7 +167,7 @@ def named(template: str, fields: Mapping[str, str]) -> pathlib.Path:
 
 def reason(error: OSError) -> str:
     """Return why something could not be written, in plain words."""
-    return "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
+    return DISK_FULL if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
 
 
 def _missing_parents(target: pathlib.Path) -> list[pathlib.Path]:

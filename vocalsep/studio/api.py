@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, OutputError, UsageError, VocalsepError
+from ..outputs import DISK_FULL
 from . import library as states
 from .events import Events, as_text
 from .library import Library, Song
@@ -324,7 +325,7 @@ def _size(file: BinaryIO) -> int:
 
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
-    full = isinstance(error, OutputError) and "full" in str(error)
+    full = isinstance(error, OutputError) and DISK_FULL in str(error)
     status = 507 if full else 422 if isinstance(error, AudioError | UsageError) else 500
     if isinstance(error, QueueFull):
         status = 429

@@ -114,12 +114,18 @@ class Library:
 
     @contextlib.contextmanager
     def making(self, suffix: str) -> Iterator[pathlib.Path]:
-        """Give a temporary file's path; where what is entered with it fails, nothing is left of the file."""
+        """Give an empty temporary file; where what is entered with it fails, nothing is left; raises OutputError."""
         path = self.scratch / f"{secrets.token_hex(8)}{suffix}"
+        try:
+            path.touch()
+        except OSError as error:
+            raise OutputError(f"cannot write to {self.scratch}: {reason(error)}") from None
         try:
             yield path
         except BaseException:
-            path.unlink(missing_ok=True)
+            # A disk that became read-only is not to hide what went wrong.
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             raise
 
     def songs(self) -> list[Song]:
