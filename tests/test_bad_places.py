@@ -6,10 +6,9 @@ import sys
 import time
 
 import httpx
-import numpy as np
 import pytest
 from conftest import RATE, tones, vocalsep, write
-from faults.cases import TRAINING
+from faults.cases import TRAINING, write_stems
 from faults.disks import fill, read_only, small_disk
 from test_studio import opened
 
@@ -21,9 +20,7 @@ def material(tmp_path_factory):
     folder = tmp_path_factory.mktemp("material")
     for number in range(2):
         write(folder / f"songs/{number}.wav", tones(SONG_S, seed=number), RATE)
-        rest = 0.05 * np.random.default_rng(number).standard_normal((2, 24000))
-        write(folder / f"stems/{number}/vocals.wav", tones(3, 8000, 2, number), 8000)
-        write(folder / f"stems/{number}/accompaniment.wav", rest, 8000)
+    write_stems(folder / "stems", 2, 3)
     (folder / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 50"))
     return folder
 

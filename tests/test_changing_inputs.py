@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from conftest import RATE, read, tones, vocalsep, write
-from faults.cases import TRAINING
+from faults.cases import TRAINING, write_stems
 
 from vocalsep.audio.decoding import open_source
 from vocalsep.datasets.clips import open_clip
@@ -96,10 +96,7 @@ def test_a_song_that_changes_amid_a_batch(change, tmp_path):
 @pytest.fixture(scope="module")
 def stems(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stems")
-    for number in range(4):
-        rest = 0.05 * np.random.default_rng(number).standard_normal((2, 48000))
-        write(folder / f"songs/{number}/vocals.wav", tones(6, 8000, 2, number), 8000)
-        write(folder / f"songs/{number}/accompaniment.wav", rest, 8000)
+    write_stems(folder / "songs", 4, 6)
     (folder / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 60"))
     return folder
 

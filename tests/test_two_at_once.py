@@ -5,10 +5,9 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 from conftest import RATE, tones, vocalsep, write
-from faults.cases import TRAINING
+from faults.cases import TRAINING, write_stems
 
 from vocalsep.errors import OutputError
 from vocalsep.outputs import Pending
@@ -47,10 +46,7 @@ def test_two_splits_of_a_song(more, tmp_path):
 
 
 def test_a_second_training_in_a_folder_is_refused(tmp_path):
-    for number in range(2):
-        rest = 0.05 * np.random.default_rng(number).standard_normal((2, 24000))
-        write(tmp_path / f"songs/{number}/vocals.wav", tones(3, 8000, 2, number), 8000)
-        write(tmp_path / f"songs/{number}/accompaniment.wav", rest, 8000)
+    write_stems(tmp_path / "songs", 2, 3)
     (tmp_path / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 60"))
     begin = ("train", "--config", tmp_path / "small.toml", "--stems", tmp_path / "songs", "--workers", 0, "--quiet")
     first = (*begin, "--threads", 1, "--out", tmp_path / "run")

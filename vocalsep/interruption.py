@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .callbacks import put_off
 from .parent import end_with_parent
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
     from types import FrameType
 
 INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
@@ -81,11 +81,30 @@ def without_interruptions() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def stop(pool: ProcessPoolExecutor) -> None:
-    """Interrupt all processes of a pool, and wait until they have tidied up and ended."""
-    # A second interruption would leave the pool half shut, and the program waiting for it.
-    with without_interruptions():
-        for process in multiprocessing.active_children():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid or 0, signal.SIGINT)
-        pool.shutdown(cancel_futures=True)
+@contextlib.contextmanager
+def pool(
+    processes: int, initializer: Callable[..., None] = ready, arguments: tuple[object, ...] = ()
+) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """Give a pool of processes; where what is done with it fails, all are interrupted. In the end all have ended.
+
+    Parameters
+    ----------
+    processes : int
+    initializer : callable
+        Calls `ready` in each process; work is submitted in `without_interruptions`.
+    arguments : tuple
+        For it.
+    """
+    context = multiprocessing.get_context("spawn")
+    begun = concurrent.futures.ProcessPoolExecutor(processes, context, initializer, arguments)
+    try:
+        yield begun
+    except BaseException:
+        # A second interruption would leave the pool half shut, and the program waiting for it.
+        with without_interruptions():
+            for process in multiprocessing.active_children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid or 0, signal.SIGINT)
+            begun.shutdown(cancel_futures=True)
+        raise
+    begun.shutdown()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from .batch import Manner, Outcome, Task, failure, separate
-from .interruption import interruption, ready, stop, without_interruptions
+from .interruption import interruption, pool, without_interruptions
 
 if TYPE_CHECKING:
     from .separator import Separator
@@ -90,17 +89,11 @@ def _round(
     tasks: Sequence[Task], manner: Manner, settings: EngineSettings, jobs: int
 ) -> Iterator[tuple[Task, Outcome | None]]:
     """Work through tasks in one set of processes; None stands for those that a death has left undone."""
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context, initializer=ready)
-    try:
+    with pool(min(jobs, len(tasks))) as processes:
         with without_interruptions():
-            running = {pool.submit(work, task, manner, settings): task for task in tasks}
+            running = {processes.submit(work, task, manner, settings): task for task in tasks}
         for future in concurrent.futures.as_completed(running):
             try:
                 yield running[future], future.result()
             except BrokenProcessPool:
                 yield running[future], None
-    except BaseException:
-        stop(pool)
-        raise
-    pool.shutdown()

@@ -37,6 +37,14 @@ precision = "32-true"
 """
 
 
+def write_stems(folder: pathlib.Path, songs: int, seconds: int) -> None:
+    """Write songs to train and to score on, 0, 1, ..., whose stems are tones and noise."""
+    for number in range(songs):
+        rest = 0.05 * np.random.default_rng(number).standard_normal((2, seconds * SMALL_RATE))
+        write(folder / f"{number}/vocals.wav", tones(seconds, SMALL_RATE, 2, number), SMALL_RATE)
+        write(folder / f"{number}/accompaniment.wav", rest, SMALL_RATE)
+
+
 class Case(abc.ABC):
     """One command, in a folder of its own."""
 
@@ -118,11 +126,7 @@ class Train(Case):
 
     def __init__(self, folder: pathlib.Path):
         super().__init__(folder)
-        rng = np.random.default_rng(0)
-        for number in range(4):
-            write(folder / f"songs/s{number}/vocals.wav", tones(6, SMALL_RATE, 2, number), SMALL_RATE)
-            noise = 0.05 * rng.standard_normal((2, 6 * SMALL_RATE))
-            write(folder / f"songs/s{number}/accompaniment.wav", noise, SMALL_RATE)
+        write_stems(folder / "songs", 4, 6)
         (folder / "small.toml").write_text(TRAINING)
 
     def command(self) -> list[object]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from ..outputs import DISK_FULL
 from .container import QuietFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
 from .native import native
@@ -114,7 +115,7 @@ def _failure(path: pathlib.Path, error: Exception) -> OutputError:
         return error
     # libsndfile says no more than "System error" when the disk is full
     full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < FULL
-    why = "the disk is full" if full else (getattr(error, "strerror", None) or str(error) or "write failed")
+    why = DISK_FULL if full else (getattr(error, "strerror", None) or str(error) or "write failed")
     return OutputError(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {why}")
 
 
@@ -159,7 +160,7 @@ class _SoundFileWriter:
             self.file.write(np.ascontiguousarray(block.T))
         except AssertionError:
             # soundfile asserts that all was written, and drops the system's reason.
-            raise OSError(errno.ENOSPC, "the disk is full") from None
+            raise OSError(errno.ENOSPC, DISK_FULL) from None
         self.written += block.shape[1]
 
     def finish(self) -> None:
@@ -172,7 +173,7 @@ class _SoundFileWriter:
                 whole = check.frames == self.written
                 check.seek(max(0, self.written - 1))
                 if not whole or len(check.read(1)) != 1:
-                    raise OSError(errno.ENOSPC, "the disk is full")
+                    raise OSError(errno.ENOSPC, DISK_FULL)
 
     def abandon(self) -> None:
         self.file.close()

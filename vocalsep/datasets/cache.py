@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.decoding import open_source
 from ..audio.native import native
 from ..errors import AudioError, OutputError
-from ..outputs import Pending, write_text
+from ..outputs import DISK_FULL, Pending, write_text
 from .clips import Clip, open_clip
 
 VERSION = 1
@@ -86,7 +86,7 @@ class Cache:
                 raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
             except (OSError, AssertionError, soundfile.LibsndfileError) as error:
                 # soundfile asserts that all was written, and drops the system's reason.
-                why = "the disk is full" if isinstance(error, AssertionError) else error
+                why = DISK_FULL if isinstance(error, AssertionError) else error
                 raise OutputError(f"{self.folder}: the copy of {path.name} cannot be written ({why})") from None
             pending.commit()
         said = {

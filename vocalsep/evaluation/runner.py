@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import multiprocessing
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import OutputError, VocalsepError
-from ..interruption import interruption, ready, stop, without_interruptions
+from ..interruption import interruption, pool, ready, without_interruptions
 from ..outputs import reason, write_text
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
 from .rows import Row, estimates_of, load
@@ -90,23 +89,17 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
         return
     workers = min(jobs, len(waiting))
     threads = max(1, (os.cpu_count() or 1) // workers)
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (threads,))
     try:
-        with without_interruptions():
-            running = {pool.submit(score_track, songs[number], plan): number for number in waiting}
-        for future in concurrent.futures.as_completed(running):
-            yield running[future], future.result()
+        with pool(workers, _begin, (threads,)) as processes:
+            with without_interruptions():
+                running = {processes.submit(score_track, songs[number], plan): number for number in waiting}
+            for future in concurrent.futures.as_completed(running):
+                yield running[future], future.result()
     except BrokenProcessPool:
-        pool.shutdown()
         raise VocalsepError(
             "a process that scored songs died, for want of memory perhaps; --jobs 1 needs less, and with --out the "
             "same command goes on"
         ) from None
-    except BaseException:
-        stop(pool)
-        raise
-    pool.shutdown()
 
 
 def _begin(threads: int) -> None:

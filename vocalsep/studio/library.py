@@ -114,12 +114,9 @@ class Library:
 
     @contextlib.contextmanager
     def making(self, suffix: str) -> Iterator[pathlib.Path]:
-        """Give an empty temporary file; where what is entered with it fails, nothing is left; raises OutputError."""
+        """Give an empty temporary file; where what is entered with it fails, nothing is left; raises OSError."""
         path = self.scratch / f"{secrets.token_hex(8)}{suffix}"
-        try:
-            path.touch()
-        except OSError as error:
-            raise OutputError(f"cannot write to {self.scratch}: {reason(error)}") from None
+        path.touch()
         try:
             yield path
         except BaseException:

@@ -54,7 +54,11 @@ class Mixes:
         UsageError, AudioError, OutputError
             The format is unknown, cannot hold the song, or the disk is full.
         """
-        return self._written(song, {"vocals": vocals, "accompaniment": accompaniment}, key, tempo, form, "Karaoke")
+        gains = {"vocals": vocals, "accompaniment": accompaniment}
+        try:
+            return self._written(song, gains, key, tempo, form, "Karaoke")
+        except OSError as error:
+            raise OutputError(f"the mix cannot be written: {reason(error)}") from None
 
     def archive(self, song: Song, form: str) -> pathlib.Path:
         """Write both stems into a zip and return its temporary file; raises as `mix`."""

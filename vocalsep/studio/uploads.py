@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from ..audio.decoding import open_source
 from ..errors import AudioError
+from ..outputs import DISK_FULL
 from .library import Library, suffix_of
 from .limits import Limits
 
@@ -58,7 +59,7 @@ async def received(
             raise Refused(413, _too_large(most))
         if announced > shutil.disk_usage(library.scratch).free:
             await let_go(body)
-            raise Refused(507, "the disk is full")
+            raise Refused(507, DISK_FULL)
     try:
         with library.making(suffix_of(name)) as path:
             size = await _written(path, limits, body)
@@ -68,7 +69,7 @@ async def received(
             return path
     except OSError as error:
         full = error.errno == errno.ENOSPC
-        raise Refused(507 if full else 500, "the disk is full" if full else "the file cannot be written") from None
+        raise Refused(507 if full else 500, DISK_FULL if full else "the file cannot be written") from None
 
 
 async def let_go(body: AsyncIterator[bytes]) -> None:

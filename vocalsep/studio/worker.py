@@ -168,24 +168,21 @@ class Worker:
         return {"samples_per_peak": PEAK_SAMPLES, **found}
 
     def _work(self) -> None:
-        begun = False
+        # The model is loaded before the first song comes: its first sound should not have to wait for that. Where that
+        # fails, each song says why.
+        with contextlib.suppress(Exception):
+            self._ready()
         while True:
             with self._changed:
-                # The model is loaded before the first song comes: its first sound should not have to wait for that.
-                while not self._queue and not self._closing and begun:
+                while not self._queue and not self._closing:
                     self._changed.wait()
                 if self._closing:
                     return
-                self._current = self._queue.pop(0) if self._queue else None
-            song = self.library.get(self._current) if self._current else None
+                self._current = self._queue.pop(0)
+                song = self.library.get(self._current)
             try:
                 if song is not None:
                     self._run(song)
-                elif not begun:
-                    # Where that fails, the first song says why.
-                    with contextlib.suppress(Exception):
-                        self._ready()
-                begun = True
             finally:
                 with self._changed:
                     if self._current:
