@@ -27,7 +27,7 @@ FLOORS = [
     },
     {"networks.configs", "networks.reach", "interruption"},
     {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
-    {"networks.table", "networks.heads", "networks.folding"},
+    {"networks.table", "networks.heads", "networks.folding", "networks.phases"},
     {"config", "networks.pair"},
     {"networks.skeleton", "networks.unet", "networks.spleeter", "networks.wave_unet"},
     {

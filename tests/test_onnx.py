@@ -1,6 +1,7 @@
 """Models as ONNX files, and ONNX Runtime in torch's place."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -98,6 +99,17 @@ def test_split_with_onnx_never_imports_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-2:] == ["False", "False"]
     assert "ONNX Runtime" in done.stderr
+
+
+def test_nobody_is_told(tmp_path):
+    """ONNX Runtime, left to itself, keeps a list of what it runs in the user's cache, and sends it where it can."""
+    song = write(tmp_path / "song.wav", tones(1), RATE)
+    home = tmp_path / "home"
+    home.mkdir()
+    surroundings = {"PATH": os.environ["PATH"], "HOME": str(home), "LOCALAPPDATA": str(home)}
+    command = [sys.executable, "-m", "vocalsep", "split", song, "--backend", "onnx", "--out", tmp_path / "out"]
+    subprocess.run(command, env=surroundings, check=True, capture_output=True)
+    assert list(home.rglob("*")) == []
 
 
 def test_export_from_the_command_line(tmp_path):

@@ -16,7 +16,8 @@ from .backends.opening import open_model
 from .errors import AudioError, ModelError
 from .streams import Streams
 
-# Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order).
+# Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order, in
+# which those of a pair are neighbours).
 GROUPS = {
     1: ((0,),),
     2: ((0, 1),),
@@ -75,7 +76,7 @@ class Engine:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
         mixture, voices = _Waiting(), [_Waiting() for _ in GROUPS[channels]]
         with contextlib.ExitStack() as stack:
-            groups = [_Group(self, list(group), sample_rate) for group in GROUPS[channels]]
+            groups = [_Group(self, group, sample_rate) for group in GROUPS[channels]]
             for group in groups:
                 stack.callback(group.stream.close)
             for block in blocks:
@@ -96,14 +97,14 @@ class Engine:
 class _Group:
     """One channel or stereo pair on its way to the model's rate, through the model, and back."""
 
-    def __init__(self, engine: Engine, channels: list[int], sample_rate: int):
-        self.channels = channels
+    def __init__(self, engine: Engine, channels: tuple[int, ...], sample_rate: int):
+        self.part = _part(channels)
         self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
         self.up = Resampler(len(channels), engine.sample_rate, sample_rate)
         self.stream = engine.streams.open(len(channels))
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        return self.up.push(self.stream.push(self.down.push(block[self.channels])))
+        return self.up.push(self.stream.push(self.down.push(block[self.part])))
 
     def flush(self) -> np.ndarray:
         rest = self.stream.push(self.down.flush())
@@ -144,8 +145,13 @@ def _pairs(
         block = mixture.take(min(ready, mixture.parts[0].shape[1]))
         vocals = np.empty_like(block)
         for group, voice in zip(groups, voices, strict=True):
-            vocals[list(group)] = voice.take(block.shape[1])
+            vocals[_part(group)] = voice.take(block.shape[1])
         # Weights that are finite, but damaged, can still divide by zero or take roots of negative numbers.
         if not np.isfinite(vocals).all():
             raise ModelError("the model makes NaN or infinite samples of this; its file may be damaged")
         yield block, vocals
+
+
+def _part(channels: tuple[int, ...]) -> slice:
+    """Return the neighbours that `channels` are."""
+    return slice(channels[0], channels[-1] + 1)

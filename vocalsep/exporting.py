@@ -21,6 +21,7 @@ from .backends.onnx_backend import MASK_INPUTS, METADATA_KEY, OTHER_FILES, WAVE_
 from .backends.torch_backend import TorchMasks, TorchWaves, torch_backend
 from .checkpoint import load
 from .errors import UsageError
+from .networks.phases import PhasedConvTranspose2d, divides
 from .networks.shared import BatchNorm2d
 from .outputs import write_bytes
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 OPSET = 18
 # As many strides of frames as the three parts of the example have that is traced; the graph takes any numbers.
 TRACED_STRIDES = (5, 10, 6)
+# With fewer channels, transposed convolutions are faster as they are.
+PHASED_FROM = 8
 # Smaller weights gain nothing by 16 bits.
 NARROWED_FROM = 1024
 
@@ -112,11 +115,16 @@ class _Affine(nn.Module):
 
 
 def _spell_out(network: nn.Module) -> None:
-    """Replace all batch norms: torch's own has to know whether there are frames, which an exporter cannot tell."""
+    """Replace what runtimes are slow at, and all batch norms.
+
+    Torch's own batch norm has to know whether there are frames, which an exporter cannot tell.
+    """
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is BatchNorm2d:
                 setattr(module, name, _Affine(child))
+            elif type(child) is nn.ConvTranspose2d and child.out_channels >= PHASED_FROM and divides(child):
+                setattr(module, name, PhasedConvTranspose2d(child))
 
 
 class _Waves(nn.Module):

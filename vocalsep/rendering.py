@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import math
@@ -20,7 +21,7 @@ from .audio.video import audio_format, replace_audio
 from .engine import Engine
 from .errors import AudioError, UsageError
 from .outputs import Pending
-from .pipeline import ahead
+from .pipeline import ahead, begin
 from .remainder import accompaniment_of
 from .remote import exists
 from .tags import read_tags, write_tags
@@ -147,8 +148,13 @@ def render(
                 progress(source.read, info.samples)
         if source.read == 0:
             raise AudioError("holds no samples: there is nothing to separate")
+        # The disk is waited for once; whatever happens meanwhile, no output is given up while it is being finished.
+        finished: list[concurrent.futures.Future[None]] = []
+        stack.callback(concurrent.futures.wait, finished)
         for output in outputs:
-            output.finish()
+            finished.append(begin(output.finish))
+        for each in finished:
+            each.result()
         for output in outputs:
             output.commit()
     return Rendered(info, source.read, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))

@@ -28,6 +28,8 @@ LARGEST_FILE = 1 << 30
 # Under this key a tensor of ONNX says which other file its values are in. ONNX Runtime reads such files, also for a
 # graph from memory: then from the working folder, in older releases from anywhere. No exported model has the key.
 OTHER_FILES = "location"
+# With this, ONNX Runtime tells nobody of the programs that it runs in, and keeps no list of them in the user's cache.
+QUIET = "ORT_DISABLE_TELEMETRY"
 # The severity from which ONNX Runtime speaks: only what is fatal.
 SILENT = 4
 
@@ -99,6 +101,7 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     UsageError
         ONNX Runtime is not installed.
     """
+    os.environ.setdefault(QUIET, "1")
     try:
         import onnxruntime
     except ImportError:

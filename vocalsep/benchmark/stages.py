@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -18,6 +19,7 @@ from ..audio.decoding import open_source
 from ..audio.formats import FORMATS
 from ..audio.resample import Resampler
 from ..audio.sink import Sink
+from ..audio.source import BLOCK_SAMPLES
 from ..backends.backend import MaskBackend
 from ..backends.opening import model_info
 from ..channels import to_network
@@ -154,18 +156,18 @@ class _Work:
         return [inverse.push(self.spectrum[:, :, at : at + STFT_FRAMES]) for at in steps]
 
     def encode(self, scratch: pathlib.Path) -> None:
-        stems = accompaniment_of(self.mixture, self.mixture * np.float32(0.5), 16)
-        for name, stem in zip(("first", "second"), stems, strict=True):
-            with Sink(
-                scratch / f"{name}.wav",
-                FORMATS["wav"],
-                sample_rate=self.rate,
-                channels=self.channels,
-                subtype="PCM_16",
-                bitrate=0,
-            ) as sink:
-                sink.write(stem)
+        with contextlib.ExitStack() as stack:
+            sinks = [stack.enter_context(self._sink(scratch / name)) for name in ("first.wav", "second.wav")]
+            for at in range(0, self.mixture.shape[1], BLOCK_SAMPLES):
+                block = self.mixture[:, at : at + BLOCK_SAMPLES]
+                for sink, stem in zip(sinks, accompaniment_of(block, block * np.float32(0.5), 16), strict=True):
+                    sink.write(stem)
+            for sink in sinks:
                 sink.finish()
+
+    def _sink(self, path: pathlib.Path) -> Sink:
+        form = FORMATS["wav"]
+        return Sink(path, form, sample_rate=self.rate, channels=self.channels, subtype="PCM_16", bitrate=0)
 
 
 def _decoded(song: pathlib.Path) -> list[np.ndarray]:
