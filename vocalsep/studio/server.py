@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 BACKLOG = 2048
+# Idle connections are closed after this: by then most visitors have closed theirs, so that no request meets the closing.
+KEEP_ALIVE_S = 75
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +120,7 @@ def _serve(options: Options, say: Callable[[str], None]) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE_S,
         lifespan="off",
     )
     server = _server_class(events)(config)
