@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 BACKLOG = 2048
-# Idle connections are closed after this: by then most visitors have closed theirs, so that no request meets the closing.
+# Idle connections are closed after this: by then most visitors have closed theirs, and no request meets the closing.
 KEEP_ALIVE_S = 75
 
 
