@@ -17,7 +17,7 @@ from vocalsep.networks.critic import Critic
 from vocalsep.stft import frames_inside
 from vocalsep.training.adversarial import Adversary
 from vocalsep.training.config import AdversarialConfig
-from vocalsep.training.loader import Unpaired
+from vocalsep.training.loader import UnpairedBatch
 from vocalsep.training.outcome import MaskOutcome
 
 RATE = 8000
@@ -123,7 +123,7 @@ def test_semi_supervised_steps_need_songs_without_stems(material, tmp_path):
 
 def unpaired(seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return Unpaired(*(torch.randn(6, 2, 63 * 64 + 256, generator=generator) for _ in range(3)), (), 3)
+    return UnpairedBatch(*(torch.randn(6, 2, 63 * 64 + 256, generator=generator) for _ in range(3)), (), 3)
 
 
 def separate_with(mask):

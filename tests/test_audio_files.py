@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from vocalsep.audio.container import QuietFile
 from vocalsep.audio.decoding import has_video, open_source, peak
 from vocalsep.audio.formats import FORMATS, output_format
+from vocalsep.audio.key_tempo import KeyTempo
 from vocalsep.audio.resample import Resampler
 from vocalsep.audio.sink import Sink, audio_frame, audio_stream
 from vocalsep.audio.source import _gathered
-from vocalsep.audio.varispeed import KeyTempo
 from vocalsep.errors import AudioError, OutputError, UsageError
 
 

@@ -69,7 +69,7 @@ FLOORS = [
         "masking",
         "waves",
         "planning",
-        "audio.varispeed",
+        "audio.key_tempo",
         "audio.video",
     },
     {"importing.tensor_bundle", "importing.bottleneck"},

@@ -14,9 +14,9 @@ import numpy as np
 
 from .audio.decoding import open_source, peak
 from .audio.formats import INTEGER_BITS, Format
+from .audio.key_tempo import KeyTempo
 from .audio.sink import Sink
 from .audio.source import Source, SourceInfo
-from .audio.varispeed import KeyTempo
 from .audio.video import audio_format, replace_audio
 from .engine import Engine
 from .errors import AudioError, UsageError

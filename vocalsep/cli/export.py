@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError
 from . import options, session
 
 
@@ -27,8 +28,6 @@ def export(
         session.check_model_target(out, overwrite, registry.EXPORTED_SUFFIX)
         path = registry.find(model)
         if path.suffix == registry.EXPORTED_SUFFIX:
-            from ..errors import UsageError
-
             raise UsageError(f"{path} is exported already; give a {registry.SUFFIX} model")
         from ..exporting import export as write
 

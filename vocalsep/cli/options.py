@@ -56,9 +56,10 @@ class EngineKind(str, enum.Enum):
 
 
 Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Songs, videos, folders, patterns, or - for standard input.")
+    list[str],
+    typer.Argument(metavar="PATH...", help="Songs, videos, folders, patterns, URLs, or - for standard input."),
 ]
-Out = Annotated[str, typer.Option("-o", "--out", help="Output folder, or - for standard output.")]
+Out = Annotated[str, typer.Option("-o", "--out", help="Output folder or URL, or - for standard output.")]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
 Name = Annotated[
     str, typer.Option("--name", help="Output names: {name}, {source} (with its suffix), {stem}, {ext}, {model}.")

@@ -45,7 +45,7 @@ class Example:
 
 
 @dataclasses.dataclass(frozen=True)
-class Strangers:
+class Unpaired:
     """A mixture whose sources are not known, and sources that belong to no mixture.
 
     Parameters
@@ -127,7 +127,7 @@ class Mixer:
         vocals, mixture = levels.amplify(vocals, gain_db), levels.amplify(mixture, gain_db)
         return Example(vocals, mixture, band, tuple(draw.faults), draw.tries)
 
-    def strangers(self, rng: np.random.Generator, samples: int) -> Strangers:
+    def unpaired(self, rng: np.random.Generator, samples: int) -> Unpaired:
         """Make an example for semi-supervised training, of songs without stems and of single sources.
 
         Parameters and errors are those of `example`.
@@ -139,7 +139,7 @@ class Mixer:
         vocals, _, _, solo = draw.vocals()
         vocals = self._stereo(self._vocal_effects(vocals, rng, solo), rng)
         accompaniment = self._stereo(draw.accompaniment(), rng)
-        return Strangers(mixture, vocals, accompaniment, tuple(draw.faults), draw.tries)
+        return Unpaired(mixture, vocals, accompaniment, tuple(draw.faults), draw.tries)
 
     def _vocal_effects(self, vocals: np.ndarray, rng: np.random.Generator, solo: bool) -> np.ndarray:
         config = self.config

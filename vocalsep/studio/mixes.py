@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..audio.formats import output_format
+from ..audio.key_tempo import KeyTempo
 from ..audio.sink import Sink
-from ..audio.varispeed import KeyTempo
 from ..errors import OutputError, UsageError
 from ..outputs import reason
 from ..tags import read_tags, write_tags

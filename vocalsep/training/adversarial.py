@@ -18,7 +18,7 @@ from ..networks.critic import Critic
 from ..networks.level import SILENCE
 from ..stft import frames_inside
 from .config import AdversarialConfig
-from .loader import Unpaired
+from .loader import UnpairedBatch
 from .outcome import Outcome
 
 # Of the critics' Adam, as Gulrajani et al. have them.
@@ -45,12 +45,12 @@ class Adversary:
         self.critics = nn.ModuleList(Critic(channels) for _ in range(2)).to(device)
         self.optimizer = torch.optim.Adam(self.critics.parameters(), lr=config.critic_lr, betas=BETAS)
 
-    def term(self, batch: Unpaired, separate: Callable[[Tensor], Sequence[Outcome]]) -> Tensor:
+    def term(self, batch: UnpairedBatch, separate: Callable[[Tensor], Sequence[Outcome]]) -> Tensor:
         """Train the critics on a batch, and return what is added to the separator's loss.
 
         Parameters
         ----------
-        batch : Unpaired
+        batch : UnpairedBatch
             As many examples for each of the critics' steps. The separator learns from those of the last.
         separate : callable
             Runs the separator on mixtures (batch, channels, samples).

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..datasets.pools import Pools
-from ..mixing.mixer import Example, Mixer, Strangers
+from ..mixing.mixer import Example, Mixer, Unpaired
 from .config import TrainingConfig
 
 # Batches that wait ready for each worker: more only takes memory.
 AHEAD = 2
 
-Made = TypeVar("Made", Example, Strangers)
+Made = TypeVar("Made", Example, Unpaired)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Batch:
 
 
 @dataclasses.dataclass(frozen=True)
-class Unpaired:
+class UnpairedBatch:
     """Examples of one step of semi-supervised training: mixtures without sources, sources without mixtures.
 
     Parameters
@@ -67,7 +67,7 @@ class Unpaired:
     faults: tuple[str, ...]
     tries: int
 
-    def to(self, device: torch.device) -> Unpaired:
+    def to(self, device: torch.device) -> UnpairedBatch:
         """Return the batch on a device."""
         moved = {name: getattr(self, name).to(device) for name in ("mixture", "vocals", "accompaniment")}
         return dataclasses.replace(self, **moved)
@@ -94,12 +94,12 @@ class Examples(_Made[Example]):
         return self.mixer.example(np.random.default_rng((self.seed, number)), self.samples)
 
 
-class UnpairedExamples(_Made[Strangers]):
+class UnpairedExamples(_Made[Unpaired]):
     """Examples for semi-supervised training."""
 
-    def __getitem__(self, number: int) -> Strangers:
+    def __getitem__(self, number: int) -> Unpaired:
         # The third number keeps these examples apart from the paired ones.
-        return self.mixer.strangers(np.random.default_rng((self.seed, number, 1)), self.samples)
+        return self.mixer.unpaired(np.random.default_rng((self.seed, number, 1)), self.samples)
 
 
 def batches(
@@ -131,7 +131,7 @@ def batches(
 
 def unpaired_batches(
     pools: Pools, config: TrainingConfig, first_step: int, workers: int
-) -> Generator[Unpaired, None, None]:
+) -> Generator[UnpairedBatch, None, None]:
     """Yield a batch for each step of the semi-supervised training from `first_step` to the last.
 
     It holds as many examples as the batches, for each step of the critics. Parameters and errors are those of
@@ -183,12 +183,12 @@ def _collate(examples: list[Example]) -> Batch:
     )
 
 
-def _collate_unpaired(examples: list[Strangers]) -> Unpaired:
+def _collate_unpaired(examples: list[Unpaired]) -> UnpairedBatch:
     mixture, vocals, accompaniment = (
         torch.from_numpy(np.stack([getattr(example, name) for example in examples]))
         for name in ("mixture", "vocals", "accompaniment")
     )
-    return Unpaired(
+    return UnpairedBatch(
         mixture,
         vocals,
         accompaniment,

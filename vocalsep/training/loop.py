@@ -24,7 +24,7 @@ from .config import TrainingConfig
 from .folder import RunFolder
 from .forward import outcomes
 from .journal import Journal
-from .loader import Batch, Unpaired, batches, unpaired_batches
+from .loader import Batch, UnpairedBatch, batches, unpaired_batches
 from .outcome import Outcome
 from .signals import Signals
 from .validation import Scores, Validation
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 LOG_EVERY = 50
-Drawn = tuple[Batch, Unpaired | None]
+Drawn = tuple[Batch, UnpairedBatch | None]
 # A handful of unreadable excerpts says nothing about the data as a whole.
 FEWEST_TRIES = 200
 
@@ -143,7 +143,7 @@ class Trainer:
         saved = time.monotonic()
         with Signals(self._stop_asked):
             try:
-                for batch, strangers in clock.waiting(stream):
+                for batch, unpaired in clock.waiting(stream):
                     self._train_mode()
                     # Dropout is the only chance in a step: it depends on the seed and the step alone.
                     torch.manual_seed(settings.seed * 1_000_003 + progress.step)
@@ -151,9 +151,9 @@ class Trainer:
                     for group in self.optimizer.param_groups:
                         group["lr"] = rate
                     loss = self._loss(wrapped, batch)
-                    if self.adversary is not None and strangers is not None:
-                        loss = loss + self.adversary.term(strangers.to(fabric.device), self._separate(wrapped))
-                        progress.count(strangers.tries, strangers.faults)
+                    if self.adversary is not None and unpaired is not None:
+                        loss = loss + self.adversary.term(unpaired.to(fabric.device), self._separate(wrapped))
+                        progress.count(unpaired.tries, unpaired.faults)
                     optimizer.zero_grad()
                     fabric.backward(loss)
                     norm = fabric.clip_gradients(
@@ -242,10 +242,10 @@ class Trainer:
         return outcomes(self.network, wrapped, vocals, mixture, band, front_end, frames)
 
     def _stream(self, pools: Pools, workers: int) -> Generator[Drawn, None, None]:
-        """Yield a batch for each step that remains, after the supervised ones with strangers beside it."""
+        """Yield a batch for each step that remains, after the supervised ones with an unpaired one beside it."""
         fabric, done = self.fabric, self.progress.step
         paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric))
-        unpaired: Generator[Unpaired, None, None] | None = None
+        unpaired: Generator[UnpairedBatch, None, None] | None = None
         try:
             for step, batch in enumerate(paired, done):
                 if step >= self.config.training.steps and unpaired is None:
