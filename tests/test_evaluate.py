@@ -210,6 +210,7 @@ def test_a_model_is_a_row(tmp_path, songs):
         (("--stems", "{songs}", "--model", "nobody"), "unknown model 'nobody'"),
         (("--stems", "{songs}", "--estimates", "nowhere"), "no such folder"),
         (("--stems", "{songs}", "--window", "0"), "above 0 seconds"),
+        (("--stems", "{songs}", "--subset", "test"), "give --musdb too"),
     ],
 )
 def test_what_cannot_be_is_one_line(songs, more, message):

@@ -25,7 +25,7 @@ FLOORS = [
         "audio.resample",
         "outputs",
     },
-    {"networks.configs", "networks.reach", "interruption"},
+    {"networks.configs", "networks.reach", "interruption", "figures"},
     {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
     {"networks.table", "networks.heads", "networks.folding", "networks.phases"},
     {"config", "networks.pair"},

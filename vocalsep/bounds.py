@@ -6,6 +6,9 @@ from typing import Any
 
 from .errors import ModelError
 
+# Samples that a network on waveforms may take at a time.
+LONGEST_TILE = 1 << 24
+
 
 def whole_number(name: str, value: Any, low: int, high: int) -> None:
     """Raise ModelError unless `value` is a whole number from `low` to `high`."""

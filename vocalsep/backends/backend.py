@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds import whole_number
+from ..bounds import LONGEST_TILE, whole_number
 
 LONGEST_CONTEXT = 1 << 16
-LONGEST_TILE = 1 << 24
 
 
 @dataclasses.dataclass(frozen=True)

@@ -126,6 +126,8 @@ def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Name
 
     if not musdb and not stems:
         raise UsageError("there is nothing to score on; give --musdb or --stems")
+    if (subset or split) and not musdb:
+        raise UsageError("--subset and --split choose among the songs of MUSDB18; give --musdb too")
     songs: list[Song] = []
     if musdb:
         songs += find_tracks(pathlib.Path(musdb), subset or ("train" if split else "test"), split)

@@ -69,7 +69,8 @@ def _draw(
 ) -> None:
     import numpy as np
 
-    from ..evaluation.pictures import save, spectrograms
+    from ..evaluation.pictures import spectrograms
+    from ..figures import save
     from ..separator import Separator
 
     vocals, accompaniment = Separator(model, device=device, threads=threads).separate(mixture, rate)

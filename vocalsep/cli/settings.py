@@ -87,5 +87,8 @@ def tables(
     if valid:
         held["data"]["valid"] = [{"kind": "stems", "path": path} for path in valid]
     if exclude:
-        held["data"]["exclude"] = [*held["data"].get("exclude", []), *exclude]
+        before = held["data"].get("exclude", [])
+        if not isinstance(before, list):
+            raise UsageError(f"{config}: data.exclude must be a list of patterns")
+        held["data"]["exclude"] = [*before, *exclude]
     return held

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..datasets.cache import Cache
 from ..errors import UsageError
-from ..evaluation.pictures import save
 from ..evaluation.results import plain
+from ..figures import save
 from ..outputs import write_text
 from ..training.config import TrainingConfig, read_toml
 from ..training.data import gather

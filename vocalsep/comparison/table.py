@@ -8,7 +8,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..evaluation.pictures import COLOURS, new_figure
+from ..evaluation.pictures import COLOURS
+from ..figures import new_figure
 from .measuring import Measured
 
 if TYPE_CHECKING:

@@ -10,34 +10,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..config import FrontEndConfig
-from ..stft import istft, stft
+from ..streaming_stft import InverseStft, Stft
 
 FRONT_END = FrontEndConfig(n_fft=4096, hop=1024, bins=2049)
 TINY = 1e-12
+# Samples that are transformed at a time.
+PIECE = 64 * FRONT_END.hop
 
 
-def _ratio(vocals: Tensor, rest: Tensor) -> Tensor:
-    return vocals.abs() / (vocals.abs() + rest.abs() + TINY)
+def _ratio(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    ratio: np.ndarray = np.abs(vocals) / (np.abs(vocals) + np.abs(rest) + TINY)
+    return ratio
 
 
-def _power_ratio(vocals: Tensor, rest: Tensor) -> Tensor:
-    return vocals.abs().square() / (vocals.abs().square() + rest.abs().square() + TINY)
+def _power_ratio(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    ratio: np.ndarray = np.square(np.abs(vocals)) / (np.square(np.abs(vocals)) + np.square(np.abs(rest)) + TINY)
+    return ratio
 
 
-def _binary(vocals: Tensor, rest: Tensor) -> Tensor:
-    return (vocals.abs() > rest.abs()).to(vocals.real.dtype)
+def _binary(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    return (np.abs(vocals) > np.abs(rest)).astype(np.float32)
 
 
-def _phase_sensitive(vocals: Tensor, rest: Tensor) -> Tensor:
+def _phase_sensitive(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:
     mixture = vocals + rest
-    return ((vocals * mixture.conj()).real / (mixture.abs().square() + TINY)).clamp(0, 1)
+    return np.clip((vocals * mixture.conj()).real / (np.square(np.abs(mixture)) + TINY), 0, 1)
 
 
-ORACLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+ORACLES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "IRM1": _ratio,
     "IRM2": _power_ratio,
     "IBM": _binary,
@@ -60,8 +62,16 @@ def oracle(name: str, vocals: np.ndarray, accompaniment: np.ndarray, mixture: np
     ndarray (channels, samples), float32
         The vocals; what remains of the mixture is the accompaniment.
     """
-    true, rest, mixed = (
-        stft(torch.from_numpy(np.ascontiguousarray(x)), FRONT_END) for x in (vocals, accompaniment, mixture)
-    )
-    estimate: np.ndarray = istft(mixed * ORACLES[name](true, rest), FRONT_END, mixture.shape[1]).numpy()
-    return estimate
+    stems = (vocals, accompaniment, mixture)
+    forward = [Stft(FRONT_END, mixture.shape[0]) for _ in stems]
+    inverse = InverseStft(FRONT_END, mixture.shape[0])
+
+    def masked(true: np.ndarray, rest: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+        return inverse.push(mixed * ORACLES[name](true, rest))
+
+    made = []
+    for at in range(0, mixture.shape[1], PIECE):
+        pieces = [np.asarray(stem[:, at : at + PIECE], np.float32) for stem in stems]
+        made.append(masked(*(each.push(piece) for each, piece in zip(forward, pieces, strict=True))))
+    made.append(masked(*(each.flush() for each in forward)))
+    return np.concatenate(made, axis=1)[:, : mixture.shape[1]]

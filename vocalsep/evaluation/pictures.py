@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import OutputError
-from ..outputs import Pending, reason
+from ..figures import new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,16 +23,6 @@ RANGE_DB = 80.0
 SHOWN_S = 20.0
 COLUMNS = 900
 COLOURS = ("#30638e", "#d1495b", "#edae49", "#00798c", "#7f6a93", "#8c8c8c", "#4c956c", "#b56576")
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Return a figure (inches) that draws without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: float = 0.0) -> Figure:
@@ -116,23 +104,6 @@ def boxplots(results: Sequence[TrackResult], figure_name: str) -> Figure:
         axes.grid(axis="x", alpha=0.3)
         axes.label_outer()
     return figure
-
-
-def save(figure: Figure, path: pathlib.Path, overwrite: bool) -> None:
-    """Write a picture in the format of its suffix; raises OutputError."""
-    with Pending(path, overwrite=overwrite) as pending:
-        try:
-            figure.savefig(pending.path, dpi=90)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({reason(error)})") from None
-        pending.commit()
-
-
-def as_png(figure: Figure) -> bytes:
-    """Return a picture as the bytes of a PNG."""
-    memory = io.BytesIO()
-    figure.savefig(memory, dpi=110, format="png")
-    return memory.getvalue()
 
 
 def _value(result: TrackResult, row: str, stem: str, name: str) -> float | None:

@@ -8,7 +8,8 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-from .pictures import as_png, boxplots
+from ..figures import as_png
+from .pictures import boxplots
 from .results import TrackResult, picture_path
 from .scoring import SCORED
 from .tables import Summary

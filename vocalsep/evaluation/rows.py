@@ -61,8 +61,8 @@ class Row:
         checksum = registry.checksum(registry.find(self.source))
         return checksum if self.precision == "float32" else f"{checksum} {self.precision}"
 
-    def separate(self, track: Stems, device: str) -> Pair:
-        """Return vocals and accompaniment of a track, of its own shape.
+    def separate(self, track: Stems, device: str, threads: int) -> Pair:
+        """Return vocals and accompaniment of a track, of its own shape; models run on a device, by so many threads.
 
         Raises
         ------
@@ -80,19 +80,20 @@ class Row:
 
             vocals = oracle(self.source, track.vocals, track.accompaniment, track.mixture)
         else:
-            vocals = _separator(self.source, device, self.precision).separate(track.mixture, track.sample_rate).vocals
+            vocals = (
+                _separator(self.source, device, self.precision, threads)
+                .separate(track.mixture, track.sample_rate)
+                .vocals
+            )
         return vocals, track.mixture - vocals
 
 
 @functools.cache
-def _separator(model: str, device: str, precision: str) -> Separator:
+def _separator(model: str, device: str, precision: str, threads: int) -> Separator:
     # A worker scores many tracks with the same model.
-    import torch
-
     from ..separator import Separator
 
-    # The process has its share of the cores, which ONNX Runtime does not know of.
-    return Separator(model, device=device, precision=precision, threads=torch.get_num_threads())
+    return Separator(model, device=device, precision=precision, threads=threads)
 
 
 def _estimates(folder: pathlib.Path, track: Stems) -> Pair:

@@ -92,7 +92,7 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
     try:
         with pool(workers, _begin, (threads,)) as processes:
             with without_interruptions():
-                running = {processes.submit(score_track, songs[number], plan): number for number in waiting}
+                running = {processes.submit(score_track, songs[number], plan, threads): number for number in waiting}
             for future in concurrent.futures.as_completed(running):
                 yield running[future], future.result()
     except BrokenProcessPool:
@@ -105,27 +105,25 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
 def _begin(threads: int) -> None:
     ready()
 
-    import torch
     from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(threads)
     threadpool_limits(threads)
 
 
-def score_track(song: Song, plan: Plan) -> TrackResult:
+def score_track(song: Song, plan: Plan, threads: int) -> TrackResult:
     """Score all rows on one song, and keep the result; an unreadable song has an error instead of scores."""
     with interruption():
-        return _scored_track(song, plan)
+        return _scored_track(song, plan, threads)
 
 
-def _scored_track(song: Song, plan: Plan) -> TrackResult:
+def _scored_track(song: Song, plan: Plan, threads: int) -> TrackResult:
     try:
         track = load(song, plan.settings.snr_db)
         seconds = track.mixture.shape[1] / track.sample_rate
         scores = {}
         estimates = {}
         for row in plan.rows:
-            estimates[row.name] = row.separate(track, plan.device)
+            estimates[row.name] = row.separate(track, plan.device, threads)
             scores[row.name] = score(track, estimates[row.name], plan.settings)
         result = TrackResult(song.name, seconds, scores, tuple(silent_stems(track)))
         if plan.folder is not None and plan.pictures:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..bounds import whole_number
+from ..bounds import LONGEST_TILE, whole_number
 from ..errors import ModelError
 from .configs import LARGEST_FILTERS, NetworkConfig, one_of
 from .network import WaveNetwork, middle
@@ -20,7 +20,6 @@ from .network import WaveNetwork, middle
 SLOPE = 0.2
 UPSAMPLINGS = ("linear", "learned")
 DEEPEST = 16
-LONGEST_TILE = 1 << 24
 
 
 @dataclasses.dataclass(frozen=True)

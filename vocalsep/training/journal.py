@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import OutputError
-from ..outputs import Pending, reason
+from ..figures import ACCOMPANIMENT, VOCALS, new_figure, save
 from .events import Events
 from .folder import COLUMNS, RunFolder
 
@@ -42,27 +41,18 @@ class Journal:
 
 def draw_curve(folder: RunFolder) -> None:
     """Draw a run's log as a picture, ``curve.png``; raises OutputError."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = folder.rows()
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 4.5)
     losses, scores = figure.subplots(1, 2)
     losses.plot(*_column(rows, "loss"), color="#555555", linewidth=1)
     losses.set(xlabel="step", ylabel="training loss", title="loss")
-    for name, colour in (("vocals", "#d1495b"), ("accompaniment", "#30638e")):
+    for name, colour in (("vocals", VOCALS), ("accompaniment", ACCOMPANIMENT)):
         scores.plot(*_column(rows, f"{name}_usdr_db"), color=colour, marker=".", label=name)
     scores.set(xlabel="step", ylabel="uSDR in dB", title="validation")
     scores.legend()
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
-    with Pending(folder.curve, overwrite=True) as pending:
-        try:
-            figure.savefig(pending.path, dpi=120)
-        except OSError as error:
-            raise OutputError(f"{folder.curve}: cannot be written ({reason(error)})") from None
-        pending.commit()
+    save(figure, folder.curve, overwrite=True)
 
 
 def _column(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
