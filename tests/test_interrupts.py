@@ -85,7 +85,7 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
         "import pathlib, sys\n"
         "from vocalsep.audio.decoding import open_source\n"
         "from vocalsep.cli.interrupts import Interrupts\n"
-        "Interrupts().install()\n"
+        "Interrupts(None).install()\n"
         "print('ready', flush=True)\n"
         "try:\n"
         "    while True:\n"
@@ -109,6 +109,42 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
         guard.cancel()
         assert said == b"interrupted\n"
         assert complained == b""
+
+
+COMMAND = """
+import sys, time
+from vocalsep.cli.interrupts import Interrupts
+
+def command(busy):
+    Interrupts(sys._getframe()).install()
+    try:
+        print("ready", flush=True)
+        busy()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print(getattr(sys.modules.get("slow"), "whole", None), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import command\ncommand.command(lambda: __import__('slow'))", b"True\n"),
+        ("import called", b"None\n"),
+    ],
+    ids=["imports", "is imported"],
+)
+def test_what_is_being_imported_is_imported_whole(code, expected, tmp_path):
+    """C++ libraries that are left half begun end the whole process; programs that run within an import are not deaf."""
+    (tmp_path / "command.py").write_text(COMMAND)
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\nwhole = True\n")
+    (tmp_path / "called.py").write_text("import command, time\ncommand.command(lambda: time.sleep(60))\n")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path)
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert said == expected
 
 
 def wait_for(condition, process, seconds=120):

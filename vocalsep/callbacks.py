@@ -1,4 +1,8 @@
-"""Python code that C libraries call back: an exception has nowhere to go from there, and would be printed and lost."""
+"""Where no signal may interrupt: Python code that C libraries call back, and modules that are being imported.
+
+From the one an exception has nowhere to go, and would be printed and lost; the other would leave C++ libraries half
+begun, which then end the whole process.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 AGAIN_S = 0.02
+# The file name of the frames that import.
+IMPORTING = "<frozen importlib._bootstrap>"
 Function = TypeVar("Function", bound=Callable[..., Any])
 _codes: set[CodeType] = set()
 
@@ -19,13 +25,23 @@ def called_from_c(function: Function) -> Function:
     return function
 
 
-def put_off(number: int, frame: FrameType | None) -> bool:
-    """Whether a signal comes amid such a function, so that its handler must not raise; then it will soon come again."""
-    while frame is not None and frame.f_code not in _codes:
+def put_off(number: int, frame: FrameType | None, floor: FrameType | None = None) -> bool:
+    """Whether a signal comes at such a place, so that its handler must not raise; then it will soon come again.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+    frame : FrameType or None
+        Where it came, as handlers are told.
+    floor : FrameType, optional
+        Who installed the handler: imports that it was itself called from do not count. Without it no imports do.
+    """
+    while frame is not None and frame is not floor:
+        if frame.f_code in _codes or (floor is not None and frame.f_code.co_filename == IMPORTING):
+            again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return True
         frame = frame.f_back
-    if frame is None:
-        return False
-    again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
-    again.daemon = True
-    again.start()
-    return True
+    return False

@@ -8,6 +8,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -29,16 +30,18 @@ class Interruption:
 
     def __init__(self) -> None:
         self.working = self.asked = False
+        self.floor: FrameType | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal, as a handler does; raises KeyboardInterrupt amid work."""
-        if self.working and not self.asked and put_off(number, frame):
+        if self.working and not self.asked and put_off(number, frame, self.floor):
             return
         first, self.asked = not self.asked, True
         if self.working and first:
             raise KeyboardInterrupt
 
     def __enter__(self) -> None:
+        self.floor = sys._getframe(1)
         self.working = True
         if self.asked:
             self.working = False
@@ -46,6 +49,7 @@ class Interruption:
 
     def __exit__(self, *exception: object) -> None:
         self.working = False
+        self.floor = None
 
     def end(self) -> None:
         """From another thread: interrupt what is being worked on, and wait until that has been tidied up."""

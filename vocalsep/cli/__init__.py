@@ -15,7 +15,7 @@ def main() -> None:
     from .interrupts import INTERRUPTED, Interrupts
 
     gc.set_threshold(GARBAGE_AFTER)
-    interrupts = Interrupts()
+    interrupts = Interrupts(sys._getframe())
     interrupts.install()
     try:
         # Not before: whoever changes their mind at once shall not see where in the imports they were.

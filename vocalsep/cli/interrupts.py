@@ -15,9 +15,16 @@ PATIENCE_S = 15.0
 
 
 class Interrupts:
-    """A handler of SIGINT and SIGTERM that raises KeyboardInterrupt, and then holds still for a while."""
+    """A handler of SIGINT and SIGTERM that raises KeyboardInterrupt, and then holds still for a while.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    floor : FrameType, optional
+        Where the program runs its commands: imports above it are not interrupted.
+    """
+
+    def __init__(self, floor: FrameType | None) -> None:
+        self.floor = floor
         self.since: float | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -25,7 +32,7 @@ class Interrupts:
         now = time.monotonic()
         if self.since is not None and now - self.since < PATIENCE_S:
             return
-        if put_off(number, frame):
+        if put_off(number, frame, self.floor):
             return
         self.since = now
         raise KeyboardInterrupt
