@@ -87,10 +87,9 @@ def _packets(container: Any, streams: dict[Any, Any], delay: int = 0) -> Iterato
 def _in_order(one: Iterator[tuple[float, Any]], other: Iterator[tuple[float, Any]]) -> Iterator[Any]:
     left, right = next(one, None), next(other, None)
     while left is not None or right is not None:
-        if right is None or (left is not None and left[0] <= right[0]):
-            assert left is not None
+        if left is not None and (right is None or left[0] <= right[0]):
             yield left[1]
             left = next(one, None)
-        else:
+        elif right is not None:
             yield right[1]
             right = next(other, None)
