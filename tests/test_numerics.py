@@ -1,6 +1,7 @@
 """What a separation promises of any song, however it is cut and whatever computes it.
 
-``NUMERICS=2000 pytest tests/test_numerics.py`` tries so many examples of each, other ones every time.
+``NUMERICS=2000 pytest tests/test_numerics.py`` tries so many examples of each, other ones every time, and a twentieth of
+that with the shipped model.
 """
 
 import dataclasses
@@ -25,6 +26,8 @@ from vocalsep.exporting import export
 
 # Documented: results for any two ways to cut agree so far, for songs of full scale.
 AGREED = 1e-5
+# A gain that is no power of two rounds every sample anew, and the shipped network makes more of that than small ones do.
+ROUNDED = 3e-5
 LONGEST_S = 10
 # Rates times channels times seconds: what one example may cost.
 MOST_SAMPLES = 160_000
@@ -33,8 +36,8 @@ MASKS = ("unet", "mono", "pair")
 EXPORTED = ("unet", "waves")
 
 
-def tried(examples):
-    return settings(max_examples=ASKED or examples, deadline=None, derandomize=not ASKED)
+def tried(examples, share=1):
+    return settings(max_examples=ASKED // share or examples, deadline=None, derandomize=not ASKED)
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +266,7 @@ def test_stem_files_add_up_to_the_bit(open_model, tmp_path_factory, data, subtyp
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
-@tried(2)
+@tried(2, share=20)
 @given(data=st.data())
 def test_the_shipped_model_keeps_all_of_this(backend, data):
     pytest.importorskip("onnxruntime")
@@ -279,7 +282,7 @@ def test_the_shipped_model_keeps_all_of_this(backend, data):
     assert np.array_equal(whole.separate(-song, front_end.sample_rate).vocals, -vocals)
     gain = np.float32(10 ** (data.draw(st.floats(-60, 20)) / 20))
     louder = whole.separate(song * gain, front_end.sample_rate).vocals
-    assert np.abs(louder / gain - vocals).max() < AGREED
+    assert np.abs(louder / gain - vocals).max() < ROUNDED
     behind = whole.separate(np.pad(song, ((0, 0), (step, 0)), mode="reflect"), front_end.sample_rate).vocals
     assert np.abs(behind[:, step:] - vocals)[:, deaf:].max() < AGREED
 
