@@ -1,7 +1,7 @@
 """What a separation promises of any song, however it is cut and whatever computes it.
 
-``NUMERICS=2000 pytest tests/test_numerics.py`` tries so many examples of each, other ones every time, and a twentieth of
-that with the shipped model.
+``NUMERICS=2000 pytest tests/test_numerics.py`` tries so many examples of each, other ones every time, and a twentieth
+of that with the shipped model.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from vocalsep.exporting import export
 
 # Documented: results for any two ways to cut agree so far, for songs of full scale.
 AGREED = 1e-5
-# A gain that is no power of two rounds every sample anew, and the shipped network makes more of that than small ones do.
+# A gain that is no power of two rounds every sample anew; the shipped network makes more of that than small ones do.
 ROUNDED = 3e-5
 LONGEST_S = 10
 # Rates times channels times seconds: what one example may cost.
