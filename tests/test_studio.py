@@ -1,6 +1,7 @@
 """The studio's server, as a program talks to it: a real one on a port of its own."""
 
 import contextlib
+import http.client
 import io
 import json
 import os
@@ -88,6 +89,18 @@ def done(studio):
     song = studio.post(DEMO / "song.ogg", "../../A song?.ogg")
     assert song.status_code == 201, song.text
     return studio.until(song.json()["id"], "done", "failed")
+
+
+def test_a_visitor_who_paused_is_answered(studio):
+    """Clients hold connections for some seconds; a request that meets the closing of its connection would be lost."""
+    address = httpx.URL(studio.address)
+    with contextlib.closing(http.client.HTTPConnection(address.host, address.port)) as connection:
+        for pause in (0, 6):
+            time.sleep(pause)
+            connection.request("GET", "/api/songs")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            answer.read()
 
 
 def sound(response):
