@@ -12,8 +12,6 @@ from .outputs import Pending, reason
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-VOCALS, ACCOMPANIMENT = "#d1495b", "#30638e"
-
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches."""
@@ -25,11 +23,11 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: pathlib.Path, overwrite: bool) -> None:
-    """Write a figure in the format of its suffix; raises OutputError."""
+def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> None:
+    """Write a figure in the format of its suffix, with so many dots per inch; raises OutputError."""
     with Pending(path, overwrite=overwrite) as pending:
         try:
-            figure.savefig(pending.path, dpi=90)
+            figure.savefig(pending.path, dpi=dpi)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({reason(error)})") from None
         pending.commit()

@@ -24,6 +24,7 @@ WRITE_SAMPLES = 1 << 15
 LARGEST_WAV = (1 << 32) - (1 << 20)
 # A disk with less than this many free bytes counts as full.
 FULL = 1 << 20
+# 32-bit floats hold all integers of so many bits.
 EXACT_BITS = 24
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 # Nominal bit rates of Vorbis qualities 0.0, 0.1, ... 1.0, stereo at 44.1 kHz (Xiph's table), bits per second.
@@ -241,7 +242,6 @@ def audio_frame(stream: Any, block: np.ndarray, at: int) -> Any:
 
 def _integers(block: np.ndarray, bits: int) -> np.ndarray:
     """Round to `bits`-bit integers, left-aligned in 32 bits as libsndfile takes them."""
-    # 32-bit floats hold all integers of 24 bits.
     dtype = np.dtype(np.float64) if bits > EXACT_BITS else block.dtype
     scale = dtype.type(2 ** (bits - 1))
     rounded = np.rint(block * scale)

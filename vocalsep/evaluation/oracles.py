@@ -21,13 +21,16 @@ PIECE = 64 * FRONT_END.hop
 
 
 def _ratio(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    ratio: np.ndarray = np.abs(vocals) / (np.abs(vocals) + np.abs(rest) + TINY)
-    return ratio
+    return _share(np.abs(vocals), np.abs(rest))
 
 
 def _power_ratio(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    ratio: np.ndarray = np.square(np.abs(vocals)) / (np.square(np.abs(vocals)) + np.square(np.abs(rest)) + TINY)
-    return ratio
+    return _share(np.square(np.abs(vocals)), np.square(np.abs(rest)))
+
+
+def _share(own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    share: np.ndarray = own / (own + other + TINY)
+    return share
 
 
 def _binary(vocals: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -80,11 +80,8 @@ class Row:
 
             vocals = oracle(self.source, track.vocals, track.accompaniment, track.mixture)
         else:
-            vocals = (
-                _separator(self.source, device, self.precision, threads)
-                .separate(track.mixture, track.sample_rate)
-                .vocals
-            )
+            separator = _separator(self.source, device, self.precision, threads)
+            vocals = separator.separate(track.mixture, track.sample_rate).vocals
         return vocals, track.mixture - vocals
 
 

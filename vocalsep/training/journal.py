@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..figures import ACCOMPANIMENT, VOCALS, new_figure, save
+from ..figures import new_figure, save
 from .events import Events
 from .folder import COLUMNS, RunFolder
 
@@ -46,13 +46,13 @@ def draw_curve(folder: RunFolder) -> None:
     losses, scores = figure.subplots(1, 2)
     losses.plot(*_column(rows, "loss"), color="#555555", linewidth=1)
     losses.set(xlabel="step", ylabel="training loss", title="loss")
-    for name, colour in (("vocals", VOCALS), ("accompaniment", ACCOMPANIMENT)):
+    for name, colour in (("vocals", "#d1495b"), ("accompaniment", "#30638e")):
         scores.plot(*_column(rows, f"{name}_usdr_db"), color=colour, marker=".", label=name)
     scores.set(xlabel="step", ylabel="uSDR in dB", title="validation")
     scores.legend()
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
-    save(figure, folder.curve, overwrite=True)
+    save(figure, folder.curve, overwrite=True, dpi=120)
 
 
 def _column(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
