@@ -7,6 +7,7 @@ from vocalsep.checkpoint import load, save
 from vocalsep.config import FrontEndConfig, ModelConfig
 from vocalsep.errors import UsageError
 from vocalsep.networks.spleeter import SpleeterConfig, SpleeterUNet
+from vocalsep.networks.unet import UNet, UNetConfig
 
 CONFIG = SpleeterConfig(filters=(4, 8))
 
@@ -64,3 +65,28 @@ def test_models_that_do_not_fit_are_one_line(tmp_path):
     (tmp_path / "out.safetensors").write_text("mine")
     assert vocalsep("average", first, first, "-o", tmp_path / "out.safetensors").returncode == 2
     assert (tmp_path / "out.safetensors").read_text() == "mine"
+
+
+def test_an_average_with_a_narrower_bottleneck(tmp_path):
+    path = made(tmp_path / "a.safetensors", 1, SpleeterConfig(filters=(4, 8, 6)))
+    out = tmp_path / "out.safetensors"
+    for filters in (6, 5):
+        done = vocalsep("average", path, path, "-o", out, "--bottleneck", filters, "--overwrite")
+        assert done.returncode == 0, done.stderr
+        network, info = load(out)
+        assert info.config.network.filters == (4, 8, filters)
+        assert info.card["bottleneck"] == filters
+        magnitude = torch.rand(1, 2, 64, 16)
+        with torch.no_grad():
+            whole, narrow = (each.eval()(magnitude) for each in (load(path)[0], network))
+        torch.testing.assert_close(narrow, whole, atol=1e-3 if filters == 6 else 0.1, rtol=0)
+
+    torch.manual_seed(0)
+    other = tmp_path / "unet.safetensors"
+    config = UNetConfig(filters=(4, 8))
+    save(other, UNet(config), ModelConfig(FrontEndConfig(bins=64), config, "unet"), {})
+    for arguments, said in (((path, path, "--bottleneck", 7), "1 to 6"), ((other, other, "--bottleneck", 2), "unet")):
+        done = vocalsep("average", *arguments, "-o", tmp_path / "no.safetensors")
+        assert done.returncode == 2
+        assert said in done.stderr.decode().splitlines()[0]
+        assert not (tmp_path / "no.safetensors").exists()

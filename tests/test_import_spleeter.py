@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from vocalsep.checkpoint import load
 from vocalsep.errors import ModelError
-from vocalsep.importing.bottleneck import narrow_bottleneck
 from vocalsep.importing.spleeter import read_spleeter
 from vocalsep.importing.tensor_bundle import MAGIC, read_index, read_tensor
+from vocalsep.networks.bottleneck import narrow_bottleneck
 
 FILTERS = (2, 16, 32, 64, 128, 256, 512)
 

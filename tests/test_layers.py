@@ -38,6 +38,7 @@ FLOORS = [
         "networks.attention_unet",
         "networks.unet3d",
         "networks.tfc_tdf",
+        "networks.bottleneck",
     },
     {"networks.attention_r2unet"},
     {
@@ -72,7 +73,7 @@ FLOORS = [
         "audio.key_tempo",
         "audio.video",
     },
-    {"importing.tensor_bundle", "importing.bottleneck"},
+    {"importing.tensor_bundle"},
     {"importing.spleeter"},
     {"importing"},
     {"streams", "tags", "datasets.clips", "averaging", "backends.opening", "exporting"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Annotated, Any
 
@@ -19,6 +20,10 @@ def average(
     weights: Annotated[
         str | None, typer.Option("--weights", metavar="A,B,...", help="Share of each model. [all alike]")
     ] = None,
+    bottleneck: Annotated[
+        int | None,
+        typer.Option("--bottleneck", min=1, help="Filters to keep at the bottom of Spleeter's network, by SVD."),
+    ] = None,
     licence: Annotated[str | None, typer.Option("--licence", help="Of the average. [those of its parts]")] = None,
     figure: Annotated[
         list[str] | None, typer.Option("--figure", metavar="NAME=NUMBER", help="What it was measured to do.")
@@ -30,7 +35,7 @@ def average(
     with session.one_line_errors():
         session.check_model_target(out, overwrite)
         said = {"licence": licence, "figures": _figures(figure)}
-        _average(models, _shares(weights), {key: value for key, value in said.items() if value}, out)
+        _average(models, _shares(weights), bottleneck, {key: value for key, value in said.items() if value}, out)
         if not quiet:
             typer.echo(str(out))
 
@@ -55,9 +60,20 @@ def _figures(said: list[str] | None) -> dict[str, float]:
     return figures
 
 
-def _average(models: list[str], shares: list[float] | None, said: dict[str, Any], out: pathlib.Path) -> None:
+def _average(
+    models: list[str], shares: list[float] | None, bottleneck: int | None, said: dict[str, Any], out: pathlib.Path
+) -> None:
     from ..averaging import average
     from ..checkpoint import save
 
     network, config, card = average(models, shares)
+    if bottleneck is not None:
+        from ..networks.bottleneck import narrow_bottleneck
+        from ..networks.spleeter import SpleeterUNet
+
+        if not isinstance(network, SpleeterUNet):
+            raise UsageError(f"--bottleneck is for Spleeter's network, not for {config.architecture}")
+        network = narrow_bottleneck(network, bottleneck)
+        config = dataclasses.replace(config, network=network.config)
+        card["bottleneck"] = bottleneck
     save(out, network, config, {**card, **said})

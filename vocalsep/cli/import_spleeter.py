@@ -59,7 +59,7 @@ def _convert(source: pathlib.Path, out: pathlib.Path, bottleneck: int | None, an
         return
     network, card = read_spleeter(source, any_level=any_level)
     if bottleneck is not None:
-        from ..importing.bottleneck import narrow_bottleneck
+        from ..networks.bottleneck import narrow_bottleneck
 
         network = narrow_bottleneck(network, bottleneck)
         card["bottleneck"] = bottleneck

@@ -69,9 +69,14 @@ class SpleeterConfig(NetworkConfig):
     @property
     def context(self) -> int:
         """Frames to either side that can change a frame's mask, for the worst place on the sampling grid."""
+        return self.reach + self.level_frames
+
+    @property
+    def reach(self) -> int:
+        """Of the context, what the layers hear; beyond it only the level is heard."""
         depth = len(self.filters)
         steps: list[Step] = [Same(HEAD_REACH), *[Up(KERNEL, 1)] * depth, *[Down(KERNEL, 1)] * depth]
-        return context(steps, self.stride) + self.level_frames
+        return context(steps, self.stride)
 
 
 class SpleeterUNet(MaskNetwork):
@@ -113,17 +118,21 @@ class SpleeterUNet(MaskNetwork):
 
     def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
         """Return the masks of some frames, see `MaskNetwork.masks_between`; the decoder works on little else."""
+        frames = magnitude.shape[3]
+        start, stop = frames - stop, frames - start
         hidden = magnitude.flip(2, 3)
         if self.config.level_frames:
             hidden = relative_level(hidden, self.config.level_frames).mul_(self.config.level)
+            first, last = heard_span(start, stop, frames, self.config.reach, self.config.stride)
+            hidden = _between(hidden, first, last)
+            start, stop, frames = start - first, stop - first, last - first
         skips: list[Tensor] = []
         for depth, layer in enumerate(self.encoder):
             skips.append(layer(hidden))
             if depth < len(self.activations):
                 hidden = self.activations[depth](skips[-1])
         hidden = skips.pop()
-        frames = magnitude.shape[3]
-        spans = decoder_spans(frames - stop, frames - start, frames, len(self.encoder))
+        spans = decoder_spans(start, stop, frames, len(self.encoder))
         at = 0
         for layer, norm, (first, last) in zip(self.decoder, self.norms, spans, strict=True):
             hidden = norm(layer(_between(hidden, first - at, last - at)))
@@ -131,7 +140,17 @@ class SpleeterUNet(MaskNetwork):
             if skips:
                 hidden = torch.cat([_between(skips.pop(), at, 2 * last), hidden], dim=1)
         masks = torch.sigmoid(self.head(hidden))
-        return _between(masks, frames - stop - at, frames - start - at).flip(2, 3)
+        return _between(masks, start - at, stop - at).flip(2, 3)
+
+
+def heard_span(start: int, stop: int, frames: int, reach: int, stride: int) -> tuple[int, int]:
+    """Return the frames that layers which hear `reach` frames to either side need for masks from `start` to `stop`.
+
+    Both ends are on the sampling grid of `stride` frames, as `frames` is.
+    """
+    first = torch.sym_max(0, start - reach) // stride * stride
+    last = torch.sym_min(frames, (stop + reach + stride - 1) // stride * stride)
+    return first, last
 
 
 def decoder_spans(start: int, stop: int, frames: int, depth: int) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 
 from ..errors import ModelError
-from ..networks.spleeter import SpleeterUNet
+from .spleeter import SpleeterUNet
 
 
 def narrow_bottleneck(network: SpleeterUNet, filters: int) -> SpleeterUNet:
