@@ -23,10 +23,18 @@ from vocalsep.evaluation.rows import load
 RATE = 44100
 
 
+def load_spleeter(path: pathlib.Path):
+    """Return the module of SPLEETER_PY and its networks."""
+    spec = importlib.util.spec_from_file_location("spleeter_peer", path)
+    spleeter = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(spleeter)
+    return spleeter, spleeter.load()
+
+
 def separate(spleeter, networks, mixture: np.ndarray, sample_rate: int) -> np.ndarray:
     """Return the vocals (channels, samples) of a mixture of one or two channels at any rate."""
     heard = mixture if sample_rate == RATE else soxr.resample(mixture.T, sample_rate, RATE).T
-    vocals = spleeter.separate(networks, np.ascontiguousarray(np.broadcast_to(heard, (2, heard.shape[1]))))[0]
+    vocals = spleeter.separate(networks, np.array(np.broadcast_to(heard, (2, heard.shape[1])), order="C"))[0]
     vocals = vocals if sample_rate == RATE else soxr.resample(vocals.T, RATE, sample_rate).T
     whole = np.zeros((2, mixture.shape[1]), np.float32)
     samples = min(vocals.shape[1], whole.shape[1])
@@ -44,10 +52,7 @@ def main() -> None:
     parser.add_argument("--stems", type=pathlib.Path)
     parser.add_argument("--snr", type=float)
     args = parser.parse_args()
-    spec = importlib.util.spec_from_file_location("spleeter_peer", args.spleeter)
-    spleeter = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(spleeter)
-    networks = spleeter.load()
+    spleeter, networks = load_spleeter(args.spleeter)
     songs = find_songs(args.stems) if args.stems else []
     if args.musdb:
         songs += find_tracks(args.musdb, args.subset or ("train" if args.split else "test"), args.split)

@@ -151,3 +151,23 @@ def test_another_separators_estimates_can_be_scored(tmp_path):
     vocals, accompaniment = (read(tmp_path / "songs" / "a" / f"{stem}.wav") for stem in ("vocals", "accompaniment"))
     vocals *= np.sqrt((accompaniment**2).mean() / (vocals**2).mean())
     assert row["vocals"]["uSDR"] == pytest.approx(sdr(vocals, (vocals + accompaniment) / 2), abs=0.05)
+
+
+def test_scores_at_many_places_of_the_grid(tmp_path):
+    stems = {stem: tones(3.0, seed=seed) for stem, seed in (("vocals", 1), ("accompaniment", 2))}
+    for stem, audio in stems.items():
+        for song in "ab":
+            write(tmp_path / "songs" / song / f"{stem}.wav", audio, subtype="FLOAT")
+    peer = tmp_path / "peer.py"
+    peer.write_text("load = list\n\ndef separate(networks, mixture):\n    return mixture / 2, mixture / 2\n")
+    options = ("--stems", tmp_path / "songs", "--spleeter", peer, "--model", "default", "--shifts", 2)
+    done = run(sys.executable, DEMO / "grid.py", *options)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    mixture = sum(stems.values())
+    said = " / ".join(f"{sdr(audio, mixture / 2):.2f}" for audio in stems.values())
+    assert first.startswith(f"Spleeter: uSDR {said}; median second ")
+    assert second.startswith("default: uSDR ")
+    # Both songs are the same, so that their differences are, too.
+    assert second.count("better by") == 2
+    assert second.count("(0.00)") == 4
