@@ -13,12 +13,9 @@ import argparse
 import pathlib
 
 import numpy as np
-from spleeter_estimates import load_spleeter, separate
+from spleeter_estimates import RATE, load_spleeter, separate, take_songs, tracks
 
 from vocalsep import Separator
-from vocalsep.datasets.musdb18 import find_tracks
-from vocalsep.datasets.stems import find_songs
-from vocalsep.evaluation.rows import load
 from vocalsep.metrics import usdr
 
 HOP = 1024
@@ -29,10 +26,10 @@ def median_seconds(references: np.ndarray, estimates: np.ndarray, sample_rate: i
     """Median SDR in dB of each source over whole seconds in which none is silent; (sources, channels, samples)."""
     found = []
     for at in range(0, references.shape[2] - sample_rate + 1, sample_rate):
-        true, heard = (each[:, :, at : at + sample_rate].astype(np.float64) for each in (references, estimates))
-        energy, made, error = (np.square(each).sum(axis=(1, 2)) for each in (true, heard, true - heard))
-        if energy.all() and made.all() and error.all():
-            found.append(10 * np.log10(energy / error))
+        true, made = (each[:, :, at : at + sample_rate] for each in (references, estimates))
+        ratios = [usdr(*pair) for pair in zip(true, made, strict=True)]
+        if np.isfinite(ratios).all() and made.any(axis=(1, 2)).all():
+            found.append(ratios)
     return np.median(found, axis=0) if found else np.full(len(references), np.nan)
 
 
@@ -41,7 +38,7 @@ def scores(method, track, shifts: int) -> np.ndarray:
     references = np.stack([track.vocals, track.accompaniment])
     found = []
     for shift in range(shifts):
-        silence = round(shift * GRID / shifts * HOP * track.sample_rate / 44100)
+        silence = round(shift * GRID / shifts * HOP * track.sample_rate / RATE)
         mixture = np.pad(track.mixture, ((0, 0), (silence, 0)))
         vocals = method(mixture, track.sample_rate)[:, silence:]
         estimates = np.stack([vocals, track.mixture - vocals])
@@ -68,18 +65,11 @@ def line(name: str, found: np.ndarray, first: np.ndarray | None) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--musdb", type=pathlib.Path)
-    parser.add_argument("--split", default=None)
-    parser.add_argument("--subset", default=None)
-    parser.add_argument("--stems", type=pathlib.Path)
-    parser.add_argument("--snr", type=float)
+    take_songs(parser)
     parser.add_argument("--spleeter", type=pathlib.Path, help="as examples/spleeter_estimates.py takes it; first line")
     parser.add_argument("--model", action="append", default=[])
     parser.add_argument("--shifts", type=int, default=8)
     args = parser.parse_args()
-    songs = find_songs(args.stems) if args.stems else []
-    if args.musdb:
-        songs += find_tracks(args.musdb, args.subset or ("train" if args.split else "test"), args.split)
     methods = {}
     if args.spleeter:
         spleeter, networks = load_spleeter(args.spleeter)
@@ -87,11 +77,14 @@ def main() -> None:
     for model in args.model:
         separator = Separator(model)
         methods[model] = lambda mixture, rate, by=separator: by.separate(mixture, rate).vocals
+    found = {name: [] for name in methods}
+    for track in tracks(args):
+        for name, method in methods.items():
+            found[name].append(scores(method, track, args.shifts))
     first = None
-    for name, method in methods.items():
-        found = np.array([scores(method, load(song, args.snr), args.shifts) for song in songs])
-        print(line(name, found, first), flush=True)
-        first = found if first is None else first
+    for name, each in found.items():
+        print(line(name, np.array(each), first))
+        first = np.array(each) if first is None else first
 
 
 if __name__ == "__main__":

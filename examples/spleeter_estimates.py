@@ -11,6 +11,7 @@ SPLEETER_PY is a Python file with `load()` and `separate(networks, mixture)` at 
 import argparse
 import importlib.util
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import soundfile
@@ -18,7 +19,7 @@ import soxr
 
 from vocalsep.datasets.musdb18 import find_tracks
 from vocalsep.datasets.stems import find_songs
-from vocalsep.evaluation.rows import load
+from vocalsep.evaluation.rows import Stems, load
 
 RATE = 44100
 
@@ -42,28 +43,38 @@ def separate(spleeter, networks, mixture: np.ndarray, sample_rate: int) -> np.nd
     return whole if mixture.shape[0] == 2 else whole.mean(axis=0, keepdims=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("spleeter", type=pathlib.Path)
-    parser.add_argument("out", type=pathlib.Path)
+def take_songs(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `vocalsep evaluate` that name songs."""
     parser.add_argument("--musdb", type=pathlib.Path)
     parser.add_argument("--split", default=None)
     parser.add_argument("--subset", default=None)
     parser.add_argument("--stems", type=pathlib.Path)
     parser.add_argument("--snr", type=float)
-    args = parser.parse_args()
-    spleeter, networks = load_spleeter(args.spleeter)
+
+
+def tracks(args: argparse.Namespace) -> Iterator[Stems]:
+    """Read the songs that those options name, one at a time."""
     songs = find_songs(args.stems) if args.stems else []
     if args.musdb:
         songs += find_tracks(args.musdb, args.subset or ("train" if args.split else "test"), args.split)
     for song in songs:
-        track = load(song, args.snr)
+        yield load(song, args.snr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("spleeter", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    take_songs(parser)
+    args = parser.parse_args()
+    spleeter, networks = load_spleeter(args.spleeter)
+    for track in tracks(args):
         vocals = separate(spleeter, networks, track.mixture, track.sample_rate)
-        folder = args.out / song.name
+        folder = args.out / track.name
         folder.mkdir(parents=True, exist_ok=True)
         for stem, audio in (("vocals", vocals), ("accompaniment", track.mixture - vocals)):
             soundfile.write(folder / f"{stem}.wav", audio.T, track.sample_rate, subtype="FLOAT")
-        print(song.name, flush=True)
+        print(track.name, flush=True)
 
 
 if __name__ == "__main__":

@@ -135,11 +135,17 @@ def test_a_client_of_the_studio(tmp_path):
     assert read(tmp_path / "song.karaoke.flac").shape == (2, RATE)
 
 
+def halving_peer(folder):
+    """What stands for Spleeter: half of the mixture is vocals."""
+    peer = folder / "peer.py"
+    peer.write_text("load = list\n\ndef separate(networks, mixture):\n    return mixture / 2, mixture / 2\n")
+    return peer
+
+
 def test_another_separators_estimates_can_be_scored(tmp_path):
     for stem, seed in (("vocals", 1), ("accompaniment", 2)):
         write(tmp_path / "songs" / "a" / f"{stem}.wav", tones(2.0, 16000, channels=1, seed=seed), 16000)
-    peer = tmp_path / "peer.py"
-    peer.write_text("load = list\n\ndef separate(networks, mixture):\n    return mixture / 2, mixture / 2\n")
+    peer = halving_peer(tmp_path)
     songs = ("--stems", tmp_path / "songs", "--snr", 0)
     done = run(sys.executable, DEMO / "spleeter_estimates.py", peer, tmp_path / "out", *songs)
     assert done.returncode == 0, done.stderr
@@ -158,8 +164,7 @@ def test_scores_at_many_places_of_the_grid(tmp_path):
     for stem, audio in stems.items():
         for song in "ab":
             write(tmp_path / "songs" / song / f"{stem}.wav", audio, subtype="FLOAT")
-    peer = tmp_path / "peer.py"
-    peer.write_text("load = list\n\ndef separate(networks, mixture):\n    return mixture / 2, mixture / 2\n")
+    peer = halving_peer(tmp_path)
     options = ("--stems", tmp_path / "songs", "--spleeter", peer, "--model", "default", "--shifts", 2)
     done = run(sys.executable, DEMO / "grid.py", *options)
     assert done.returncode == 0, done.stderr

@@ -87,6 +87,7 @@ class SpleeterUNet(MaskNetwork):
     def __init__(self, config: SpleeterConfig):
         super().__init__()
         self.config: SpleeterConfig = config
+        self._reach = config.reach
         wide = (config.channels, *config.filters)
         depth = len(config.filters)
         self.encoder = nn.ModuleList(nn.Conv2d(wide[i], wide[i + 1], KERNEL, stride=2, padding=2) for i in range(depth))
@@ -123,9 +124,9 @@ class SpleeterUNet(MaskNetwork):
         hidden = magnitude.flip(2, 3)
         if self.config.level_frames:
             hidden = relative_level(hidden, self.config.level_frames).mul_(self.config.level)
-            first, last = heard_span(start, stop, frames, self.config.reach, self.config.stride)
-            hidden = _between(hidden, first, last)
-            start, stop, frames = start - first, stop - first, last - first
+        first, last = heard_span(start, stop, frames, self._reach, self.config.stride)
+        hidden = _between(hidden, first, last)
+        start, stop, frames = start - first, stop - first, last - first
         skips: list[Tensor] = []
         for depth, layer in enumerate(self.encoder):
             skips.append(layer(hidden))
