@@ -38,6 +38,7 @@ FLOORS = [
         "networks.attention_unet",
         "networks.unet3d",
         "networks.tfc_tdf",
+        "networks.band_tfc_tdf",
         "networks.bottleneck",
     },
     {"networks.attention_r2unet"},

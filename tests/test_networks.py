@@ -32,6 +32,7 @@ SMALL = {
     "attention-r2unet": SMALL_UNET,
     "unet3d": {**SMALL_UNET, "filters": (3, 4, 5)},
     "tfc-tdf": {**SMALL_UNET, "bins": 64, "filters": (8, 10, 12), "layers": 2},
+    "band-tfc-tdf": {**SMALL_UNET, "bins": 64, "bands": 4, "filters": (8, 10, 12), "dilations": (1, 2)},
     "wave-unet": {"levels": 4, "filters": 4, "tile": 3000},
     "pair": {"network": SMALL_UNET},
 }
@@ -42,6 +43,7 @@ VARIANTS = [
     ("unet", {**SMALL_UNET, "norm": "none", "activation": "silu", "head": "magnitude"}),
     ("resunet", {**SMALL_UNET, "head": "magnitude"}),
     ("tfc-tdf", {**SMALL_UNET, "bins": 64, "skips": "concatenate"}),
+    ("band-tfc-tdf", {**SMALL_UNET, "bins": 64, "bands": 2, "filters": (8, 10), "layers": 2, "dilations": ()}),
     ("wave-unet", {"levels": 3, "filters": 4, "tile": 3000, "hears_context": False}),
     ("wave-unet", {"levels": 3, "filters": 4, "tile": 3000, "upsampling": "learned", "difference": False}),
     ("pair", {"architecture": "resunet", "network": SMALL_UNET, "power": 1.0}),

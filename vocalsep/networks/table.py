@@ -22,6 +22,7 @@ ARCHITECTURES = {
     "attention-r2unet": "attention_r2unet.AttentionR2UNet",
     "unet3d": "unet3d.UNet3D",
     "tfc-tdf": "tfc_tdf.TfcTdfUNet",
+    "band-tfc-tdf": "band_tfc_tdf.BandTfcTdfUNet",
     "wave-unet": "wave_unet.WaveUNet",
     "pair": "pair.Pair",
 }

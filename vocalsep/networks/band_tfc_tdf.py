@@ -1,0 +1,214 @@
+"""U-Net of residual TFC-TDF blocks over frequency bands that are stacked as channels.
+
+W. Choi, M. Kim, J. Chung, D. Lee, S. Jung: "Investigating U-Nets with various intermediate blocks for
+spectrogram-based singing voice separation", ISMIR 2020 (time-frequency convolutions and fully connected layers over
+frequency, TFC-TDF); M. Kim et al.: "KUIELab-MDX-Net", MDX workshop 2021 (the output multiplied with the first maps);
+H. Liu et al.: "Channel-wise subband input for better voice and accompaniment separation", Interspeech 2020 (bands as
+channels). With B bands every layer works at 1/B of the bins, so that wide layers are affordable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from ..bounds import whole_number
+from ..errors import ModelError
+from .configs import MaskConfig
+from .level import SILENCE, local_level
+from .network import MaskNetwork
+from .reach import Down, Same, Step, Up, context
+from .shared import BatchNorm2d
+from .skeleton import convolution, normed
+from .spleeter import heard_span
+
+MOST_BINS = 1 << 15
+
+
+@dataclasses.dataclass(frozen=True)
+class BandTfcTdfConfig(MaskConfig):
+    """A U-Net of residual TFC-TDF blocks over stacked frequency bands.
+
+    Parameters
+    ----------
+    channels, compression, level_frames, head
+        See `MaskConfig`; `head` must be ``mask``.
+    filters : tuple of int
+        Filters of each scale. From one scale to the next, bins and frames are halved.
+    bins : int
+        Bins of the input, a multiple of ``bands * 2 ** (len(filters) - 1)``.
+    bands : int
+        How many frequency bands of equal width are stacked as channels.
+    layers : int
+        Convolutions in each half of a block.
+    bottleneck : int
+        By how much the fully connected layers narrow the bins of a band before they widen them again.
+    dilations : tuple of int
+        One residual convolution over time for each, with that dilation, at the coarsest scale: long context for little
+        work.
+    """
+
+    filters: tuple[int, ...] = (48, 80, 112, 144)
+    bins: int = 1024
+    bands: int = 8
+    layers: int = 1
+    bottleneck: int = 4
+    dilations: tuple[int, ...] = (1, 2, 4)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "dilations", tuple(self.dilations))
+        whole_number("bins", self.bins, 1, MOST_BINS)
+        whole_number("bands", self.bands, 1, 64)
+        whole_number("layers", self.layers, 1, 16)
+        whole_number("bottleneck", self.bottleneck, 1, 256)
+        whole_number("number of dilations", len(self.dilations), 0, 16)
+        for dilation in self.dilations:
+            whole_number("dilation", dilation, 1, 64)
+        if self.head != "mask":
+            raise ModelError("this network makes masks: head must be mask")
+        if self.bins % (self.bands * self.stride):
+            raise ModelError(
+                f"bins must be a multiple of {self.bands * self.stride} for {self.bands} bands and "
+                f"{len(self.filters)} scales"
+            )
+
+    @property
+    def stride(self) -> int:
+        """Frames per step of the coarsest scale; inputs are multiples of it."""
+        return int(2 ** (len(self.filters) - 1))
+
+    @property
+    def context(self) -> int:
+        """Frames to either side that can change a frame's mask."""
+        return self.reach + self.level_frames
+
+    @property
+    def reach(self) -> int:
+        """Frames to either side that the layers use; beyond them only the level is used."""
+        depth = len(self.filters) - 1
+        block = Same(2 * self.layers)
+        steps: list[Step] = [block, Up(2, 0)] * depth
+        steps += [block, Same(sum(self.dilations))]
+        steps += [Down(2, 0), block] * depth
+        return context(steps, self.stride)
+
+
+class ResidualTfcTdf(nn.Module):
+    """Two halves of convolutions with two fully connected layers over the bins of a band between them.
+
+    Each convolution is followed by its batch norm, into which it is folded once training is over.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bins: int, layers: int, bottleneck: int):
+        super().__init__()
+        self.first = nn.Sequential(
+            *(
+                normed(convolution(out_channels if i else in_channels, out_channels), out_channels)
+                for i in range(layers)
+            )
+        )
+        narrow = max(1, bins // bottleneck)
+        self.narrow = nn.Linear(bins, narrow, bias=False)
+        self.narrow_norm = nn.Sequential(BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+        self.widen = nn.Linear(narrow, bins, bias=False)
+        self.second = nn.Sequential(
+            *(normed(convolution(out_channels, out_channels), out_channels) for _ in range(layers - 1)),
+            convolution(out_channels, out_channels),
+            BatchNorm2d(out_channels),
+        )
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
+        inner: Tensor = self.first(hidden)
+        narrow = self.narrow_norm(torch.matmul(self.narrow.weight, inner))
+        inner = inner + torch.matmul(self.widen.weight, narrow)
+        return torch.relu(self.second(inner) + self.shortcut(hidden))
+
+
+class DilatedTime(nn.Module):
+    """A residual convolution over time."""
+
+    def __init__(self, channels: int, dilation: int):
+        super().__init__()
+        self.convolution = normed(
+            nn.Conv2d(channels, channels, (1, 3), padding=(0, dilation), dilation=(1, dilation), bias=False), channels
+        )
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Take and return (batch, channels, bins, frames)."""
+        result: Tensor = hidden + self.convolution(hidden)
+        return result
+
+
+class BandTfcTdfUNet(MaskNetwork):
+    """Estimate masks with residual TFC-TDF blocks over stacked bands."""
+
+    Config = BandTfcTdfConfig
+
+    def __init__(self, config: BandTfcTdfConfig):
+        super().__init__()
+        self.config: BandTfcTdfConfig = config
+        self._reach = config.reach
+        filters, stacked = config.filters, config.channels * config.bands
+        self.stem = normed(nn.Conv2d(stacked, filters[0], 1, bias=False), filters[0])
+        self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
+        self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
+        for scale, count in enumerate(filters):
+            self.encoder.append(self._block(count, count, scale))
+            if scale + 1 < len(filters):
+                self.down.append(
+                    normed(nn.Conv2d(count, filters[scale + 1], 2, stride=2, bias=False), filters[scale + 1])
+                )
+        self.time = nn.Sequential(*(DilatedTime(filters[-1], dilation) for dilation in config.dilations))
+        for scale in range(len(filters) - 2, -1, -1):
+            count = filters[scale]
+            self.up.append(normed(nn.ConvTranspose2d(filters[scale + 1], count, 2, stride=2, bias=False), count))
+            self.decoder.append(self._block(2 * count, count, scale))
+        self.head = nn.Conv2d(filters[0], stacked, 1)
+
+    def _block(self, in_channels: int, out_channels: int, scale: int) -> ResidualTfcTdf:
+        config = self.config
+        bins = config.bins // config.bands >> scale
+        return ResidualTfcTdf(in_channels, out_channels, bins, config.layers, config.bottleneck)
+
+    def forward(self, magnitude: Tensor) -> Tensor:
+        """Return masks in 0..1 of the shape of `magnitude`, (batch, channels, bins, frames).
+
+        Frames are a multiple of ``config.stride``.
+        """
+        return self.masks_between(magnitude, 0, magnitude.shape[3])
+
+    def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
+        """Return the masks of some frames, see `MaskNetwork.masks_between`; layers work on no more than they need."""
+        frames = magnitude.shape[3]
+        level = local_level(magnitude, self.config.level_frames)
+        first, last = heard_span(start, stop, frames, self._reach, self.config.stride)
+        magnitude, level = magnitude[..., first:last], level[..., first:last]
+        torch._check(magnitude.shape[3] == last - first)
+        masks = self._masks((magnitude / (level + SILENCE)) ** self.config.compression)
+        part = masks[..., start - first : stop - first]
+        torch._check(part.shape[3] == stop - start)
+        return part
+
+    def _masks(self, network_input: Tensor) -> Tensor:
+        batch, channels, bins, frames = network_input.shape
+        bands = self.config.bands
+        stacked = network_input.reshape(batch, channels * bands, bins // bands, frames)
+        if self.layout == torch.channels_last:
+            stacked = stacked.contiguous(memory_format=torch.channels_last)
+        hidden = stem = self.stem(stacked)
+        skips: list[Tensor] = []
+        for scale, block in enumerate(self.encoder):
+            hidden = block(hidden)
+            if scale < len(self.down):
+                skips.append(hidden)
+                hidden = self.down[scale](hidden)
+        hidden = self.time(hidden)
+        for up, block in zip(self.up, self.decoder, strict=True):
+            hidden = block(torch.cat([up(hidden), skips.pop()], dim=1))
+        masks = torch.sigmoid(self.head(hidden * stem))
+        return masks.reshape(batch, channels, bins, frames)
