@@ -19,7 +19,10 @@ pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
 MODELS = ("m.safetensors", "m.onnx")
-EXPORTED = [("unet", SMALL["unet"]), *((name, SMALL[name]) for name in ("resunet", "tfc-tdf", "wave-unet", "pair"))]
+EXPORTED = [
+    *((name, SMALL[name]) for name in ("unet", "resunet", "tfc-tdf", "band-tfc-tdf", "wave-unet", "pair")),
+    ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], "mid_side": True}),
+]
 
 
 @pytest.mark.parametrize("variant", EXPORTED, ids=named)
@@ -39,7 +42,7 @@ def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
     assert np.abs(theirs.separate(mixture[0], SMALL_RATE).vocals - mono).max() < 1e-5
 
 
-@pytest.mark.parametrize("variant", [("spleeter", SMALL["spleeter"]), ("unet", SMALL["unet"])], ids=named)
+@pytest.mark.parametrize("variant", [(name, SMALL[name]) for name in ("spleeter", "unet", "band-tfc-tdf")], ids=named)
 def test_context_may_be_any_or_none(variant, tmp_path):
     """First chunks have nothing before them, last ones nothing after; the graph leaves out what nobody asked for."""
     from vocalsep.backends.opening import open_model

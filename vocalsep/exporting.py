@@ -41,7 +41,8 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
     """Write a model's network as an ONNX file, with the model's configuration and card in its metadata.
 
     The graph of a network on spectrograms has the inputs ``before``, ``heard`` and ``after``: magnitudes (batch,
-    channels, bins, frames) that follow one another, whose frames together are a multiple of the network's stride.
+    channels, bins, frames) that follow one another, whose frames together are a multiple of the network's stride; for
+    some networks those of mid and side, ``(left +- right) / 2``, follow those of left and right.
     Those before and after are context, and may be none. Its output ``made`` are the vocals' masks for ``heard`` alone.
     That of a network on waveforms has the one input ``heard``, (batch, channels, samples), and ``made`` are the
     vocals' samples.
@@ -72,7 +73,7 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
     network, info = load(model)
     front_end = info.config.front_end
     backend = torch_backend(network, front_end.bins, torch.device("cpu"))
-    if isinstance(backend, TorchMasks) and not backend.network.hears_magnitudes:
+    if isinstance(backend, TorchMasks) and not (backend.network.hears_magnitudes or backend.shape.mid_side):
         raise UsageError(f"{info.config.architecture} hears more than magnitudes, which an ONNX file cannot hold")
     graph = _traced(backend)
     _narrow(graph)
@@ -147,7 +148,8 @@ def _traced(backend: TorchMasks | TorchWaves) -> onnx.ModelProto:
     channels, unknown = backend.shape.channels, torch.export.Dim.AUTO
     if isinstance(backend, TorchMasks):
         module, names = _Masks(backend), MASK_INPUTS
-        sizes = [(2, channels, backend.bins, strides * backend.shape.stride) for strides in TRACED_STRIDES]
+        inputs = 2 * channels if backend.shape.mid_side else channels
+        sizes = [(2, inputs, backend.bins, strides * backend.shape.stride) for strides in TRACED_STRIDES]
     else:
         module, names = _Waves(backend), WAVE_INPUTS
         sizes = [(2, channels, backend.shape.heard)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import LONGEST_TILE, whole_number
+from ..errors import ModelError
 
 LONGEST_CONTEXT = 1 << 16
 
@@ -25,16 +26,21 @@ class MaskShape:
         Frames of an input are multiples of it.
     context : int
         Frames to either side that can change a frame's mask.
+    mid_side : bool
+        Whether the network takes the magnitudes of mid and side too, behind those of left and right.
     """
 
     channels: int
     stride: int
     context: int
+    mid_side: bool = False
 
     def __post_init__(self) -> None:
         whole_number("channels", self.channels, 1, 2)
         whole_number("stride", self.stride, 1, LONGEST_CONTEXT)
         whole_number("context", self.context, 0, LONGEST_CONTEXT)
+        if type(self.mid_side) is not bool or (self.mid_side and self.channels != 2):
+            raise ModelError(f"mid_side must be true or false, and true only for 2 channels, not {self.mid_side!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +111,11 @@ Backend = MaskBackend | WaveBackend
 
 def shape_to_dict(shape: MaskShape | WaveShape) -> dict[str, Any]:
     """Return a shape as names and numbers, for `shape_from_dict`."""
-    return dataclasses.asdict(shape)
+    values = dataclasses.asdict(shape)
+    if not values.get("mid_side", True):
+        # Older releases know no such name.
+        del values["mid_side"]
+    return values
 
 
 def shape_from_dict(said: dict[str, Any]) -> MaskShape | WaveShape:

@@ -46,10 +46,11 @@ class OnnxMasks(MaskBackend):
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Return masks, see `MaskBackend.masks`."""
         parts = [
-            _magnitudes(spectra[:, :, : self.bins, part])
+            _magnitudes(spectra[:, :, : self.bins, part], self.shape.mid_side)
             for part in (slice(start), slice(start, stop), slice(stop, None))
         ]
-        return _run(self.session, dict(zip(MASK_INPUTS, parts, strict=True)), parts[1].shape)
+        made = (*spectra.shape[:2], self.bins, stop - start)
+        return _run(self.session, dict(zip(MASK_INPUTS, parts, strict=True)), made)
 
 
 class OnnxWaves(WaveBackend):
@@ -161,7 +162,8 @@ def _check_ends(session: onnxruntime.InferenceSession, shape: MaskShape | WaveSh
     inputs = session.get_inputs()
     if tuple(each.name for each in inputs) != names or len(session.get_outputs()) != 1:
         raise ModelError("not an exported vocalsep model (its graph has other inputs or outputs)")
-    wanted = (None, shape.channels, *sizes)
+    inputs_channels = 2 * shape.channels if isinstance(shape, MaskShape) and shape.mid_side else shape.channels
+    wanted = (None, inputs_channels, *sizes)
     for each in inputs:
         # What is not fixed has a name instead of a number.
         if len(each.shape) != len(wanted) or any(
@@ -170,12 +172,17 @@ def _check_ends(session: onnxruntime.InferenceSession, shape: MaskShape | WaveSh
             raise ModelError("not an exported vocalsep model (its graph has inputs of other shapes)")
 
 
-def _magnitudes(spectra: np.ndarray) -> np.ndarray:
-    found = np.empty(spectra.shape, np.float32)
-    for at in range(0, spectra.shape[3], FRAMES_AT_A_TIME):
-        part = slice(at, at + FRAMES_AT_A_TIME)
-        np.abs(spectra[..., part], out=found[..., part])
-    return found
+def _magnitudes(spectra: np.ndarray, mid_side: bool) -> np.ndarray:
+    batch, channels, bins, frames = spectra.shape
+    magnitudes = np.empty((batch, 2 * channels if mid_side else channels, bins, frames), np.float32)
+    for start in range(0, frames, FRAMES_AT_A_TIME):
+        part = slice(start, start + FRAMES_AT_A_TIME)
+        np.abs(spectra[..., part], out=magnitudes[:, :channels, :, part])
+        if mid_side:
+            left, right = spectra[:, 0, :, part], spectra[:, 1, :, part]
+            np.abs((left + right) / 2, out=magnitudes[:, 2, :, part])
+            np.abs((left - right) / 2, out=magnitudes[:, 3, :, part])
+    return magnitudes
 
 
 def _run(session: onnxruntime.InferenceSession, heard: dict[str, np.ndarray], wanted: tuple[int, ...]) -> np.ndarray:

@@ -30,7 +30,8 @@ class TorchMasks(MaskBackend):
 
     def __init__(self, network: MaskNetwork, bins: int, device: torch.device, precision: str = "float32"):
         config = network.config
-        self.shape = MaskShape(config.channels, config.stride, config.context)
+        mid_side = getattr(config, "mid_side", False)
+        self.shape = MaskShape(config.channels, config.stride, config.context, mid_side)
         self.network = network
         self.bins = bins
         self.device = device

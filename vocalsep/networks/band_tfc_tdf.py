@@ -45,6 +45,9 @@ class BandTfcTdfConfig(MaskConfig):
         Convolutions in each half of a block.
     bottleneck : int
         By how much the fully connected layers narrow the bins of a band before they widen them again.
+    mid_side : bool
+        The network also takes the magnitudes of mid and side, ``(left +- right) / 2``, of a stereo mixture: they tell
+        what stands in the middle, where most vocals are.
     dilations : tuple of int
         One residual convolution over time for each, with that dilation, at the coarsest scale: long context for little
         work.
@@ -55,6 +58,7 @@ class BandTfcTdfConfig(MaskConfig):
     bands: int = 8
     layers: int = 1
     bottleneck: int = 4
+    mid_side: bool = False
     dilations: tuple[int, ...] = (1, 2, 4)
 
     def __post_init__(self) -> None:
@@ -67,6 +71,8 @@ class BandTfcTdfConfig(MaskConfig):
         whole_number("number of dilations", len(self.dilations), 0, 16)
         for dilation in self.dilations:
             whole_number("dilation", dilation, 1, 64)
+        if type(self.mid_side) is not bool or (self.mid_side and self.channels != 2):
+            raise ModelError(f"mid_side must be true or false, and true only for 2 channels, not {self.mid_side!r}")
         if self.head != "mask":
             raise ModelError("this network makes masks: head must be mask")
         if self.bins % (self.bands * self.stride):
@@ -154,7 +160,8 @@ class BandTfcTdfUNet(MaskNetwork):
         self.config: BandTfcTdfConfig = config
         self._reach = config.reach
         filters, stacked = config.filters, config.channels * config.bands
-        self.stem = normed(nn.Conv2d(stacked, filters[0], 1, bias=False), filters[0])
+        entering = 2 * stacked if config.mid_side else stacked
+        self.stem = normed(nn.Conv2d(entering, filters[0], 1, bias=False), filters[0])
         self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         for scale, count in enumerate(filters):
@@ -175,8 +182,24 @@ class BandTfcTdfUNet(MaskNetwork):
         bins = config.bins // config.bands >> scale
         return ResidualTfcTdf(in_channels, out_channels, bins, config.layers, config.bottleneck)
 
+    def hear(self, spectrum: Tensor, bins: int) -> Tensor:
+        """Return magnitudes of all channels, then of mid and side if the network takes them; see `MaskNetwork.hear`.
+
+        They are (batch, channels or 2 * channels, bins, frames).
+        """
+        spectrum = spectrum[:, :, :bins]
+        if self.config.mid_side:
+            left, right = spectrum.chunk(2, dim=1)
+            spectrum = torch.cat([spectrum, (left + right) / 2, (left - right) / 2], dim=1)
+        return spectrum.abs()
+
+    @property
+    def hears_magnitudes(self) -> bool:
+        """Whether `hear` gives the magnitudes of the channels alone."""
+        return not self.config.mid_side
+
     def forward(self, magnitude: Tensor) -> Tensor:
-        """Return masks in 0..1 of the shape of `magnitude`, (batch, channels, bins, frames).
+        """Return masks in 0..1, (batch, channels, bins, frames), of magnitudes as `hear` gives them.
 
         Frames are a multiple of ``config.stride``.
         """
@@ -185,7 +208,7 @@ class BandTfcTdfUNet(MaskNetwork):
     def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
         """Return the masks of some frames, see `MaskNetwork.masks_between`; layers work on no more than they need."""
         frames = magnitude.shape[3]
-        level = local_level(magnitude, self.config.level_frames)
+        level = local_level(magnitude[:, : self.config.channels], self.config.level_frames)
         first, last = heard_span(start, stop, frames, self._reach, self.config.stride)
         magnitude, level = magnitude[..., first:last], level[..., first:last]
         torch._check(magnitude.shape[3] == last - first)
@@ -211,4 +234,4 @@ class BandTfcTdfUNet(MaskNetwork):
         for up, block in zip(self.up, self.decoder, strict=True):
             hidden = block(torch.cat([up(hidden), skips.pop()], dim=1))
         masks = torch.sigmoid(self.head(hidden * stem))
-        return masks.reshape(batch, channels, bins, frames)
+        return masks.reshape(batch, self.config.channels, bins, frames)
