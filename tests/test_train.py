@@ -373,3 +373,32 @@ def test_a_corrupt_file_is_skipped_and_too_many_are_an_error(material, tmp_path)
     assert failed.returncode == 2
     assert b"Traceback" not in failed.stderr
     assert b"cannot be read" in failed.stderr or b"unreadable" in failed.stderr
+
+
+def test_averaged_weights_get_batch_norm_statistics_of_their_own():
+    """After measuring, every batch norm gives maps of mean 0 and variance 1 on the same data."""
+    import torch
+
+    from vocalsep.networks.table import build, config_class
+    from vocalsep.training.norms import has_statistics, measure_statistics
+
+    config = config_class("resunet")(channels=1, filters=(4, 6), level_frames=3)
+    network = build("resunet", config).train()
+    inputs = [torch.rand(3, 1, 16, 32) for _ in range(4)]
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(2, 3)
+    assert has_statistics(network)
+    assert not has_statistics(torch.nn.Conv2d(1, 1, 1))
+    measure_statistics(network, inputs, lambda network, part: network(part))
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert not network.training
+    assert {norm.momentum for norm in norms} == {0.1}
+    seen = []
+    handle = norms[0].register_forward_hook(lambda module, args, output: seen.append(output))
+    network(torch.cat(inputs))
+    handle.remove()
+    variance, mean = torch.var_mean(seen[0], dim=(0, 2, 3))
+    torch.testing.assert_close(mean, norms[0].bias, rtol=0, atol=1e-4)
+    torch.testing.assert_close(variance.sqrt(), norms[0].weight, rtol=0, atol=0.05)

@@ -129,6 +129,29 @@ def batches(
     yield from _loader(Examples(pools, config), numbers, workers, _collate, pin)
 
 
+def first_mixtures(pools: Pools, config: TrainingConfig, examples: int, rank: int, world: int) -> Iterator[Tensor]:
+    """Yield this process's share of the mixtures (batch, channels, samples) of the run's first batches.
+
+    Parameters
+    ----------
+    pools : Pools
+    config : TrainingConfig
+    examples : int
+        How many at least, over all processes.
+    rank, world : int
+        This process's number, and how many there are.
+
+    Raises
+    ------
+    AudioError
+        Far too much of the data cannot be read.
+    """
+    batch = config.training.batch_size
+    made, local = Examples(pools, config), batch // world
+    for numbers in _Numbers(0, -(-examples // batch), batch, rank * local, local):
+        yield torch.from_numpy(np.stack([made[number].mixture for number in numbers]))
+
+
 def unpaired_batches(
     pools: Pools, config: TrainingConfig, first_step: int, workers: int
 ) -> Generator[UnpairedBatch, None, None]:

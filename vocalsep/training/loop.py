@@ -24,7 +24,8 @@ from .config import TrainingConfig
 from .folder import RunFolder
 from .forward import outcomes
 from .journal import Journal
-from .loader import Batch, UnpairedBatch, batches, unpaired_batches
+from .loader import Batch, UnpairedBatch, batches, first_mixtures, unpaired_batches
+from .norms import has_statistics, measure_statistics
 from .outcome import Outcome
 from .signals import Signals
 from .validation import Scores, Validation
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 LOG_EVERY = 50
+# Examples from which the batch norms of the averaged weights get their statistics.
+STATISTICS_EXAMPLES = 40
 Drawn = tuple[Batch, UnpairedBatch | None]
 # A handful of unreadable excerpts says nothing about the data as a whole.
 FEWEST_TRIES = 200
@@ -93,8 +96,8 @@ class Trainer:
         self.validation = validation
         self.card = card
         self.loss = losses.parse(config.training.loss)
-        if config.training.precision == "64-true":
-            network = network.double()
+        self.dtype = torch.float64 if config.training.precision == "64-true" else torch.float32
+        network = network.to(self.dtype)
         self.network = network.to(fabric.device).laid_out()
         self.average: Network = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
@@ -171,7 +174,7 @@ class Trainer:
                     ends = progress.step in (settings.steps, self.config.steps)
                     if progress.step % settings.validate_every == 0 or ends:
                         with clock.paused():
-                            ended.scores = self._validate()
+                            ended.scores = self._validate(pools)
                         row |= {
                             "vocals_usdr_db": ended.scores.vocals,
                             "accompaniment_usdr_db": ended.scores.accompaniment,
@@ -221,11 +224,10 @@ class Trainer:
 
     def _loss(self, wrapped: Any, batch: Batch) -> Tensor:
         """Return the loss of a batch, the mean over the sources that the network estimates."""
-        exact = torch.float64 if self.config.training.precision == "64-true" else torch.float32
         vocals, mixture, band = (
             part.to(self.fabric.device, non_blocking=True) for part in (batch.vocals, batch.mixture, batch.band)
         )
-        found = self._outcomes(wrapped, vocals.to(exact), mixture.to(exact), band)
+        found = self._outcomes(wrapped, vocals.to(self.dtype), mixture.to(self.dtype), band)
         return torch.stack([self.loss(outcome) for outcome in found]).mean()
 
     def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Outcome]]:
@@ -275,17 +277,35 @@ class Trainer:
             else:
                 slow.copy_(fast)
 
-    def _validate(self) -> Scores:
+    def _validate(self, pools: Pools) -> Scores:
         progress = self.progress
-        scores = self.validation.run(copy.deepcopy(self.average), self.fabric.device)
+        exported = self._exported(pools)
+        scores = self.validation.run(copy.deepcopy(exported), self.fabric.device)
         if progress.best is None or scores.vocals > progress.best:
             progress.best, progress.best_step, progress.worse = scores.vocals, progress.step, 0
             self._save(best=True)
             if self.fabric.is_global_zero:
-                checkpoint.save(self.folder.model, self.average, self.config.model, self.card(progress, scores))
+                checkpoint.save(self.folder.model, exported, self.config.model, self.card(progress, scores))
         else:
             progress.worse += 1
         return scores
+
+    def _exported(self, pools: Pools) -> Network:
+        """Return the averaged network with batch norm statistics of its own, as it is validated and exported."""
+        network = copy.deepcopy(self.average)
+        if self.config.training.freeze_norms or not has_statistics(network):
+            return network
+        fabric = self.fabric
+        mixtures = first_mixtures(pools, self.config, STATISTICS_EXAMPLES, fabric.global_rank, fabric.world_size)
+
+        def run(network: Network, mixture: Tensor) -> object:
+            # The band only matters to losses.
+            band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
+            front_end, frames = self.config.model.front_end, self.config.data.frames
+            return outcomes(network, network, torch.zeros_like(mixture), mixture, band, front_end, frames)
+
+        measure_statistics(network, (mixture.to(fabric.device, self.dtype) for mixture in mixtures), run)
+        return network
 
     def _save(self, best: bool = False) -> None:
         if self.fabric.is_global_zero:
