@@ -176,3 +176,31 @@ def test_scores_at_many_places_of_the_grid(tmp_path):
     # Both songs are the same, so that their differences are, too.
     assert second.count("better by") == 2
     assert second.count("(0.00)") == 4
+
+
+def test_training_on_a_gpu_packs_trains_and_goes_on(tmp_path):
+    """A few steps of a tiny network, without a GPU: a second run goes on at the step where the first ended."""
+    from vocalsep import Separator
+
+    for name in ("one", "two"):
+        for seed, stem in enumerate(("vocals", "accompaniment")):
+            write(tmp_path / "songs" / name / f"{stem}.wav", tones(4.0, seed=seed))
+    gpu = DEMO / "gpu"
+    packed = run(sys.executable, gpu / "pack.py", tmp_path / "parts", "--stems", tmp_path / "songs", "--valid-stems",
+                 tmp_path / "songs")  # fmt: skip
+    assert packed.returncode == 0, packed.stderr
+    assert (tmp_path / "parts" / "part-00.tar").exists()
+    recipe = (gpu / "small.toml").read_text().replace("[80, 128, 176, 224]", "[4, 6]")
+    recipe = recipe.replace("frames = 256", "frames = 32").replace("batch_size = 48", "batch_size = 2")
+    (tmp_path / "tiny.toml").write_text(recipe)
+    options = ("--recipe", tmp_path / "tiny.toml", "--device", "cpu", "--minutes", 0.45, "--of-minutes")
+    command = (sys.executable, gpu / "train.py", tmp_path / "parts", tmp_path / "run", *options)
+    first = run(*command, 0.02)
+    assert first.returncode == 0, first.stderr
+    steps = int(re.search(r"^step (\d+)", first.stdout, re.MULTILINE)[1])
+    assert steps > 0
+    second = run(*command, 0.03)
+    assert f"going on at step {steps}" in second.stdout, second.stderr
+    out = tmp_path / "run" / "out"
+    assert {path.name for path in out.iterdir()} == {"log.tsv", "model.safetensors", "state-0.safetensors"}
+    assert np.isfinite(Separator(out / "model.safetensors").separate(tones(1.0), RATE).vocals).all()
