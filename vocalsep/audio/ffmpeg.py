@@ -5,20 +5,36 @@ from __future__ import annotations
 import math
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import AudioError
 from .container import QuietFile, open_container
+from .conversion import Conversion
 from .formats import INTEGER_BITS
-from .source import Source, SourceInfo
+from .parts import Part, PartFile
+from .refusals import protection
+from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
+from .timeline import Timeline
 
-# Containers round their duration; only a larger shortfall than this means that the end is missing.
-ROUNDED_S = 1.0
 # Where the frame count of an MP3 stands, if it has one: this close behind its tags.
 FIRST_FRAME_BYTES = 2048
-GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "amr", "mpeg", "mpegts", "flv", "avi"))
+# What the count of an MP3 may differ from its size before it is that of another file.
+SIZE_TOLERANCE = 0.02
+# What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
+COUNTED = frozenset(
+    ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "wav", "w64", "aiff", "caf", "flac", "ape", "wv", "tta", "tak")
+)
+# Containers that bear the time of each packet; bare streams and files of samples have no more than their order.
+TIMED = frozenset(
+    ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "mpegts", "mpeg", "flv", "live_flv", "avi", "nut", "mxf", "wtv")
+)
+INDEXED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2",))
+# Entries at the end of an index that are compared with the size of the file.
+LAST_ENTRIES = 64
+# Tags amid a stream: those of a file that was joined to another.
+TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 # Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
 TOLERATED_LOSS = 0.01
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
@@ -27,9 +43,10 @@ LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wm
 class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, stream: int = 0):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int, part: Part):
         self.file = path.open("rb")
-        self.quiet = QuietFile(self.file)
+        self.part = part
+        self.quiet = QuietFile(PartFile(self.file, part))
         try:
             self.container = open_container(self.quiet)
         except BaseException:
@@ -43,6 +60,8 @@ class FfmpegSource(Source):
 
     def _describe(self, path: pathlib.Path, stream: int) -> SourceInfo:
         sounds = self.container.streams.audio
+        if protected := protection(self.file):
+            raise AudioError(protected)
         if not sounds:
             raise AudioError("holds no audio")
         if stream >= len(sounds):
@@ -64,9 +83,17 @@ class FfmpegSource(Source):
             duration = float(self.stream.duration * self.stream.time_base)
         elif self.container.duration is not None:
             duration = self.container.duration / 1e6
+        container = self.container.format.name
+        counted = container in COUNTED and own
+        if container == "mp3" and (share := _counted_share(self.file, self.part)):
+            counted = abs(share - 1) < SIZE_TOLERANCE
+            if duration is not None and not counted:
+                # Cut short, or several that were joined, of which the first has counted only its own frames.
+                self.announced = round(duration * context.sample_rate)
+                duration /= share
         return SourceInfo(
             path=path,
-            container=self.container.format.name,
+            container=container,
             codec=name,
             sample_rate=context.sample_rate,
             channels=context.channels,
@@ -75,7 +102,7 @@ class FfmpegSource(Source):
             subtype=subtype,
             lossy=not lossless,
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
-            slack_s=ROUNDED_S if own and _counts(path, self.container.format.name) else math.inf,
+            slack_s=ROUNDED_S if counted else math.inf,
         )
 
     def close(self) -> None:
@@ -84,31 +111,80 @@ class FfmpegSource(Source):
         self.file.close()
 
     def _decoded(self) -> Iterator[np.ndarray]:
+        info = self.info
+        self._check_index()
+        conversion = Conversion(info, self.stream.codec_context.layout.name)
+        timeline = Timeline() if info.container in TIMED or info.video else None
+        samples = 0
+        for frame in self._frames():
+            block = _samples(frame, info.wide)
+            rate, layout = frame.sample_rate, frame.layout.name
+            if timeline is not None:
+                time_s = None if frame.pts is None else float(frame.pts * frame.time_base)
+                missing = round(timeline.gap_before(time_s, frame.samples / rate) * rate)
+                for start in range(0, missing, BLOCK_SAMPLES):
+                    silence = np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype)
+                    for ready in conversion.push(silence, rate, layout, samples / info.sample_rate):
+                        samples += ready.shape[1]
+                        yield ready
+            for ready in conversion.push(block, rate, layout, samples / info.sample_rate):
+                samples += ready.shape[1]
+                yield ready
+        for ready in conversion.flush():
+            samples += ready.shape[1]
+            yield ready
+        self._check_index()
+        self._check_packets(samples)
+        self.remarks += conversion.remarks()
+        if timeline is not None and timeline.gaps:
+            gaps = "a gap" if timeline.gaps == 1 else f"{timeline.gaps} gaps"
+            self.remarks.append(f"has {gaps} in its sound, {timeline.filled_s:.2f} s in all: filled with silence")
+
+    def _frames(self) -> Iterator[Any]:
+        """Yield what can be decoded, and count the packets that cannot: amid the sound, and behind all of it."""
         import av
 
-        info = self.info
-        packets = lost = 0
+        self.packets = self.lost = self.lost_last = 0
         try:
             for packet in self.container.demux(self.stream):
-                packets += 1
+                self.packets += 1
                 try:
-                    frames = packet.decode()
+                    frames = [frame for frame in packet.decode() if frame.samples]
                 except av.error.InvalidDataError:
-                    lost += 1
+                    self.lost_last += not bytes(packet).startswith(TAGS)
                     continue
-                for frame in frames:
-                    if (frame.sample_rate, frame.layout.nb_channels) == (info.sample_rate, info.channels):
-                        yield _samples(frame, info.wide)
-                    else:
-                        lost += 1
+                if frames:
+                    self.lost += self.lost_last
+                    self.lost_last = 0
+                yield from frames
         except av.error.FFmpegError as error:
-            self._damage(f"at {self.read / info.sample_rate:.1f} s ({error.strerror})")
+            self._damage(f"at {self.read / self.info.sample_rate:.1f} s ({error.strerror})")
         if self.quiet.error is not None:
             raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
-        if lost > packets * TOLERATED_LOSS:
-            self._damage(f"{lost} of its {packets} packets cannot be decoded")
+
+    def _check_packets(self, samples: int) -> None:
+        """Judge the packets that could not be decoded."""
+        missing_s = self._missing_s(samples)
+        lost = self.lost if samples else self.lost_last
+        if lost > (self.packets - self.lost_last) * TOLERATED_LOSS:
+            self._damage(f"{lost} of its {self.packets} packets cannot be decoded")
+        elif self.lost_last and missing_s:
+            self._damage(f"its last packet is cut off, {missing_s:.1f} s before the length that its header gives")
         elif lost:
-            self.damaged = f"{lost} of its {packets} packets cannot be decoded"
+            self.damaged = f"{lost} of its {self.packets} packets cannot be decoded"
+        if self.lost_last and not self.damaged:
+            packets = "a packet" if self.lost_last == 1 else f"{self.lost_last} packets"
+            self.remarks.append(f"{packets} at its end cannot be decoded: cut off, or no sound")
+
+    def _check_index(self) -> None:
+        """Compare the index with the size of the file: what it names beyond the end cannot be read."""
+        if self.info.container not in INDEXED:
+            return
+        entries = self.stream.index_entries
+        size = self.part.stop - self.part.start
+        last = (entries[number] for number in range(max(0, len(entries) - LAST_ENTRIES), len(entries)))
+        if any(entry.pos + entry.size > size for entry in last):
+            self._damage("it is cut short: its index names sound behind its end")
 
 
 def _is_cover(stream: Any) -> bool:
@@ -117,18 +193,17 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & stream.disposition.attached_pic) or codec in ("png", "mjpeg")
 
 
-def _counts(path: pathlib.Path, container: str) -> bool:
-    """Whether a file counts its length; FFmpeg guesses that of bare streams from their size and bit rate."""
-    if container != "mp3":
-        return container not in GUESSED_DURATIONS
-    with path.open("rb") as file:
-        head = file.read(10)
-        tags = 0
-        if head.startswith(b"ID3") and len(head) == 10:
-            tags = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(tags)
-        frame = file.read(FIRST_FRAME_BYTES)
-    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+def _counted_share(file: BinaryIO, part: Part) -> float:
+    """How much of the bytes of an MP3 its own count of frames covers; 1 where that does not say, 0 without a count."""
+    file.seek(part.start)
+    frame = file.read(FIRST_FRAME_BYTES)
+    if b"VBRI" in frame:
+        return 1.0
+    at = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if at < 0:
+        return 0.0
+    flags, size = (int.from_bytes(frame[at + place : at + place + 4], "big") for place in (4, 12))
+    return size / (part.stop - part.start) if flags & 3 == 3 and size else 1.0
 
 
 def _subtype(context: Any) -> str:
