@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .resample import Resampler
+from .sink import LAYOUTS
 from .source import SourceInfo
-
-# Layouts that have names, by their number of channels.
-LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 
 
 class Conversion:

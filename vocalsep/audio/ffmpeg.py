@@ -20,6 +20,8 @@ from .timeline import Timeline
 
 # Where the frame count of an MP3 stands, if it has one: this close behind its tags.
 FIRST_FRAME_BYTES = 2048
+# Bits per second that no codec gets by with.
+LEAST_BITRATE = 500
 # What the count of an MP3 may differ from its size before it is that of another file.
 SIZE_TOLERANCE = 0.02
 # What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
@@ -91,6 +93,9 @@ class FfmpegSource(Source):
                 # Cut short, or several that were joined, of which the first has counted only its own frames.
                 self.announced = round(duration * context.sample_rate)
                 duration /= share
+        if duration and not counted and 8 * (self.part.stop - self.part.start) / duration < LEAST_BITRATE:
+            # The times of a clock that began anew.
+            duration = None
         return SourceInfo(
             path=path,
             container=container,
@@ -116,12 +121,12 @@ class FfmpegSource(Source):
         conversion = Conversion(info, self.stream.codec_context.layout.name)
         timeline = Timeline() if info.container in TIMED or info.video else None
         samples = 0
-        for frame in self._frames():
+        for frame, following in _with_next(self._frames()):
             block = _samples(frame, info.wide)
             rate, layout = frame.sample_rate, frame.layout.name
             if timeline is not None:
-                time_s = None if frame.pts is None else float(frame.pts * frame.time_base)
-                missing = round(timeline.gap_before(time_s, frame.samples / rate) * rate)
+                gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following))
+                missing = round(gap_s * rate)
                 for start in range(0, missing, BLOCK_SAMPLES):
                     silence = np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype)
                     for ready in conversion.push(silence, rate, layout, samples / info.sample_rate):
@@ -185,6 +190,20 @@ class FfmpegSource(Source):
         last = (entries[number] for number in range(max(0, len(entries) - LAST_ENTRIES), len(entries)))
         if any(entry.pos + entry.size > size for entry in last):
             self._damage("it is cut short: its index names sound behind its end")
+
+
+def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each frame and the one behind it, None behind the last."""
+    frame = next(frames, None)
+    while frame is not None:
+        following = next(frames, None)
+        yield frame, following
+        frame = following
+
+
+def _time_s(frame: Any) -> float | None:
+    """When a frame begins, as far as it says."""
+    return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
 
 
 def _is_cover(stream: Any) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ..errors import AudioError
-from .conversion import LAYOUTS, Conversion
+from .conversion import Conversion
+from .sink import LAYOUTS
 from .source import Source
 
 # What the conversion of a rate may round off.

@@ -26,9 +26,9 @@ class Timeline:
         self.gaps = 0
         self.filled_s = 0.0
         self._due: float | None = None
-        self._ended = 0.0
+        self._ended: float | None = None
 
-    def gap_before(self, time_s: float | None, seconds: float) -> float:
+    def gap_before(self, time_s: float | None, seconds: float, next_s: float | None) -> float:
         """Take the next frame and return how many seconds of sound are missing before it.
 
         Parameters
@@ -37,22 +37,25 @@ class Timeline:
             When the frame begins; None where it does not say.
         seconds : float
             How long it is.
+        next_s : float or None
+            When the frame behind it begins: that tells a step from a single time that is wrong.
         """
-        if time_s is None:
-            if self._due is not None:
-                self._due += seconds
-                self._ended += seconds
+        due = time_s if self._due is None else self._due
+        if time_s is None or due is None:
+            self._due = None if due is None else due + seconds
             return 0.0
-        late = 0.0 if self._due is None else time_s - self._due
-        step = late if self._due is None else time_s - self._ended
-        least = max(JITTER_S, FRAME_SHARE * seconds)
-        missing = 0.0
-        if least < late < LONGEST_GAP_S and step > JITTER_S:
-            missing = late
-            self.gaps += 1
-            self.filled_s += missing
-        # A clock that runs a little faster than the sound leaves no gap: only a step of its own does.
-        anew = self._due is None or missing or abs(late) > least
-        self._due = seconds + (time_s if anew or self._due is None else self._due)
+        late = time_s - due
+        stepped = 0.0 if self._ended is None else time_s - self._ended
         self._ended = time_s + seconds
-        return missing
+        least = max(JITTER_S, FRAME_SHARE * seconds)
+        ahead = 0.0 if next_s is None else next_s - self._ended
+        if abs(late) <= least or (ahead < -least if late > 0 else ahead > least):
+            self._due = due + seconds
+            return 0.0
+        self._due = self._ended
+        # A clock that runs a little faster than the sound leaves no gap: only a step of its own does.
+        if not (stepped > JITTER_S and 0 < late < LONGEST_GAP_S):
+            return 0.0
+        self.gaps += 1
+        self.filled_s += late
+        return late
