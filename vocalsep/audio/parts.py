@@ -10,8 +10,11 @@ import dataclasses
 import errno
 import os
 import pathlib
+import re
 import struct
 from typing import BinaryIO
+
+import numpy as np
 
 from .flac import MARK as FLAC
 from .flac import flac_parts
@@ -24,6 +27,10 @@ BEGINS_STREAM = 2
 SEARCHED_BYTES = 1 << 16
 # Chunks behind the samples of a WAV of more than 4 GiB, whose size wraps round.
 TRAILING_BYTES = 1 << 20
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+COMPARED_FRAMES, LEAST_FRAMES = 4096, 256
+LARGEST_SAMPLE = 1 << 32
+LAST_CHUNKS = re.compile(rb"LIST|id3 |ID3 |bext|cue |iXML|axml|_PMX|PEAK|fact")
 ID3V1, ID3V1_EXTENDED, APE_FOOTER = 128, 227, 32
 
 
@@ -252,19 +259,21 @@ def _waves(file: BinaryIO, start: int, stop: int) -> list[Part]:
         file.seek(end)
         head = file.read(12)
         if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
-            return [*parts[:-1], dataclasses.replace(parts[-1], stop=stop)]
+            return parts
         start = end
 
 
 def _wave(file: BinaryIO, start: int, stop: int) -> tuple[Part, int]:
     """Return a WAV and the offset of what follows its last chunk."""
-    at, wide, sound = start + 12, 0, None
+    at, wide, sound, form = start + 12, 0, None, b""
     while at + 8 <= stop:
         file.seek(at)
         head = file.read(24)
         name, size = head[:4], int.from_bytes(head[4:8], "little")
         if name == b"ds64" and len(head) == 24:
             wide = int.from_bytes(head[16:24], "little")
+        elif name == b"fmt ":
+            form = head[8:]
         elif name == b"data":
             sound = at + 8
             size = wide if size == UNKNOWN_32 and wide else size
@@ -278,10 +287,45 @@ def _wave(file: BinaryIO, start: int, stop: int) -> tuple[Part, int]:
     end = _chunks_end(file, sound + size + size % 2, stop)
     wrapped = room > UNKNOWN_32 > size and (room - size) % (1 << 32) < TRAILING_BYTES
     never_filled = size == 0 and end < stop and not _is_riff(file, end)
-    if never_filled or wrapped or (size >= STREAMED and size > room and wide == 0):
+    streamed = size >= STREAMED and size > room and wide == 0
+    if never_filled or wrapped or streamed or (end < stop and not _is_riff(file, end) and _goes_on(file, form, end)):
         # An RF64 without its own sizes is read as a WAV whose size is not known.
-        return Part(start, stop, ((start, b"RIFF"), (sound - 4, struct.pack("<I", UNKNOWN_32)))), stop
-    return Part(start, end), end
+        size_unknown = (sound - 4, struct.pack("<I", UNKNOWN_32))
+        return Part(start, _before_chunks(file, sound, stop), ((start, b"RIFF"), size_unknown)), stop
+    return Part(start, end if _is_riff(file, end) else stop), end
+
+
+def _before_chunks(file: BinaryIO, start: int, stop: int) -> int:
+    """Offset of the chunks that end a WAV and that hold no sound; `stop` where there are none."""
+    begin = max(start, stop - SEARCHED_BYTES)
+    file.seek(begin)
+    for found in LAST_CHUNKS.finditer(file.read(stop - begin)):
+        if _chunks_end(file, begin + found.start(), stop) == stop:
+            return begin + found.start()
+    return stop
+
+
+def _goes_on(file: BinaryIO, form: bytes, at: int) -> bool:
+    """Whether what follows the end that a WAV gives is sound: a recorder that died had counted no further.
+
+    Each sample is then near the one before, which is not so in pictures, texts, tags and other data.
+    """
+    kind, channels, bits = (int.from_bytes(form[place : place + 2], "little") for place in (0, 2, 14))
+    dtype = {(PCM, 16): "<i2", (PCM, 32): "<i4", (FLOAT, 32): "<f4"}.get((PCM if kind == EXTENSIBLE else kind, bits))
+    file.seek(at)
+    data = file.read(COMPARED_FRAMES * channels * bits // 8)
+    if kind in (PCM, EXTENSIBLE) and bits == 24:
+        dtype, data = "<i2", bytes(byte for place, byte in enumerate(data) if place % 3)
+    if dtype is None or not channels:
+        return False
+    width = np.dtype(dtype).itemsize * channels
+    with np.errstate(invalid="ignore"):
+        samples = np.frombuffer(data[: len(data) // width * width], dtype)[::channels].astype(np.float64)
+    if len(samples) < LEAST_FRAMES or not (np.abs(samples) < LARGEST_SAMPLE).all():
+        return False
+    samples -= samples.mean()
+    power = float((samples**2).sum())
+    return power > 0 and float((samples[1:] * samples[:-1]).sum()) > power / 2
 
 
 def _is_name(name: bytes) -> bool:
