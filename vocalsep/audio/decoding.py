@@ -20,8 +20,9 @@ from .source import MOST_CHANNELS, RATES_HZ, Source
 HEAD_BYTES = 4096
 # The chunk of a WAV that says what it holds, where that is MPEG audio.
 MPEG_IN_WAVE = re.compile(rb"fmt .{4}[\x50\x55]\0", re.DOTALL)
-# How MIDI sample dumps begin.
-SAMPLE_DUMP = b"\xf0\x7e"
+# MIDI sample dumps, of which libsndfile complains on the user's terminal, and Creative voice files, of which it takes the
+# headers of blocks for sound.
+LEFT_TO_FFMPEG = (b"\xf0\x7e", b"Creative Voice File")
 
 
 def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> Source:
@@ -73,8 +74,8 @@ def _open_part(path: pathlib.Path, part: Part, salvage: bool, stream: int) -> So
         head = file.read(HEAD_BYTES)
     if not head:
         raise AudioError("is empty (0 bytes)")
-    # libsndfile decodes these too, but its decoders write their own complaints to the user's terminal.
-    if stream == 0 and not _looks_like_mp3(path, head) and not head.startswith(SAMPLE_DUMP):
+    # libsndfile decodes MPEG audio too, but writes complaints to the user's terminal.
+    if stream == 0 and not _looks_like_mp3(path, head) and not head.startswith(LEFT_TO_FFMPEG):
         with contextlib.suppress(soundfile.LibsndfileError):
             return SoundFileSource(path, salvage, part)
     try:

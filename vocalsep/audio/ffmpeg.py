@@ -155,7 +155,7 @@ class FfmpegSource(Source):
                 self.packets += 1
                 try:
                     frames = [frame for frame in packet.decode() if frame.samples]
-                except av.error.InvalidDataError:
+                except av.error.FFmpegError:
                     self.lost_last += not bytes(packet).startswith(TAGS)
                     continue
                 if frames:

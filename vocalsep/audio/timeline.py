@@ -5,14 +5,15 @@ from __future__ import annotations
 # Timestamps are rounded to a millisecond, and to more by some encoders; what is lost is a frame or more.
 JITTER_S = 0.01
 FRAME_SHARE = 0.75
-# A longer gap is no pause but a new clock, as where transport streams were joined: nobody wants hours of silence.
-LONGEST_GAP_S = 600.0
+# What goes beyond this in all is no pause but a new clock, as where transport streams were joined, or wrong times:
+# nobody wants hours of silence.
+MOST_FILLED_S = 600.0
 
 
 class Timeline:
     """Compares the times that frames of sound bear with the sound that has come so far.
 
-    A step back, or one ahead of more than `LONGEST_GAP_S`, is a clock that begins anew.
+    A step back, or one ahead that would make more than `MOST_FILLED_S` of gaps, is a clock that begins anew.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class Timeline:
             return 0.0
         self._due = self._ended
         # A clock that runs a little faster than the sound leaves no gap: only a step of its own does.
-        if not (stepped > JITTER_S and 0 < late < LONGEST_GAP_S):
+        if not (stepped > JITTER_S and 0 < late <= MOST_FILLED_S - self.filled_s):
             return 0.0
         self.gaps += 1
         self.filled_s += late
