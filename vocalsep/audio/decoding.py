@@ -20,7 +20,7 @@ from .source import MOST_CHANNELS, RATES_HZ, Source
 HEAD_BYTES = 4096
 # The chunk of a WAV that says what it holds, where that is MPEG audio.
 MPEG_IN_WAVE = re.compile(rb"fmt .{4}[\x50\x55]\0", re.DOTALL)
-# MIDI sample dumps, of which libsndfile complains on the user's terminal, and Creative voice files, of which it takes the
+# MIDI sample dumps, of which libsndfile complains on the terminal, and Creative voice files, of which it takes the
 # headers of blocks for sound.
 LEFT_TO_FFMPEG = (b"\xf0\x7e", b"Creative Voice File")
 

@@ -27,6 +27,7 @@ BEGINS_STREAM = 2
 SEARCHED_BYTES = 1 << 16
 # Chunks behind the samples of a WAV of more than 4 GiB, whose size wraps round.
 TRAILING_BYTES = 1 << 20
+FIRST_BYTES = (b"RIFF", b"RF64", b"riff", b"FORM", b"OggS", FLAC, b".snd", b"caff", b"ID3", b"TTA1", b"wvpk", b"MAC ")
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 COMPARED_FRAMES, LEAST_FRAMES = 4096, 256
 LARGEST_SAMPLE = 1 << 32
@@ -181,10 +182,7 @@ def _zeros(file: BinaryIO, at: int, stop: int) -> int:
         if rest:
             file.seek(place)
             head = file.read(12)
-            known = head.startswith((b"RIFF", b"RF64", b"FORM", b"OggS", b".snd", b"caff", b"ID3", FLAC)) or is_mpeg(
-                head
-            )
-            return place - at if known else 0
+            return place - at if head.startswith(FIRST_BYTES) or is_mpeg(head) else 0
         if not data:
             break
     return 0
