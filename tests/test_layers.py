@@ -11,7 +11,7 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors", "callbacks", "progress"},
+    {"errors", "callbacks", "progress", "audio.boxes"},
     {
         "bounds",
         "networks",
@@ -23,11 +23,18 @@ FLOORS = [
         "audio.container",
         "audio.flac",
         "audio.native",
-        "audio.refusals",
         "audio.resample",
         "outputs",
     },
-    {"networks.configs", "networks.reach", "interruption", "figures", "audio.parts", "audio.timeline"},
+    {
+        "networks.configs",
+        "networks.reach",
+        "interruption",
+        "figures",
+        "audio.parts",
+        "audio.timeline",
+        "audio.refusals",
+    },
     {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
     {"networks.table", "networks.heads", "networks.folding", "networks.phases"},
     {"config", "networks.pair"},

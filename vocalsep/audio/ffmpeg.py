@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import AudioError
+from .boxes import is_fragmented
 from .container import QuietFile, open_container
 from .conversion import Conversion
 from .formats import INTEGER_BITS
@@ -26,7 +27,21 @@ LEAST_BITRATE = 500
 SIZE_TOLERANCE = 0.02
 # What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
 COUNTED = frozenset(
-    ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "wav", "w64", "aiff", "caf", "flac", "ape", "wv", "tta", "tak")
+    (
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "matroska,webm",
+        "asf",
+        "wav",
+        "w64",
+        "aiff",
+        "caf",
+        "flac",
+        "ape",
+        "wv",
+        "tta",
+        "tak",
+        "flv",
+    )
 )
 # Containers that bear the time of each packet; bare streams and files of samples have no more than their order.
 TIMED = frozenset(
@@ -117,33 +132,39 @@ class FfmpegSource(Source):
 
     def _decoded(self) -> Iterator[np.ndarray]:
         info = self.info
-        self._check_index()
+        cut = self._cut_index()
+        if cut and not is_fragmented(self.file):
+            self._damage("it is cut short: its index names sound behind its end")
+        timeline = Timeline()
         conversion = Conversion(info, self.stream.codec_context.layout.name)
-        timeline = Timeline() if info.container in TIMED or info.video else None
         samples = 0
-        for frame, following in _with_next(self._frames()):
-            block = _samples(frame, info.wide)
-            rate, layout = frame.sample_rate, frame.layout.name
-            if timeline is not None:
-                gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following))
-                missing = round(gap_s * rate)
-                for start in range(0, missing, BLOCK_SAMPLES):
-                    silence = np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype)
-                    for ready in conversion.push(silence, rate, layout, samples / info.sample_rate):
-                        samples += ready.shape[1]
-                        yield ready
+        for block, rate, layout in self._timed(timeline):
             for ready in conversion.push(block, rate, layout, samples / info.sample_rate):
                 samples += ready.shape[1]
                 yield ready
         for ready in conversion.flush():
             samples += ready.shape[1]
             yield ready
-        self._check_index()
+        # A recorder that died leaves the last fragment unfinished.
+        self.lost_last += not self.damaged and (cut or self._cut_index())
         self._check_packets(samples)
         self.remarks += conversion.remarks()
-        if timeline is not None and timeline.gaps:
+        if timeline.gaps:
             gaps = "a gap" if timeline.gaps == 1 else f"{timeline.gaps} gaps"
             self.remarks.append(f"has {gaps} in its sound, {timeline.filled_s:.2f} s in all: filled with silence")
+
+    def _timed(self, timeline: Timeline) -> Iterator[tuple[np.ndarray, int, str]]:
+        """Yield what is decoded, and silence for what is missing: samples, rate and channel layout."""
+        info = self.info
+        timed = info.container in TIMED or info.video
+        for frame, following in _with_next(self._frames()):
+            block = _samples(frame, info.wide)
+            rate, layout = frame.sample_rate, frame.layout.name
+            gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following)) if timed else 0.0
+            missing = round(gap_s * rate)
+            for start in range(0, missing, BLOCK_SAMPLES):
+                yield np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype), rate, layout
+            yield block, rate, layout
 
     def _frames(self) -> Iterator[Any]:
         """Yield what can be decoded, and count the packets that cannot: amid the sound, and behind all of it."""
@@ -158,12 +179,15 @@ class FfmpegSource(Source):
                 except av.error.FFmpegError:
                     self.lost_last += not bytes(packet).startswith(TAGS)
                     continue
-                if frames:
+                # Behind the last packet comes an empty one that asks for what the decoder has kept back.
+                if frames and packet.size:
                     self.lost += self.lost_last
                     self.lost_last = 0
                 yield from frames
         except av.error.FFmpegError as error:
-            self._damage(f"at {self.read / self.info.sample_rate:.1f} s ({error.strerror})")
+            if self.quiet.tell() < self.part.stop - self.part.start:
+                self._damage(f"at {self.read / self.info.sample_rate:.1f} s ({error.strerror})")
+            self.lost_last += 1
         if self.quiet.error is not None:
             raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
 
@@ -181,15 +205,14 @@ class FfmpegSource(Source):
             packets = "a packet" if self.lost_last == 1 else f"{self.lost_last} packets"
             self.remarks.append(f"{packets} at its end cannot be decoded: cut off, or no sound")
 
-    def _check_index(self) -> None:
-        """Compare the index with the size of the file: what it names beyond the end cannot be read."""
+    def _cut_index(self) -> bool:
+        """Whether the index, as far as it is known, names sound beyond the end of the file."""
         if self.info.container not in INDEXED:
-            return
+            return False
         entries = self.stream.index_entries
         size = self.part.stop - self.part.start
         last = (entries[number] for number in range(max(0, len(entries) - LAST_ENTRIES), len(entries)))
-        if any(entry.pos + entry.size > size for entry in last):
-            self._damage("it is cut short: its index names sound behind its end")
+        return any(entry.pos + entry.size > size for entry in last)
 
 
 def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:

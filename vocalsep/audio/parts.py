@@ -68,6 +68,8 @@ class PartFile:
         """Read up to `size` bytes, or all that are left."""
         place = self.part.start + self.at
         left = max(0, self.part.stop - place)
+        if not left:
+            return b""
         self.file.seek(place)
         data = self.file.read(left if size < 0 else min(size, left))
         for offset, patch in self.part.patches:

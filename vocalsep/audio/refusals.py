@@ -6,11 +6,12 @@ import pathlib
 import re
 from typing import BinaryIO
 
+from .boxes import FILE_TYPE, mp4_index
+
 HEAD_BYTES = 1 << 16
 DRM = "is protected by DRM: only the shop's own program can play it; take a copy that is not protected"
 # Sample descriptions of encrypted sound in MP4: of iTunes, of Audible, and of Common Encryption.
 PROTECTED_SOUND = re.compile(rb"stsd.{12}(drms|aavd|enca)", re.DOTALL)
-LARGEST_INDEX = 1 << 26
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 # Content Encryption Object, its extended and its advanced form.
 ASF_PROTECTED = (
@@ -39,29 +40,12 @@ def protection(file: BinaryIO) -> str:
     file.seek(0)
     head = file.read(HEAD_BYTES)
     protected = head[4:8] == AUDIBLE
-    protected |= head[4:8] == b"ftyp" and PROTECTED_SOUND.search(_index(file)) is not None
+    protected |= head[4:8] == FILE_TYPE and PROTECTED_SOUND.search(mp4_index(file)) is not None
     protected |= head.startswith(ASF) and any(guid in head for guid in ASF_PROTECTED)
     packets = [head[at : at + 4] for at in range(0, len(head) - 3, TS_PACKET)]
     if len(packets) > 1 and all(packet[0] == TS_SYNC for packet in packets):
         protected |= sum(bool(packet[3] & TS_SCRAMBLED) for packet in packets) > len(packets) / 2
     return DRM if protected else ""
-
-
-def _index(file: BinaryIO) -> bytes:
-    """Return the ``moov`` box of an MP4; nothing where there is none."""
-    at = 0
-    while True:
-        file.seek(at)
-        head = file.read(16)
-        if len(head) < 8:
-            return b""
-        size = int.from_bytes(head[:4], "big")
-        size = int.from_bytes(head[8:], "big") if size == 1 else size
-        if head[4:8] == b"moov":
-            return file.read(min(size, LARGEST_INDEX) if size else LARGEST_INDEX)
-        if size < 8:
-            return b""
-        at += size
 
 
 def refusal(path: pathlib.Path) -> str:
@@ -70,7 +54,7 @@ def refusal(path: pathlib.Path) -> str:
         said = protection(file)
         file.seek(0)
         head = file.read(HEAD_BYTES)
-        if head[4:8] == b"ftyp" and not _index(file):
+        if head[4:8] == FILE_TYPE and not mp4_index(file):
             return "damaged file, it broke off before its index was written: nothing can be decoded without that"
     for pattern, other in OTHERS:
         if not said and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
