@@ -22,7 +22,7 @@ from .timeline import Timeline
 # Where the frame count of an MP3 stands, if it has one: this close behind its tags.
 FIRST_FRAME_BYTES = 2048
 # Bits per second that no codec gets by with.
-LEAST_BITRATE = 500
+LEAST_BITRATE = 2000
 # What the count of an MP3 may differ from its size before it is that of another file.
 SIZE_TOLERANCE = 0.02
 # What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
@@ -102,12 +102,13 @@ class FfmpegSource(Source):
             duration = self.container.duration / 1e6
         container = self.container.format.name
         counted = container in COUNTED and own
-        if container == "mp3" and (share := _counted_share(self.file, self.part)):
-            counted = abs(share - 1) < SIZE_TOLERANCE
-            if duration is not None and not counted:
+        if container == "mp3":
+            frames, share = _counted(self.file, self.part)
+            counted = frames > 0 and abs(share - 1) < SIZE_TOLERANCE
+            if frames and not counted:
                 # Cut short, or several that were joined, of which the first has counted only its own frames.
-                self.announced = round(duration * context.sample_rate)
-                duration /= share
+                self.announced = frames * (1152 if context.sample_rate >= 32000 else 576)
+                duration = self.announced / context.sample_rate / share
         if duration and not counted and 8 * (self.part.stop - self.part.start) / duration < LEAST_BITRATE:
             # The times of a clock that began anew.
             duration = None
@@ -235,17 +236,19 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & stream.disposition.attached_pic) or codec in ("png", "mjpeg")
 
 
-def _counted_share(file: BinaryIO, part: Part) -> float:
-    """How much of the bytes of an MP3 its own count of frames covers; 1 where that does not say, 0 without a count."""
+def _counted(file: BinaryIO, part: Part) -> tuple[int, float]:
+    """Frames that an MP3 counts, 0 where it counts none, and their share of its bytes, 1 where it does not say."""
     file.seek(part.start)
-    frame = file.read(FIRST_FRAME_BYTES)
-    if b"VBRI" in frame:
-        return 1.0
-    at = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if at < 0:
-        return 0.0
-    flags, size = (int.from_bytes(frame[at + place : at + place + 4], "big") for place in (4, 12))
-    return size / (part.stop - part.start) if flags & 3 == 3 and size else 1.0
+    first = file.read(FIRST_FRAME_BYTES)
+    size = 0
+    if (at := first.find(b"VBRI")) >= 0:
+        size, frames = (int.from_bytes(first[at + place : at + place + 4], "big") for place in (10, 14))
+    elif (at := max(first.find(b"Xing"), first.find(b"Info"))) >= 0:
+        flags, frames, size = (int.from_bytes(first[at + place : at + place + 4], "big") for place in (4, 8, 12))
+        frames, size = (frames if flags & 1 else 0), (size if flags & 3 == 3 else 0)
+    else:
+        return 0, 1.0
+    return frames, size / (part.stop - part.start) or 1.0
 
 
 def _subtype(context: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import AudioError
 from .container import QuietFile
-from .formats import FLOAT_SUBTYPES, INTEGER_BITS
+from .formats import FLOAT_SUBTYPES, INTEGER_BITS, SAMPLE_BYTES
 from .native import native
 from .parts import STREAMED, Part, PartFile
 from .source import BLOCK_SAMPLES, Source, SourceInfo
@@ -117,5 +117,6 @@ def _announced(file: Any) -> int:
     """Samples that the header of a WAV gives where libsndfile counts fewer; else 0."""
     told = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if told and int(told[1]) < STREAMED and int(told[2]):
-        return int(file.frames * int(told[1]) // int(told[2]))
+        width = SAMPLE_BYTES.get(file.subtype, 0) * file.channels
+        return int(told[1]) // width if width else int(file.frames * int(told[1]) // int(told[2]))
     return 0
