@@ -153,7 +153,7 @@ def test_a_flac_with_a_hole_is_damaged(tmp_path, flac):
         decode(path)
 
 
-@pytest.mark.parametrize("suffix", ["flac", "wav", "ogg", "opus"])
+@pytest.mark.parametrize("suffix", ["flac", "wav", "ogg", "opus", "m4a"])
 def test_joined_files_are_read_to_the_end_and_brought_to_one_format(tmp_path, suffix):
     form = FORMATS[suffix]
     parts = ((tones(1.5, 48000), 48000), (tones(1.5, 48000, seed=1), 48000), (tones(1.0, 24000, 1), 24000))
@@ -169,12 +169,14 @@ def test_joined_files_are_read_to_the_end_and_brought_to_one_format(tmp_path, su
     joined = tmp_path / f"joined.{suffix}"
     joined.write_bytes(b"".join(data))
     found, said = decode(joined)
-    assert np.array_equal(found[:, : 3 * 48000], np.concatenate(single[:2], axis=1))
-    assert found.shape == (2, 4 * 48000)
-    assert np.array_equal(found[0, 3 * 48000 :], found[1, 3 * 48000 :])
+    same = np.concatenate(single[:2], axis=1)
+    assert np.array_equal(found[:, : same.shape[1]], same)
+    assert found.shape == (2, same.shape[1] + single[2].shape[1] * (1 if suffix == "opus" else 2))
+    assert np.array_equal(found[0, same.shape[1] :], found[1, same.shape[1] :])
     assert "2 to 1 channels at 3.0 s" in said
     with open_source(joined) as source:
-        assert source.info.samples == 4 * 48000
+        # An MP4 does not count what fills up its last packet.
+        assert 0 <= found.shape[1] - source.info.samples <= (6000 if suffix == "m4a" else 0)
     # Two of one length: neither the first nor the last frame, nor the header, tell of the other.
     joined.write_bytes(data[0] * 2)
     assert np.array_equal(decode(joined)[0], np.tile(single[0], 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pathlib
 from collections.abc import Iterator
@@ -138,17 +139,17 @@ class FfmpegSource(Source):
             self._damage("it is cut short: its index names sound behind its end")
         timeline = Timeline()
         conversion = Conversion(info, self.stream.codec_context.layout.name)
-        samples = 0
+        self.decoded = 0
         for block, rate, layout in self._timed(timeline):
-            for ready in conversion.push(block, rate, layout, samples / info.sample_rate):
-                samples += ready.shape[1]
+            for ready in conversion.push(block, rate, layout, self.decoded / info.sample_rate):
+                self.decoded += ready.shape[1]
                 yield ready
         for ready in conversion.flush():
-            samples += ready.shape[1]
+            self.decoded += ready.shape[1]
             yield ready
         # A recorder that died leaves the last fragment unfinished.
         self.lost_last += not self.damaged and (cut or self._cut_index())
-        self._check_packets(samples)
+        self._check_packets()
         self.remarks += conversion.remarks()
         if timeline.gaps:
             gaps = "a gap" if timeline.gaps == 1 else f"{timeline.gaps} gaps"
@@ -186,16 +187,22 @@ class FfmpegSource(Source):
                     self.lost_last = 0
                 yield from frames
         except av.error.FFmpegError as error:
-            if self.quiet.tell() < self.part.stop - self.part.start:
-                self._damage(f"at {self.read / self.info.sample_rate:.1f} s ({error.strerror})")
+            # What the decoder has kept back.
+            with contextlib.suppress(av.error.FFmpegError):
+                yield from self.stream.codec_context.decode(None)
+            info = self.info
+            whole = math.isfinite(info.slack_s) and info.samples is not None and not self._missing_s(self.decoded)
+            # What comes behind all that was promised is other data.
+            if not whole and self.quiet.tell() < self.part.stop - self.part.start:
+                self._damage(f"at {self.decoded / info.sample_rate:.1f} s ({error.strerror})")
             self.lost_last += 1
         if self.quiet.error is not None:
             raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
 
-    def _check_packets(self, samples: int) -> None:
+    def _check_packets(self) -> None:
         """Judge the packets that could not be decoded."""
-        missing_s = self._missing_s(samples)
-        lost = self.lost if samples else self.lost_last
+        missing_s = self._missing_s(self.decoded)
+        lost = self.lost if self.decoded else self.lost_last
         if lost > (self.packets - self.lost_last) * TOLERATED_LOSS:
             self._damage(f"{lost} of its {self.packets} packets cannot be decoded")
         elif self.lost_last and missing_s:

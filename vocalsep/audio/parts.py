@@ -12,10 +12,12 @@ import os
 import pathlib
 import re
 import struct
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
 
+from .boxes import FILE_TYPE, mp4_boxes, mp4_index
 from .flac import MARK as FLAC
 from .flac import flac_parts
 
@@ -140,7 +142,10 @@ def find_parts(path: pathlib.Path) -> list[Part]:
         if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
             return _waves(file, start, stop)
         if head.startswith(b"FORM") and head[8:] in (b"AIFF", b"AIFC"):
-            return [Part(start, stop)]
+            return _one_after_another(start, stop, _forms(file, start, stop))
+        if head[4:8] == FILE_TYPE and start == 0 and b"vide" not in mp4_index(file):
+            begins = (at for name, at, _ in mp4_boxes(file) if name == FILE_TYPE)
+            return _one_after_another(start, stop, begins)
         if head.startswith(b".snd"):
             unknown = head[8:12] == bytes(4)
             return [Part(start, stop, ((start + 8, b"\xff" * 4),) if unknown else ())]
@@ -233,8 +238,26 @@ def _links(file: BinaryIO, start: int, stop: int) -> list[Part]:
         beginning = begins
         segments = head[SEGMENTS_AT]
         at += PAGE_HEADER + segments + sum(head[PAGE_HEADER : PAGE_HEADER + segments])
-    starts = [start, *starts[1:]]
+    return _one_after_another(start, stop, starts[1:])
+
+
+def _one_after_another(start: int, stop: int, begins: Iterable[int]) -> list[Part]:
+    """Return the parts that begin at `start` and at the later ones of some offsets."""
+    starts = [start, *(at for at in begins if at > start)]
     return [Part(*place) for place in zip(starts, [*starts[1:], stop], strict=True)]
+
+
+def _forms(file: BinaryIO, start: int, stop: int) -> Iterator[int]:
+    """Yield the offset of each AIFF in a row of them."""
+    at = start
+    while at < stop:
+        file.seek(at)
+        head = file.read(12)
+        if head[:4] != b"FORM" or head[8:] not in (b"AIFF", b"AIFC"):
+            return
+        yield at
+        size = int.from_bytes(head[4:8], "big")
+        at += 8 + size + size % 2
 
 
 def _next(file: BinaryIO, mark: bytes, at: int, stop: int) -> int | None:
