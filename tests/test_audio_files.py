@@ -196,14 +196,12 @@ def test_what_is_no_audio_is_said_to_be_none(tmp_path, spoil, suffix):
         decode(path)
 
 
-@pytest.mark.parametrize("suffix", ["flac", "mp3", "m4a", "ogg", "wav"])
-def test_a_truncated_file_is_named_and_can_be_salvaged(tmp_path, suffix):
-    subtype = "PCM_16" if suffix in ("flac", "wav") else None
+@pytest.mark.parametrize("suffix", ["flac", "m4a"])
+def test_a_file_whose_last_packet_is_cut_is_damaged_and_can_be_salvaged(tmp_path, suffix):
+    subtype = "PCM_16" if suffix == "flac" else None
     whole = encode(tmp_path / f"whole.{suffix}", tones(20, channels=1), subtype=subtype)
     cut = tmp_path / f"cut.{suffix}"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-    if suffix == "ogg":
-        pytest.skip("a shortened Ogg does not show it")
     with pytest.raises(AudioError, match=r"damaged|no audio"):
         decode(cut)
     if suffix != "m4a":  # its index is at its end

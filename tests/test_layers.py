@@ -11,7 +11,7 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors", "callbacks", "progress"},
+    {"errors", "callbacks", "progress", "audio.boxes"},
     {
         "bounds",
         "networks",
@@ -21,11 +21,20 @@ FLOORS = [
         "holding",
         "audio.formats",
         "audio.container",
+        "audio.flac",
         "audio.native",
         "audio.resample",
         "outputs",
     },
-    {"networks.configs", "networks.reach", "interruption", "figures"},
+    {
+        "networks.configs",
+        "networks.reach",
+        "interruption",
+        "figures",
+        "audio.parts",
+        "audio.timeline",
+        "audio.refusals",
+    },
     {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
     {"networks.table", "networks.heads", "networks.folding", "networks.phases"},
     {"config", "networks.pair"},
@@ -61,8 +70,8 @@ FLOORS = [
         "mixing.codecs",
         "mixing.speed",
     },
-    {"mixing.dynamics", "stft", "backends.onnx_backend", "backends.torch_backend"},
-    {"audio.sndfile", "audio.ffmpeg"},
+    {"mixing.dynamics", "stft", "backends.onnx_backend", "backends.torch_backend", "audio.conversion"},
+    {"audio.sndfile", "audio.ffmpeg", "audio.joined"},
     {
         "audio.decoding",
         "tags.reading",

@@ -145,7 +145,7 @@ def render(
             for output in outputs:
                 output.write(*stems)
             if progress is not None:
-                progress(source.read, info.samples)
+                progress(source.read, source.expected)
         if source.read == 0:
             raise AudioError("holds no samples: there is nothing to separate")
         # The disk is waited for once; whatever happens meanwhile, no output is given up while it is being finished.
@@ -192,6 +192,7 @@ class _Job:
             remarks.append(f"{source.repaired} samples are NaN, infinite or impossibly large: taken as silence")
         if source.damaged:
             remarks.append(f"damaged, {source.damaged}: split what could be decoded")
+        remarks += source.remarks
         rate = self.form.rate_for(self.info.sample_rate)
         if rate != self.info.sample_rate:
             remarks.append(f"{self.form.name} cannot hold {self.info.sample_rate} Hz: written at {rate} Hz")

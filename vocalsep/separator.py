@@ -91,7 +91,7 @@ class Separator(Engine):
         mixture : ndarray or Tensor (samples,) or (channels, samples)
             Real samples, at most 8 channels; integers count as full scale of their type.
         sample_rate : int
-            Hz, 8000 to 192000.
+            Hz, 4000 to 384000.
         progress : callable, optional
             Called with the samples done and the samples in all.
 
@@ -144,7 +144,7 @@ class Separator(Engine):
         blocks : iterable of ndarray or Tensor (samples,) or (channels, samples)
             All with the same number of channels.
         sample_rate : int
-            Hz, 8000 to 192000.
+            Hz, 4000 to 384000.
         total : int, optional
             Samples to expect, for `progress` only.
         progress : callable, optional

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import IO, Any
+from typing import Any
 
 from ..callbacks import called_from_c
 
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
 DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,asf,avi,flv,"
-    "mpeg,mpegts,ape,wv,tta,amr,amrnb,amrwb,au,mpc,mpc8,tak,dsf"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,mlp,asf,avi,flv,"
+    "live_flv,kux,mpeg,mpegts,mxf,gxf,dv,rm,ivr,nut,nsv,nuv,wtv,loas,ape,wv,tta,tak,shn,mpc,mpc8,vqf,oma,aea,amr,amrnb,"
+    "amrwb,gsm,g722,g723_1,g726,g726le,ilbc,qcp,dss,sbc,aptx,aptx_hd,spdif,dsf,iff,au,voc,sox,ircam,nistsphere,pvf,sln,"
+    "xwma,adx,ast,rso,mmf,hcom,bonk,osq,qoa"
 )
 # From this release on PyAV replaces undecodable tags by itself.
 REPLACES_BAD_TAGS = 19
@@ -33,7 +35,7 @@ class QuietFile:
         The first error of reading or writing.
     """
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: Any):
         self.file = file
         self.name = os.fsencode(file.name).decode("utf-8", "replace")
         self.error: OSError | None = None

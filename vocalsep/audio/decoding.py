@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 import re
 
@@ -10,14 +11,18 @@ import numpy as np
 
 from ..errors import AudioError
 from .ffmpeg import FfmpegSource
+from .joined import JoinedSource
+from .parts import Part, find_parts, is_mpeg
+from .refusals import refusal
 from .sndfile import SoundFileSource
 from .source import MOST_CHANNELS, RATES_HZ, Source
 
 HEAD_BYTES = 4096
 # The chunk of a WAV that says what it holds, where that is MPEG audio.
 MPEG_IN_WAVE = re.compile(rb"fmt .{4}[\x50\x55]\0", re.DOTALL)
-# How MIDI sample dumps begin.
-SAMPLE_DUMP = b"\xf0\x7e"
+# MIDI sample dumps, of which libsndfile complains on the terminal, and Creative voice files, of which it takes the
+# headers of blocks for sound.
+LEFT_TO_FFMPEG = (b"\xf0\x7e", b"Creative Voice File")
 
 
 def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> Source:
@@ -53,30 +58,35 @@ def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> S
 
 
 def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
-    import av
-    import soundfile
-
     # A pipe would keep whoever opens it waiting; some devices never end.
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise AudioError("is no file, but a pipe, a socket or a device")
+    opens = [functools.partial(_open_part, path, part, salvage, stream) for part in find_parts(path)]
+    return opens[0]() if len(opens) == 1 else JoinedSource(opens, salvage)
+
+
+def _open_part(path: pathlib.Path, part: Part, salvage: bool, stream: int) -> Source:
+    import av
+    import soundfile
+
     with path.open("rb") as file:
+        file.seek(part.start)
         head = file.read(HEAD_BYTES)
     if not head:
         raise AudioError("is empty (0 bytes)")
-    # libsndfile decodes these too, but its decoders write their own complaints to the user's terminal.
-    if stream == 0 and not _looks_like_mp3(path, head) and not head.startswith(SAMPLE_DUMP):
+    # libsndfile decodes MPEG audio too, but writes complaints to the user's terminal.
+    if stream == 0 and not _looks_like_mp3(path, head) and not head.startswith(LEFT_TO_FFMPEG):
         with contextlib.suppress(soundfile.LibsndfileError):
-            return SoundFileSource(path, salvage)
+            return SoundFileSource(path, salvage, part)
     try:
-        return FfmpegSource(path, salvage, stream)
+        return FfmpegSource(path, salvage, stream, part)
     except av.error.FFmpegError:
-        raise AudioError("is no audio file, or one too damaged to open") from None
+        raise AudioError(refusal(path)) from None
 
 
 def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
-    synchronised = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
     in_wave = head.startswith(b"R") and MPEG_IN_WAVE.search(head) is not None
-    return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or synchronised or in_wave
+    return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or is_mpeg(head) or in_wave
 
 
 def peak(path: pathlib.Path, salvage: bool = False) -> float:

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import AudioError
+from .boxes import is_fragmented
 from .container import QuietFile, open_container
+from .conversion import Conversion
 from .formats import INTEGER_BITS
-from .source import Source, SourceInfo
+from .parts import Part, PartFile
+from .refusals import protection
+from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
+from .timeline import Timeline
 
-# Containers round their duration; only a larger shortfall than this means that the end is missing.
-ROUNDED_S = 1.0
 # Where the frame count of an MP3 stands, if it has one: this close behind its tags.
 FIRST_FRAME_BYTES = 2048
-GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "amr", "mpeg", "mpegts", "flv", "avi"))
+# Bits per second that no codec gets by with.
+LEAST_BITRATE = 2000
+# What the count of an MP3 may differ from its size before it is that of another file.
+SIZE_TOLERANCE = 0.02
+# What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
+COUNTED = frozenset(
+    (
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "matroska,webm",
+        "asf",
+        "wav",
+        "w64",
+        "aiff",
+        "caf",
+        "flac",
+        "ape",
+        "wv",
+        "tta",
+        "tak",
+        "flv",
+    )
+)
+# Containers that bear the time of each packet; bare streams and files of samples have no more than their order.
+TIMED = frozenset(
+    ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "mpegts", "mpeg", "flv", "live_flv", "avi", "nut", "mxf", "wtv")
+)
+INDEXED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2",))
+# Entries at the end of an index that are compared with the size of the file.
+LAST_ENTRIES = 64
+# Tags amid a stream: those of a file that was joined to another.
+TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 # Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
 TOLERATED_LOSS = 0.01
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
@@ -27,9 +61,10 @@ LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wm
 class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, stream: int = 0):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int, part: Part):
         self.file = path.open("rb")
-        self.quiet = QuietFile(self.file)
+        self.part = part
+        self.quiet = QuietFile(PartFile(self.file, part))
         try:
             self.container = open_container(self.quiet)
         except BaseException:
@@ -43,6 +78,8 @@ class FfmpegSource(Source):
 
     def _describe(self, path: pathlib.Path, stream: int) -> SourceInfo:
         sounds = self.container.streams.audio
+        if protected := protection(self.file):
+            raise AudioError(protected)
         if not sounds:
             raise AudioError("holds no audio")
         if stream >= len(sounds):
@@ -64,9 +101,21 @@ class FfmpegSource(Source):
             duration = float(self.stream.duration * self.stream.time_base)
         elif self.container.duration is not None:
             duration = self.container.duration / 1e6
+        container = self.container.format.name
+        counted = container in COUNTED and own
+        if container == "mp3":
+            frames, share = _counted(self.file, self.part)
+            counted = frames > 0 and abs(share - 1) < SIZE_TOLERANCE
+            if frames and not counted:
+                # Cut short, or several that were joined, of which the first has counted only its own frames.
+                self.announced = frames * (1152 if context.sample_rate >= 32000 else 576)
+                duration = self.announced / context.sample_rate / share
+        if duration and not counted and 8 * (self.part.stop - self.part.start) / duration < LEAST_BITRATE:
+            # The times of a clock that began anew.
+            duration = None
         return SourceInfo(
             path=path,
-            container=self.container.format.name,
+            container=container,
             codec=name,
             sample_rate=context.sample_rate,
             channels=context.channels,
@@ -75,7 +124,7 @@ class FfmpegSource(Source):
             subtype=subtype,
             lossy=not lossless,
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
-            slack_s=ROUNDED_S if own and _counts(path, self.container.format.name) else math.inf,
+            slack_s=ROUNDED_S if counted else math.inf,
         )
 
     def close(self) -> None:
@@ -84,31 +133,108 @@ class FfmpegSource(Source):
         self.file.close()
 
     def _decoded(self) -> Iterator[np.ndarray]:
+        info = self.info
+        cut = self._cut_index()
+        if cut and not is_fragmented(self.file):
+            self._damage("it is cut short: its index names sound behind its end")
+        timeline = Timeline()
+        conversion = Conversion(info, self.stream.codec_context.layout.name)
+        self.decoded = 0
+        for block, rate, layout in self._timed(timeline):
+            for ready in conversion.push(block, rate, layout, self.decoded / info.sample_rate):
+                self.decoded += ready.shape[1]
+                yield ready
+        for ready in conversion.flush():
+            self.decoded += ready.shape[1]
+            yield ready
+        # A recorder that died leaves the last fragment unfinished.
+        self.lost_last += not self.damaged and (cut or self._cut_index())
+        self._check_packets()
+        self.remarks += conversion.remarks()
+        if timeline.gaps:
+            gaps = "a gap" if timeline.gaps == 1 else f"{timeline.gaps} gaps"
+            self.remarks.append(f"has {gaps} in its sound, {timeline.filled_s:.2f} s in all: filled with silence")
+
+    def _timed(self, timeline: Timeline) -> Iterator[tuple[np.ndarray, int, str]]:
+        """Yield what is decoded, and silence for what is missing: samples, rate and channel layout."""
+        info = self.info
+        timed = info.container in TIMED or info.video
+        for frame, following in _with_next(self._frames()):
+            block = _samples(frame, info.wide)
+            rate, layout = frame.sample_rate, frame.layout.name
+            gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following)) if timed else 0.0
+            missing = round(gap_s * rate)
+            for start in range(0, missing, BLOCK_SAMPLES):
+                yield np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype), rate, layout
+            yield block, rate, layout
+
+    def _frames(self) -> Iterator[Any]:
+        """Yield what can be decoded, and count the packets that cannot: amid the sound, and behind all of it."""
         import av
 
-        info = self.info
-        packets = lost = 0
+        self.packets = self.lost = self.lost_last = 0
         try:
             for packet in self.container.demux(self.stream):
-                packets += 1
+                self.packets += 1
                 try:
-                    frames = packet.decode()
-                except av.error.InvalidDataError:
-                    lost += 1
+                    frames = [frame for frame in packet.decode() if frame.samples]
+                except av.error.FFmpegError:
+                    self.lost_last += not bytes(packet).startswith(TAGS)
                     continue
-                for frame in frames:
-                    if (frame.sample_rate, frame.layout.nb_channels) == (info.sample_rate, info.channels):
-                        yield _samples(frame, info.wide)
-                    else:
-                        lost += 1
+                # Behind the last packet comes an empty one that asks for what the decoder has kept back.
+                if frames and packet.size:
+                    self.lost += self.lost_last
+                    self.lost_last = 0
+                yield from frames
         except av.error.FFmpegError as error:
-            self._damage(f"at {self.read / info.sample_rate:.1f} s ({error.strerror})")
+            # What the decoder has kept back.
+            with contextlib.suppress(av.error.FFmpegError):
+                yield from self.stream.codec_context.decode(None)
+            info = self.info
+            whole = math.isfinite(info.slack_s) and info.samples is not None and not self._missing_s(self.decoded)
+            # What comes behind all that was promised is other data.
+            if not whole and self.quiet.tell() < self.part.stop - self.part.start:
+                self._damage(f"at {self.decoded / info.sample_rate:.1f} s ({error.strerror})")
+            self.lost_last += 1
         if self.quiet.error is not None:
             raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
-        if lost > packets * TOLERATED_LOSS:
-            self._damage(f"{lost} of its {packets} packets cannot be decoded")
+
+    def _check_packets(self) -> None:
+        """Judge the packets that could not be decoded."""
+        missing_s = self._missing_s(self.decoded)
+        lost = self.lost if self.decoded else self.lost_last
+        if lost > (self.packets - self.lost_last) * TOLERATED_LOSS:
+            self._damage(f"{lost} of its {self.packets} packets cannot be decoded")
+        elif self.lost_last and missing_s:
+            self._damage(f"its last packet is cut off, {missing_s:.1f} s before the length that its header gives")
         elif lost:
-            self.damaged = f"{lost} of its {packets} packets cannot be decoded"
+            self.damaged = f"{lost} of its {self.packets} packets cannot be decoded"
+        if self.lost_last and not self.damaged:
+            packets = "a packet" if self.lost_last == 1 else f"{self.lost_last} packets"
+            self.remarks.append(f"{packets} at its end cannot be decoded: cut off, or no sound")
+
+    def _cut_index(self) -> bool:
+        """Whether the index, as far as it is known, names sound beyond the end of the file."""
+        if self.info.container not in INDEXED:
+            return False
+        entries = self.stream.index_entries
+        size = self.part.stop - self.part.start
+        last = (entries[number] for number in range(max(0, len(entries) - LAST_ENTRIES), len(entries)))
+        return any(entry.pos + entry.size > size for entry in last)
+
+
+def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each frame and the one behind it, None behind the last."""
+    frame = next(frames, None)
+    while frame is not None:
+        following = next(frames, None)
+        yield frame, following
+        frame = following
+
+
+def _time_s(frame: Any) -> float | None:
+    """When a frame begins, as far as it says."""
+    return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
 
 
 def _is_cover(stream: Any) -> bool:
@@ -117,18 +243,19 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & stream.disposition.attached_pic) or codec in ("png", "mjpeg")
 
 
-def _counts(path: pathlib.Path, container: str) -> bool:
-    """Whether a file counts its length; FFmpeg guesses that of bare streams from their size and bit rate."""
-    if container != "mp3":
-        return container not in GUESSED_DURATIONS
-    with path.open("rb") as file:
-        head = file.read(10)
-        tags = 0
-        if head.startswith(b"ID3") and len(head) == 10:
-            tags = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(tags)
-        frame = file.read(FIRST_FRAME_BYTES)
-    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+def _counted(file: BinaryIO, part: Part) -> tuple[int, float]:
+    """Frames that an MP3 counts, 0 where it counts none, and their share of its bytes, 1 where it does not say."""
+    file.seek(part.start)
+    first = file.read(FIRST_FRAME_BYTES)
+    size = 0
+    if (at := first.find(b"VBRI")) >= 0:
+        size, frames = (int.from_bytes(first[at + place : at + place + 4], "big") for place in (10, 14))
+    elif (at := max(first.find(b"Xing"), first.find(b"Info"))) >= 0:
+        flags, frames, size = (int.from_bytes(first[at + place : at + place + 4], "big") for place in (4, 8, 12))
+        frames, size = (frames if flags & 1 else 0), (size if flags & 3 == 3 else 0)
+    else:
+        return 0, 1.0
+    return frames, size / (part.stop - part.start) or 1.0
 
 
 def _subtype(context: Any) -> str:

@@ -8,35 +8,11 @@ from ..errors import AudioError, UsageError
 
 AUDIO_SUFFIXES = frozenset(
     [
-        ".wav",
-        ".wave",
-        ".rf64",
-        ".w64",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".mp2",
-        ".m4a",
-        ".m4b",
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".caf",
-        ".wma",
-        ".ape",
-        ".wv",
-        ".tta",
-        ".ac3",
-        ".eac3",
-        ".dts",
-        ".amr",
-        ".mka",
-        ".alac",
+        *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".voc", ".sph"),
+        *(".flac", ".alac", ".ape", ".wv", ".tta", ".tak", ".shn", ".dsf", ".dff", ".mlp", ".thd", ".truehd"),
+        *(".ogg", ".oga", ".opus", ".spx", ".mp3", ".mp2", ".mpga", ".m4a", ".m4b", ".m4r", ".m4p", ".aac", ".adts"),
+        *(".loas", ".latm", ".ac3", ".eac3", ".dts", ".dtshd", ".wma", ".mpc", ".mka", ".weba", ".ra", ".oma", ".aa3"),
+        *(".amr", ".awb", ".gsm", ".3ga"),
     ]
 )
 VIDEO_SUFFIXES = frozenset(
@@ -47,6 +23,7 @@ SONG_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
+EVEN_HZ = 10
 SAMPLE_BYTES = {**{name: bits // 8 for name, bits in INTEGER_BITS.items()}, "FLOAT": 4, "DOUBLE": 8}
 
 
@@ -66,6 +43,10 @@ class Format:
         The only rates in Hz that the format can hold; empty for any.
     channels : int
         Most channels that it can hold.
+    most_rate : int
+        The highest rate in Hz where it can hold any up to there; 0 for no limit.
+    even_above : int
+        Beyond this rate in Hz it holds only multiples of `EVEN_HZ`; 0 for no limit.
     """
 
     name: str
@@ -75,6 +56,8 @@ class Format:
     container: str = ""
     rates: tuple[int, ...] = ()
     channels: int = 8
+    most_rate: int = 0
+    even_above: int = 0
 
     @property
     def lossy(self) -> bool:
@@ -83,6 +66,10 @@ class Format:
 
     def rate_for(self, sample_rate: int) -> int:
         """The rate to write at: `sample_rate` where the format can hold it, else the next that it can."""
+        if self.most_rate and sample_rate > self.most_rate:
+            return self.most_rate
+        if self.even_above and sample_rate > self.even_above:
+            return -(-sample_rate // EVEN_HZ) * EVEN_HZ
         if not self.rates or sample_rate in self.rates:
             return sample_rate
         return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
@@ -123,8 +110,10 @@ FORMATS = {
     form.name: form
     for form in (
         Format("wav", ".wav", ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
-        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24")),
-        Format("ogg", ".ogg"),
+        # A frame of FLAC says its rate in 16 bits, in Hz or in tens of Hz.
+        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24"), even_above=65535),
+        # libvorbis has no settings beyond, and crashes.
+        Format("ogg", ".ogg", most_rate=192000),
         Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,)),
         Format("mp3", ".mp3", codec="libmp3lame", container="mp3", rates=_MP3_RATES, channels=2),
         Format("m4a", ".m4a", codec="aac", container="ipod", rates=_AAC_RATES),

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .formats import FLOAT_SUBTYPES, INTEGER_BITS
+from ..errors import AudioError
+from .container import QuietFile
+from .formats import FLOAT_SUBTYPES, INTEGER_BITS, SAMPLE_BYTES
 from .native import native
+from .parts import STREAMED, Part, PartFile
 from .source import BLOCK_SAMPLES, Source, SourceInfo
 
 if TYPE_CHECKING:
@@ -20,22 +23,29 @@ if TYPE_CHECKING:
 UNKNOWN_LENGTH = 1 << 62
 # Some encoders count a packet more than their stream decodes to.
 LOSSY_SLACK_S = 0.1
-# Programs that write a WAV to a pipe put a size about this large in its header.
-STREAMED_WAV = 0x7FFF0000
+# Samples of the longest frame of a FLAC.
+LONGEST_BLOCK = 1 << 16
 
 
 class SoundFileSource(Source):
     """A file that libsndfile decodes; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool):
+    def __init__(self, path: pathlib.Path, salvage: bool, part: Part):
         import soundfile
 
-        self.file: soundfile.SoundFile = soundfile.SoundFile(native(path))
+        self.seekable = not part.patches and part.start == 0 and part.stop == path.stat().st_size
+        self.quiet = None if self.seekable else QuietFile(PartFile(path.open("rb"), part))
+        try:
+            self.file: soundfile.SoundFile = soundfile.SoundFile(self.quiet or native(path))
+        except BaseException:
+            self._close_part()
+            raise
         file = self.file
         lossless = file.subtype in INTEGER_BITS or file.subtype in FLOAT_SUBTYPES or file.subtype.startswith("ALAC")
         subtype = file.subtype if lossless else "FLOAT"
         if subtype.startswith("ALAC_"):
             subtype = {"ALAC_16": "PCM_16", "ALAC_20": "PCM_24", "ALAC_24": "PCM_24"}.get(subtype, "PCM_32")
+        samples = file.frames if 0 <= file.frames < UNKNOWN_LENGTH else None
         super().__init__(
             SourceInfo(
                 path=path,
@@ -43,38 +53,70 @@ class SoundFileSource(Source):
                 codec=file.subtype,
                 sample_rate=file.samplerate,
                 channels=file.channels,
-                samples=_announced(file),
+                samples=samples,
                 subtype=subtype,
                 lossy=not lossless,
-                slack_s=0.0 if lossless else LOSSY_SLACK_S,
+                slack_s=LONGEST_BLOCK / file.samplerate if part.patches else 0.0 if lossless else LOSSY_SLACK_S,
             ),
             salvage,
         )
+        self.announced = max(part.announced if part.patches else samples or 0, _announced(file))
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+        self._close_part()
+
+    def _close_part(self) -> None:
+        if self.quiet is not None:
+            self.quiet.file.close()
 
     def _decoded(self) -> Iterator[np.ndarray]:
         import soundfile
 
-        dtype = "float64" if self.info.wide else "float32"
+        info = self.info
+        dtype = np.float64 if info.wide else np.float32
+        decoded = 0
         while True:
+            # What comes before an error is there as well: the numbers behind it are left as they are.
+            left = BLOCK_SAMPLES if info.samples is None else info.samples - decoded
+            block = np.full((min(BLOCK_SAMPLES, left), info.channels), np.nan, dtype)
             try:
-                block = self.file.read(BLOCK_SAMPLES, dtype=dtype, always_2d=True)
+                block = self.file.read(out=block)
             except soundfile.LibsndfileError as error:
-                self._damage(f"at {self.read / self.info.sample_rate:.1f} s ({error.error_string.rstrip('.')})")
+                block = block[: _filled(block)]
+                yield np.ascontiguousarray(block.T)
+                self._broken(decoded + len(block), error.error_string.rstrip("."))
                 return
             if len(block) == 0:
-                return
+                break
+            decoded += len(block)
             yield np.ascontiguousarray(block.T)
+        if self.quiet is not None and self.quiet.error is not None:
+            raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
+
+    def _broken(self, decoded: int, why: str) -> None:
+        """Take note of a block that cannot be decoded.
+
+        The last one of a file that does not promise more is that of a recorder that died.
+        """
+        info = self.info
+        if info.samples is not None and self.announced <= decoded and info.samples - decoded <= LONGEST_BLOCK:
+            self.remarks.append("its last packet is cut off: split up to there")
+        else:
+            self._damage(f"at {decoded / info.sample_rate:.1f} s ({why})")
 
 
-def _announced(file: Any) -> int | None:
-    """Samples that a file says it holds; libsndfile itself counts those that are left of a truncated WAV."""
-    if not 0 <= file.frames < UNKNOWN_LENGTH:
-        return None
+def _filled(block: np.ndarray) -> int:
+    """Number of samples before the first that was not written."""
+    empty = np.isnan(block).all(axis=1)
+    return int(empty.argmax()) if empty.any() else len(block)
+
+
+def _announced(file: Any) -> int:
+    """Samples that the header of a WAV gives where libsndfile counts fewer; else 0."""
     told = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if told and int(told[1]) < STREAMED_WAV and int(told[2]):
-        return int(file.frames * int(told[1]) // int(told[2]))
-    return int(file.frames)
+    if told and int(told[1]) < STREAMED and int(told[2]):
+        width = SAMPLE_BYTES.get(file.subtype, 0) * file.channels
+        return int(told[1]) // width if width else int(file.frames * int(told[1]) // int(told[2]))
+    return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterator
 
@@ -13,7 +14,9 @@ from .formats import INTEGER_BITS
 
 BLOCK_SAMPLES = 1 << 16
 MOST_CHANNELS = 8
-RATES_HZ = (8000, 192000)
+RATES_HZ = (4000, 384000)
+# Containers round their duration; only a larger shortfall than this is worth a word.
+ROUNDED_S = 1.0
 # Nothing audible is this loud; squares of larger values overflow 32-bit floats.
 LOUDEST = 1e9
 
@@ -30,7 +33,7 @@ class SourceInfo:
         Hz.
     channels : int
     samples : int or None
-        Length in samples per channel as declared; None where the file does not say.
+        Length in samples per channel, as far as that is known before decoding; None where it is not.
     subtype : str
         The sample type that holds what the file holds: ``PCM_16``, ..., ``FLOAT`` (also for lossy codecs).
     lossy : bool
@@ -80,7 +83,16 @@ class Source:
         Samples that were NaN, infinite or impossibly large, and were replaced by silence.
     damaged : str
         What was passed over in a damaged file: a few packets, or more where `salvage` allows it; else empty.
+    remarks : list of str
+        What a person should know of the file, complete once `blocks` has ended.
+    announced : int
+        Samples that the header gives, where they may be others than `info` has; else 0.
+    seekable : bool
+        Whether libsndfile by itself can read the file from its middle.
     """
+
+    announced = 0
+    seekable = False
 
     def __init__(self, info: SourceInfo, salvage: bool):
         self.info = info
@@ -88,6 +100,7 @@ class Source:
         self.read = 0
         self.repaired = 0
         self.damaged = ""
+        self.remarks: list[str] = []
         self.began_as = _state(info.path)
 
     def __enter__(self) -> Source:
@@ -109,8 +122,7 @@ class Source:
         Raises
         ------
         AudioError
-            The file is damaged, ends before its declared length, or was changed meanwhile, and `salvage` was not asked
-            for.
+            The file is damaged, or was changed meanwhile, and `salvage` was not asked for.
         """
         for block in _gathered(self._decoded()):
             wrong = ~(np.abs(block) < LOUDEST)
@@ -119,19 +131,25 @@ class Source:
                 block = np.where(wrong, block.dtype.type(0), block)
             self.read += block.shape[1]
             yield block
-        info = self.info
-        if info.samples is not None:
-            missing = info.samples - self.read
-            if missing > info.slack_s * info.sample_rate:
-                self._damage(
-                    f"ends early: {self.read / info.sample_rate:.1f} s of the {info.samples / info.sample_rate:.1f} s "
-                    "that it announces"
-                )
-
-        if _state(info.path) not in (self.began_as, None):
+        if missing_s := self._missing_s(self.read):
+            self.remarks.append(f"ends {missing_s:.1f} s before the length that its header gives")
+        if _state(self.info.path) not in (self.began_as, None):
             if not self.salvage:
                 raise AudioError("was changed while it was being read; try again once it is whole")
             self.damaged = self.damaged or "it was changed while it was being read"
+
+    @property
+    def expected(self) -> int | None:
+        """Samples in all as far as that is known; None where it is not, or where more have come than were promised."""
+        samples = self.info.samples
+        return None if samples is None or samples < self.read else samples
+
+    def _missing_s(self, samples: int) -> float:
+        """Seconds that the header promises beyond so many samples; 0 where it gives no length, or one about right."""
+        info = self.info
+        slack_s = ROUNDED_S if self.announced and math.isinf(info.slack_s) else info.slack_s
+        missing_s = ((self.announced or info.samples or 0) - samples) / info.sample_rate
+        return missing_s if missing_s > slack_s else 0.0
 
     def _damage(self, what: str) -> None:
         if not self.salvage:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..audio.decoding import open_source
 from ..audio.native import native
-from ..audio.sndfile import SoundFileSource
 from ..errors import AudioError
 
 EVERYTHING = 1 << 62
@@ -146,7 +145,10 @@ def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
         with open_source(path, stream=stream) as source:
             info = source.info
             samples = info.samples
-            if samples is None or info.slack_s == float("inf"):
+            if source.seekable:
+                # A song whose end is missing is neither learnt from nor scored as a shorter one.
+                samples = max(samples or 0, source.announced)
+            elif samples is None or info.slack_s == float("inf"):
                 samples = sum(block.shape[1] for block in source.blocks())
             return Clip(
                 path=path,
@@ -154,7 +156,7 @@ def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
                 channels=info.channels,
                 samples=samples,
                 stream=stream,
-                seekable=isinstance(source, SoundFileSource),
+                seekable=source.seekable,
                 lossy=info.lossy,
             )
     except AudioError as error:

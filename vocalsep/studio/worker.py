@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import pathlib
 import threading
 import time
@@ -220,7 +221,8 @@ class Worker:
         path = library.original(song)
         with open_source(path) as source:
             info = source.info
-            self._check_length(info.samples or 0, info.sample_rate)
+            # A length that is only guessed keeps nobody out: what comes is counted.
+            self._check_length((info.samples or 0) if math.isfinite(info.slack_s) else 0, info.sample_rate)
             bits = 24 if info.subtype in WIDE_SUBTYPES else 16
             gain = 1.0 if info.bounded else 1 / max(1.0, peak(path))
             song = dataclasses.replace(

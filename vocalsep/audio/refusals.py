@@ -1,0 +1,62 @@
+"""Why a file that holds no sound for us is refused: what it is, and what to do."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import BinaryIO
+
+from .boxes import FILE_TYPE, mp4_index
+
+HEAD_BYTES = 1 << 16
+DRM = "is protected by DRM: only the shop's own program can play it; take a copy that is not protected"
+# Sample descriptions of encrypted sound in MP4: of iTunes, of Audible, and of Common Encryption.
+PROTECTED_SOUND = re.compile(rb"stsd.{12}(drms|aavd|enca)", re.DOTALL)
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+# Content Encryption Object, its extended and its advanced form.
+ASF_PROTECTED = (
+    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
+    bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
+    bytes.fromhex("338505438169e6499b74ad12cb86d58c"),
+)
+AUDIBLE = b"\x57\x90\x75\x36"
+TS_PACKET, TS_SYNC, TS_SCRAMBLED = 188, 0x47, 0xC0
+# What people take for sound, by its first bytes.
+OTHERS = (
+    (rb"MThd", "is MIDI, which holds notes and no sound; play it with a synthesizer and record that"),
+    (
+        rb"(#EXTM3U|\[playlist\]|ffconcat|<\?xml.{0,200}<(playlist|smil)|<asx)",
+        "is a playlist, no audio; name its files",
+    ),
+    (rb"(<!doctype html|<html)", "is a web page, no audio; the download went wrong"),
+    (rb"(PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b\x08|\xfd7zXZ|BZh)", "is an archive, no audio; unpack it first"),
+    (rb"(\xff\xd8\xff|\x89PNG|GIF8|BM....\0\0\0\0)", "is a picture, no audio"),
+    (rb"%PDF", "is a PDF, no audio"),
+)
+
+
+def protection(file: BinaryIO) -> str:
+    """Say that the sound of an open file is encrypted; return an empty text where it is not."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    protected = head[4:8] == AUDIBLE
+    protected |= head[4:8] == FILE_TYPE and PROTECTED_SOUND.search(mp4_index(file)) is not None
+    protected |= head.startswith(ASF) and any(guid in head for guid in ASF_PROTECTED)
+    packets = [head[at : at + 4] for at in range(0, len(head) - 3, TS_PACKET)]
+    if len(packets) > 1 and all(packet[0] == TS_SYNC for packet in packets):
+        protected |= sum(bool(packet[3] & TS_SCRAMBLED) for packet in packets) > len(packets) / 2
+    return DRM if protected else ""
+
+
+def refusal(path: pathlib.Path) -> str:
+    """Say why a file that neither library opens is refused."""
+    with path.open("rb") as file:
+        said = protection(file)
+        file.seek(0)
+        head = file.read(HEAD_BYTES)
+        if head[4:8] == FILE_TYPE and not mp4_index(file):
+            return "damaged file, it broke off before its index was written: nothing can be decoded without that"
+    for pattern, other in OTHERS:
+        if not said and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
+            said = other
+    return said or "is no audio file, or one too damaged to open"
