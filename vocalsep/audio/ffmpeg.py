@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import AudioError
-from .container import QuietFile, open_container
+from .container import QuietFile, is_cover, open_container
 from .formats import INTEGER_BITS
+from .selection import audio_streams, chosen_stream
 from .source import Source, SourceInfo
 
 # Containers round their duration; only a larger shortfall than this means that the end is missing.
@@ -27,7 +28,7 @@ LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wm
 class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, stream: int = 0):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None = None):
         self.file = path.open("rb")
         self.quiet = QuietFile(self.file)
         try:
@@ -41,13 +42,13 @@ class FfmpegSource(Source):
             self.close()
             raise
 
-    def _describe(self, path: pathlib.Path, stream: int) -> SourceInfo:
+    def _describe(self, path: pathlib.Path, stream: int | str | None) -> SourceInfo:
         sounds = self.container.streams.audio
         if not sounds:
             raise AudioError("holds no audio")
-        if stream >= len(sounds):
-            raise AudioError(f"holds {len(sounds)} audio streams, not {stream + 1}")
-        self.stream: Any = sounds[stream]
+        described = audio_streams(self.container)
+        chosen = chosen_stream(described, stream, path)
+        self.stream: Any = sounds[chosen]
         context = self.stream.codec_context
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")
@@ -74,8 +75,10 @@ class FfmpegSource(Source):
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
-            video=any(not _is_cover(stream) for stream in self.container.streams.video),
+            video=any(not is_cover(self.quiet, picture) for picture in self.container.streams.video),
             slack_s=ROUNDED_S if own and _counts(path, self.container.format.name) else math.inf,
+            stream=chosen,
+            streams=described,
         )
 
     def close(self) -> None:
@@ -109,12 +112,6 @@ class FfmpegSource(Source):
             self._damage(f"{lost} of its {packets} packets cannot be decoded")
         elif lost:
             self.damaged = f"{lost} of its {packets} packets cannot be decoded"
-
-
-def _is_cover(stream: Any) -> bool:
-    # A picture of a kind that FFmpeg cannot decode has no codec here.
-    codec = None if stream.codec_context is None else stream.codec_context.name
-    return bool(stream.disposition & stream.disposition.attached_pic) or codec in ("png", "mjpeg")
 
 
 def _counts(path: pathlib.Path, container: str) -> bool:

@@ -1,34 +1,137 @@
-"""Replace the sound of a video and leave its picture untouched (PyAV)."""
+"""Replace one sound of a video and copy everything else, packet by packet (PyAV)."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import heapq
+import io
 import pathlib
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
-from ..errors import OutputError
-from .container import QuietFile, open_container
+from ..errors import AudioError, OutputError
+from .container import QuietFile, is_cover, open_container
 from .formats import FORMATS, Format
+from .selection import audio_streams, chosen_stream
 
-# WebM holds Opus; everything else that players read holds AAC.
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+# WebM holds Opus; everything else that is written here holds AAC.
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mp4v": "mp4",
+    ".f4v": "f4v",
+    ".3gp": "3gp",
+    ".3gpp": "3gp",
+    ".3g2": "3g2",
+    ".3gp2": "3g2",
+    ".mov": "mov",
+    ".qt": "mov",
+    ".mkv": "matroska",
+    ".mk3d": "matroska",
+    ".webm": "webm",
+    ".flv": "flv",
+    ".ts": "mpegts",
+    ".m2ts": "mpegts",
+    ".mts": "mpegts",
+    ".m2t": "mpegts",
+}
+# Holds anything.
+ANY, ANY_MUXER = ".mkv", "matroska"
+MP4 = ("mp4", "mov", "3gp", "3g2", "f4v")
+# Containers whose clock starts anywhere, and may start anew within the file.
+FREE_CLOCKS = ("mpegts", "mpeg")
+CHAPTERED = ("mp4", "mov", ANY_MUXER, "webm")
+PICTURES = {b"\xff\xd8": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp", b"RIFF": "webp"}
+# Options of the muxers: an index in front of the samples; default marks as they are, not as they are guessed.
+OPTIONS = {muxer: {"movflags": "+faststart"} for muxer in MP4}
+OPTIONS |= {muxer: {"default_mode": "passthrough"} for muxer in (ANY_MUXER, "webm")}
+# What the muxer says itself, and what is wrong of a sound that was replaced.
+CONTAINER_KEYS = ("major_brand", "minor_version", "compatible_brands")
+SOUND_KEYS = ("bps", "number_of_", "duration", "_statistics", "encoder", "vendor_id")
 
 
-def video_suffix(path: pathlib.Path) -> str:
-    """Suffix of the karaoke video of a video file: its own where we write that container, else ``.mkv``."""
-    suffix = path.suffix.lower()
-    return suffix if suffix in CONTAINERS else ".mkv"
+@dataclasses.dataclass(frozen=True)
+class VideoPlan:
+    """How a karaoke video is written.
+
+    Parameters
+    ----------
+    suffix : str
+        Of the container.
+    sound : int
+        Index of the stream whose sound is replaced.
+    copied : tuple of (int, bool)
+        Index of each stream that is copied, and whether it keeps its codec tag.
+    wrapped : bool
+        Whether the muxer is reached through another one, see `_written`.
+    remarks : tuple of str
+        What is lost, and why.
+    """
+
+    suffix: str
+    sound: int
+    copied: tuple[tuple[int, bool], ...]
+    wrapped: bool
+    remarks: tuple[str, ...]
+
+    @property
+    def muxer(self) -> str:
+        """FFmpeg's name of the container."""
+        return CONTAINERS[self.suffix]
 
 
 def audio_format(suffix: str) -> Format:
-    """The format of the sound that goes into a video of this suffix."""
+    """The format of the sound that goes into a video container of this suffix."""
     return FORMATS["opus" if suffix == ".webm" else "m4a"]
 
 
-def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path, title: str) -> None:
-    """Write `target` with the pictures and subtitles of `video`, packet by packet, and the sound of `audio`.
+def plan_video(path: pathlib.Path, stream: int | str | None = None, suffix: str | None = None) -> VideoPlan:
+    """Find the container that holds the streams of a video: its own where it can, else Matroska.
 
-    The sound starts where the first sound of `video` starts.
+    Parameters
+    ----------
+    path : pathlib.Path
+    stream : int, str or None
+        The audio stream that is replaced, see `chosen_stream`.
+    suffix : str, optional
+        Of the only container to consider.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read, or has no such stream.
+    OutputError
+        No container holds its picture.
+    """
+    import av
+
+    own = path.suffix.lower()
+    suffixes = [suffix] if suffix else [own, ANY] if own in CONTAINERS and own != ANY else [ANY]
+    try:
+        with path.open("rb") as file, open_container(QuietFile(file)) as film:
+            if not film.streams.audio:
+                raise AudioError("holds no audio")
+            sound = film.streams.audio[chosen_stream(audio_streams(film), stream, path)]
+            covers = {one.index for one in film.streams.video if is_cover(QuietFile(file), one)}
+            plans = [_plan(film, sound.index, one, own) for one in suffixes]
+    except OSError as error:
+        raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except av.error.FFmpegError:
+        raise AudioError("is no video, or one too damaged to open") from None
+    pictures = {one.index for one in film.streams.video} - covers
+    fit = [plan for plan in plans if pictures <= {index for index, _ in plan.copied}]
+    if not fit:
+        raise OutputError("its picture is of a kind that cannot be copied; --format wav gives the sound alone")
+    # Of two that lose equally much the first is the file's own.
+    return max(fit, key=lambda plan: len(plan.copied))
+
+
+def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path, title: str, plan: VideoPlan) -> None:
+    """Write `target` as a copy of `video`, packet by packet, with the sound of `audio`.
+
+    The sound starts where the first sample of the one that it replaces starts.
 
     Raises
     ------
@@ -43,53 +146,254 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
             audio.open("rb") as track,
             open_container(QuietFile(film)) as pictures,
             open_container(QuietFile(track)) as sound,
-            target.open("wb") as file,
+            target.open("w+b") as file,
         ):
-            container = CONTAINERS[target.suffix.lower()]
             quiet = QuietFile(file)
-            with av.open(quiet, "w", format=container, options={"fflags": "+bitexact"}) as out:
-                _remux(pictures, sound, out, title)
+            keys = any(key.startswith("com.") for key in pictures.metadata)
+            with _written(quiet, plan.muxer, plan.wrapped, target, keys) as out:
+                _remux(pictures, sound, out, title, plan, _start(video, plan.sound), _covers(video))
             if quiet.error is not None:
                 raise quiet.error
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise OutputError(f"cannot put the sound into a {target.suffix} video: {error}") from None
+        raise OutputError(f"cannot put the sound into a {plan.suffix} video: {error}") from None
 
 
-def _remux(pictures: Any, sound: Any, out: Any, title: str) -> None:
-    out.metadata.update(pictures.metadata)
+def _plan(film: Any, sound: int, suffix: str, own: str) -> VideoPlan:
+    """Try each stream in a container of this suffix."""
+    muxer = CONTAINERS[suffix]
+    copied, lost, wrapped = [], [], False
+    for stream in film.streams:
+        if stream.index == sound or _chapter_titles(film, stream):
+            continue
+        if _is_attached(stream, muxer):
+            copied.append((stream.index, False))
+            continue
+        ways = [(way, tag) for way in (False, True) for tag in (True, False)]
+        found = next((way for way in ways if _takes(stream, muxer, *way)), None)
+        # Matroska holds old codecs by their tags from AVI, which PyAV refuses to write there.
+        if found is None or (found[0] and muxer != ANY_MUXER):
+            lost.append(f"{stream.type} stream {stream.index} ({_codec(stream)})")
+            continue
+        wrapped = wrapped or found[0]
+        copied.append((stream.index, found[1]))
+    remarks = []
+    if suffix != own:
+        remarks.append(f"written as {suffix}: {own or 'its own container'} cannot be written with all that it holds")
+    if lost:
+        remarks.append(f"{suffix} cannot hold {', '.join(lost)}: left out")
+    if film.chapters() and (wrapped or muxer not in CHAPTERED):
+        remarks.append(f"its {len(film.chapters())} chapters cannot be kept in {suffix}: left out")
+    return VideoPlan(suffix, sound, tuple(copied), wrapped, tuple(remarks))
+
+
+def _takes(stream: Any, muxer: str, wrapped: bool, tagged: bool) -> bool:
+    """Whether a container can hold a stream: its header is written to memory."""
+    import av
+
+    with contextlib.ExitStack() as stack:
+        try:
+            out = stack.enter_context(_opened(io.BytesIO(), muxer, wrapped))
+            _add(out, stream, tagged)
+            out.start_encoding()
+        except (av.error.FFmpegError, ValueError):
+            return False
+        finally:
+            with contextlib.suppress(av.error.FFmpegError, ValueError):
+                stack.close()
+    return True
+
+
+def _opened(file: Any, muxer: str, wrapped: bool, options: dict[str, str] | None = None, again: Any = None) -> Any:
+    """Open a container for writing; `again` opens what is written for reading, as an index in front needs it.
+
+    PyAV lets only those codecs into a container that it was made for. The tee muxer holds any, and hands them on to
+    the muxer that it wraps.
+    """
+    import av
+
+    # Without dates and random numbers the same video gives the same file.
+    settings = {**(options or {}), "fflags": "+bitexact"}
+    if not wrapped:
+        return av.open(file, "w", format=muxer, container_options=settings, io_open=again)
+    said = ":".join(f"{key}={value}" for key, value in settings.items())
+    return av.open(f"[f={muxer}:{said}]video", "w", format="tee", io_open=lambda *_: file)
+
+
+@contextlib.contextmanager
+def _written(quiet: QuietFile, muxer: str, wrapped: bool, target: pathlib.Path, keys: bool) -> Iterator[Any]:
+    options = dict(OPTIONS.get(muxer, {}))
+    if keys and muxer in MP4:
+        # Such as the place of a phone's recording, which no other kind of tag can hold.
+        options["movflags"] += "+use_metadata_tags"
+    opened: list[Any] = []
+
+    def again(*_: object) -> QuietFile:
+        quiet.file.flush()
+        opened.append(target.open("rb"))
+        return QuietFile(opened[-1])
+
+    try:
+        with _opened(quiet, muxer, wrapped, options, again if muxer in MP4 else None) as out:
+            yield out
+    finally:
+        for file in opened:
+            file.close()
+
+
+def _add(out: Any, stream: Any, tagged: bool) -> Any:
+    copy = out.add_stream_from_template(stream, opaque=True)
+    if tagged and copy.codec_context is not None:
+        copy.codec_context.codec_tag = stream.codec_context.codec_tag
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
+    return copy
+
+
+def _attach(out: Any, stream: Any, data: bytes) -> None:
+    named = {key.lower(): value for key, value in stream.metadata.items()}
+    kind = next((kind for start, kind in PICTURES.items() if data.startswith(start)), "")
+    name = named.get("filename") or (f"cover.{kind}" if kind else f"attachment {stream.index}")
+    mimetype = named.get("mimetype") or (f"image/{kind}" if kind else "application/octet-stream")
+    copy = out.add_attachment(name, mimetype, data)
+    copy.metadata.update(stream.metadata)
+
+
+def _remux(
+    pictures: Any, sound: Any, out: Any, title: str, plan: VideoPlan, start: Fraction, covers: dict[int, bytes]
+) -> None:
+    out.metadata.update({key: value for key, value in pictures.metadata.items() if key not in CONTAINER_KEYS})
     out.metadata["title"] = title
-    kept = [s for s in pictures.streams if s.type in ("video", "subtitle")]
-    streams = {stream: out.add_stream_from_template(stream) for stream in kept}
-    for stream, copy in streams.items():
-        copy.metadata.update(stream.metadata)
-        copy.disposition = stream.disposition
-    spoken = sound.streams.audio[0]
-    voice = out.add_stream_from_template(spoken)
-    original = pictures.streams.audio[0]
-    start = float((original.start_time or 0) * original.time_base)
-    delay = round(start / spoken.time_base)
-    merged = _in_order(_packets(pictures, streams), _packets(sound, {spoken: voice}, delay))
-    for packet in merged:
+    out.set_chapters(pictures.chapters())
+    tagged = dict(plan.copied)
+    voice = sound.streams.audio[0]
+    copies, voices = {}, {}
+    for stream in _new_sound_first(pictures, plan.sound):
+        if stream.index == plan.sound:
+            copy = voices[voice] = _add(out, voice, False)
+            copy.metadata.clear()
+            copy.metadata.update(
+                {key: value for key, value in stream.metadata.items() if not key.lower().startswith(SOUND_KEYS)}
+            )
+            copy.disposition = stream.disposition
+        elif stream.index in tagged and _is_attached(stream, plan.muxer):
+            _attach(out, stream, stream.data if stream.type == "attachment" else covers[stream.index])
+            continue
+        elif stream.index in tagged:
+            copy = copies[stream] = _add(out, stream, tagged[stream.index])
+        else:
+            continue
+        if plan.muxer == "mpegts":
+            copy.id = stream.id
+    free = _is_of(pictures, FREE_CLOCKS)
+    begin = Fraction(0)
+    if free and plan.muxer not in FREE_CLOCKS:
+        begin = Fraction(pictures.start_time or 0, 1_000_000)
+    film = _timed(pictures, copies, -begin, free)
+    track = _timed(sound, voices, start - begin, False)
+    for _, packet in heapq.merge(film, track, key=lambda pair: pair[0]):
         out.mux(packet)
 
 
-def _packets(container: Any, streams: dict[Any, Any], delay: int = 0) -> Iterator[tuple[float, Any]]:
-    """Yield time and packet of each stream, bound for its copy and `delay` ticks late."""
-    for packet in container.demux(*streams):
+def _new_sound_first(pictures: Any, sound: int) -> list[Any]:
+    """Return all streams in their order, save that `sound` comes before the other audio streams.
+
+    Many players take the first, whatever is marked as default.
+    """
+    sounds = iter(sorted(pictures.streams.audio, key=lambda stream: stream.index != sound))
+    return [next(sounds) if stream.type == "audio" else stream for stream in pictures.streams]
+
+
+def _timed(container: Any, copies: dict[Any, Any], shift: Fraction, restarts: bool) -> Iterator[tuple[float, Any]]:
+    """Yield time and packet of each stream in turn, bound for its copy, and later by `shift` seconds.
+
+    Where the clock `restarts`, what follows goes on where the stream was.
+    """
+    clocks = {stream: _Clock(stream) for stream in copies}
+    # How much later than they say packets are: from the beginning, and after each new start of the clock.
+    shifts = [shift]
+    for packet in container.demux(*copies) if copies else ():
+        if packet.size or packet.dts is not None or packet.pts is not None:
+            stream = packet.stream
+            at = clocks[stream].set(packet, shifts, restarts)
+            packet.stream = copies[stream]
+            yield float(at * stream.time_base), packet
+
+
+class _Clock:
+    """Puts the packets of one stream in time: later, one after another, and none decoded after it is shown."""
+
+    def __init__(self, stream: Any):
+        self.base = stream.time_base
+        self.step = int(stream.type in ("video", "audio"))
+        self.epoch = 0
+        self.last: int | None = None
+        self.end = 0
+
+    def set(self, packet: Any, shifts: list[Fraction], restarts: bool) -> int:
+        """Set a packet's time stamps and return its place, in ticks of the stream."""
+        if packet.dts is None and packet.pts is None:
+            packet.pts = packet.dts = self.end - round(shifts[self.epoch] / self.base)
+        at = packet.pts if packet.dts is None else packet.dts
+        while restarts and self.last is not None and (at * self.base + shifts[self.epoch]) < self.last * self.base - 1:
+            self.epoch += 1
+            if self.epoch == len(shifts):
+                shifts.append((self.end - at) * self.base)
+        delay = round(shifts[self.epoch] / self.base)
+        packet.pts = None if packet.pts is None else packet.pts + delay
         if packet.dts is not None:
-            if delay:
-                packet.pts += delay
-                packet.dts += delay
-            packet.stream = streams[packet.stream]
-            yield float(packet.dts * packet.time_base), packet
+            packet.dts += delay
+            lowest = packet.dts if self.last is None else self.last + self.step
+            packet.dts = max(packet.dts, lowest)
+            if packet.pts is not None and packet.pts < packet.dts:
+                packet.dts = packet.pts = max(packet.pts, lowest)
+            self.last = packet.dts
+        self.end = max(self.end, at + delay + (packet.duration or 1))
+        return at + delay
 
 
-def _in_order(one: Iterator[tuple[float, Any]], other: Iterator[tuple[float, Any]]) -> Iterator[Any]:
-    left, right = next(one, None), next(other, None)
-    while left is not None or right is not None:
-        if left is not None and (right is None or left[0] <= right[0]):
-            yield left[1]
-            left = next(one, None)
-        elif right is not None:
-            yield right[1]
-            right = next(other, None)
+def _start(video: pathlib.Path, index: int) -> Fraction:
+    """When the first sample of a stream is heard, in seconds of its container's clock."""
+    import av
+
+    with video.open("rb") as file, open_container(QuietFile(file)) as container:
+        stream = container.streams[index]
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.error.InvalidDataError):
+                for frame in packet.decode():
+                    if frame.pts is not None:
+                        return Fraction(frame.pts * frame.time_base)
+        return Fraction((stream.start_time or 0) * stream.time_base)
+
+
+def _covers(video: pathlib.Path) -> dict[int, bytes]:
+    """Return the pictures of the streams that are marked as covers, by the streams' indices."""
+    found: dict[int, bytes] = {}
+    with video.open("rb") as file, open_container(QuietFile(file)) as container:
+        marked = [stream for stream in container.streams.video if _is_attached(stream, ANY_MUXER)]
+        for packet in container.demux(*marked) if marked else ():
+            found.setdefault(packet.stream.index, bytes(packet))
+            if len(found) == len(marked):
+                break
+    return found
+
+
+def _is_attached(stream: Any, muxer: str) -> bool:
+    """Whether a stream is attached to the file as a whole: Matroska has files for that, others a stream."""
+    marked = stream.type == "video" and stream.disposition & stream.disposition.attached_pic
+    return muxer == ANY_MUXER and bool(marked or stream.type == "attachment")
+
+
+def _is_of(container: Any, muxers: tuple[str, ...]) -> bool:
+    """Whether an open container's format is one of these."""
+    return not set(muxers).isdisjoint(container.format.name.split(","))
+
+
+def _chapter_titles(film: Any, stream: Any) -> bool:
+    """Whether a stream only holds the titles of the chapters, which are written anew."""
+    return stream.type == "data" and stream.name == "bin_data" and _is_of(film, MP4) and bool(film.chapters())
+
+
+def _codec(stream: Any) -> str:
+    if stream.codec_context is not None:
+        return str(stream.codec_context.codec.canonical_name)
+    return getattr(stream, "name", None) or stream.metadata.get("filename") or "unknown"
