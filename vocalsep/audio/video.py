@@ -42,11 +42,12 @@ ANY, ANY_MUXER = ".mkv", "matroska"
 MP4 = ("mp4", "mov", "3gp", "3g2", "f4v")
 # Containers whose clock starts anywhere, and may start anew within the file.
 FREE_CLOCKS = ("mpegts", "mpeg")
-CHAPTERED = ("mp4", "mov", ANY_MUXER, "webm")
+CHAPTERED = (*MP4, ANY_MUXER, "webm")
+# Those that say which samples of an encoder's first packet are not heard.
+TRIMMED = (*MP4, "webm")
 PICTURES = {b"\xff\xd8": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp", b"RIFF": "webp"}
-# Options of the muxers: an index in front of the samples; default marks as they are, not as they are guessed.
-OPTIONS = {muxer: {"movflags": "+faststart"} for muxer in MP4}
-OPTIONS |= {muxer: {"default_mode": "passthrough"} for muxer in (ANY_MUXER, "webm")}
+# The packets of transport streams begin with this byte; those of cameras with four bytes of time before it.
+TS_SYNC, CAMERA_PACKET = b"G", 192
 # What the muxer says itself, and what is wrong of a sound that was replaced.
 CONTAINER_KEYS = ("major_brand", "minor_version", "compatible_brands")
 SOUND_KEYS = ("bps", "number_of_", "duration", "_statistics", "encoder", "vendor_id")
@@ -149,8 +150,7 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
             target.open("w+b") as file,
         ):
             quiet = QuietFile(file)
-            keys = any(key.startswith("com.") for key in pictures.metadata)
-            with _written(quiet, plan.muxer, plan.wrapped, target, keys) as out:
+            with _written(quiet, plan, target, _options(pictures, video, plan.muxer)) as out:
                 _remux(pictures, sound, out, title, plan, _start(video, plan.sound), _covers(video))
             if quiet.error is not None:
                 raise quiet.error
@@ -163,22 +163,26 @@ def _plan(film: Any, sound: int, suffix: str, own: str) -> VideoPlan:
     muxer = CONTAINERS[suffix]
     copied, lost, wrapped = [], [], False
     for stream in film.streams:
-        if stream.index == sound or _chapter_titles(film, stream):
+        if stream.index == sound or _written_anew(film, stream, muxer):
             continue
         if _is_attached(stream, muxer):
             copied.append((stream.index, False))
             continue
         ways = [(way, tag) for way in (False, True) for tag in (True, False)]
-        found = next((way for way in ways if _takes(stream, muxer, *way)), None)
+        found = next((way for way in ways if _takes([(stream, way[1])], muxer, way[0])), None)
         # Matroska holds old codecs by their tags from AVI, which PyAV refuses to write there.
         if found is None or (found[0] and muxer != ANY_MUXER):
             lost.append(f"{stream.type} stream {stream.index} ({_codec(stream)})")
             continue
         wrapped = wrapped or found[0]
         copied.append((stream.index, found[1]))
+    together = [(film.streams[index], tag) for index, tag in copied if not _is_attached(film.streams[index], muxer)]
+    if together and not _takes(together, muxer, wrapped):
+        copied = []
     remarks = []
     if suffix != own:
-        remarks.append(f"written as {suffix}: {own or 'its own container'} cannot be written with all that it holds")
+        why = "cannot take all of its streams" if own in CONTAINERS else "can be read but not written"
+        remarks.append(f"written as {suffix}: {own or 'a file without suffix'} {why}")
     if lost:
         remarks.append(f"{suffix} cannot hold {', '.join(lost)}: left out")
     if film.chapters() and (wrapped or muxer not in CHAPTERED):
@@ -186,21 +190,17 @@ def _plan(film: Any, sound: int, suffix: str, own: str) -> VideoPlan:
     return VideoPlan(suffix, sound, tuple(copied), wrapped, tuple(remarks))
 
 
-def _takes(stream: Any, muxer: str, wrapped: bool, tagged: bool) -> bool:
-    """Whether a container can hold a stream: its header is written to memory."""
+def _takes(streams: list[tuple[Any, bool]], muxer: str, wrapped: bool) -> bool:
+    """Whether a container can hold these streams, with or without their tags: its header is written to memory."""
     import av
 
-    with contextlib.ExitStack() as stack:
-        try:
-            out = stack.enter_context(_opened(io.BytesIO(), muxer, wrapped))
+    taken = False
+    with contextlib.suppress(av.error.FFmpegError, ValueError), _opened(io.BytesIO(), muxer, wrapped) as out:
+        for stream, tagged in streams:
             _add(out, stream, tagged)
-            out.start_encoding()
-        except (av.error.FFmpegError, ValueError):
-            return False
-        finally:
-            with contextlib.suppress(av.error.FFmpegError, ValueError):
-                stack.close()
-    return True
+        out.start_encoding()
+        taken = True
+    return taken
 
 
 def _opened(file: Any, muxer: str, wrapped: bool, options: dict[str, str] | None = None, again: Any = None) -> Any:
@@ -220,11 +220,7 @@ def _opened(file: Any, muxer: str, wrapped: bool, options: dict[str, str] | None
 
 
 @contextlib.contextmanager
-def _written(quiet: QuietFile, muxer: str, wrapped: bool, target: pathlib.Path, keys: bool) -> Iterator[Any]:
-    options = dict(OPTIONS.get(muxer, {}))
-    if keys and muxer in MP4:
-        # Such as the place of a phone's recording, which no other kind of tag can hold.
-        options["movflags"] += "+use_metadata_tags"
+def _written(quiet: QuietFile, plan: VideoPlan, target: pathlib.Path, options: dict[str, str]) -> Iterator[Any]:
     opened: list[Any] = []
 
     def again(*_: object) -> QuietFile:
@@ -233,11 +229,30 @@ def _written(quiet: QuietFile, muxer: str, wrapped: bool, target: pathlib.Path, 
         return QuietFile(opened[-1])
 
     try:
-        with _opened(quiet, muxer, wrapped, options, again if muxer in MP4 else None) as out:
+        with _opened(quiet, plan.muxer, plan.wrapped, options, again if plan.muxer in MP4 else None) as out:
             yield out
     finally:
         for file in opened:
             file.close()
+
+
+def _options(pictures: Any, video: pathlib.Path, muxer: str) -> dict[str, str]:
+    """Return options of the muxer that keep what a video is like."""
+    if muxer in (ANY_MUXER, "webm"):
+        # Which streams are marked as default is copied, not guessed.
+        return {"default_mode": "passthrough"}
+    if muxer == "mpegts":
+        with video.open("rb") as file:
+            head = file.read(2 * CAMERA_PACKET)
+        return {"mpegts_m2ts_mode": str(int(head[4:5] == head[4 + CAMERA_PACKET :][:1] == TS_SYNC))}
+    if muxer in MP4:
+        # The index in front, as players on the web need it. Keys such as the place of a phone's recording are kept by
+        # a kind of tags of its own.
+        keys = any(key.startswith("com.") for key in pictures.metadata)
+        brand = pictures.metadata.get("major_brand", "")
+        options = {"movflags": "+faststart" + "+use_metadata_tags" * keys}
+        return {**options, "brand": brand} if brand.startswith("M4V") else options
+    return {}
 
 
 def _add(out: Any, stream: Any, tagged: bool) -> Any:
@@ -288,8 +303,9 @@ def _remux(
     begin = Fraction(0)
     if free and plan.muxer not in FREE_CLOCKS:
         begin = Fraction(pictures.start_time or 0, 1_000_000)
-    film = _timed(pictures, copies, -begin, free)
-    track = _timed(sound, voices, start - begin, False)
+    film = _timed(pictures, copies, -begin, restarts=free)
+    # Elsewhere all else would be later by the packet that an AAC encoder needs to start.
+    track = _timed(sound, voices, start - begin, positive=plan.muxer not in TRIMMED)
     for _, packet in heapq.merge(film, track, key=lambda pair: pair[0]):
         out.mux(packet)
 
@@ -303,20 +319,24 @@ def _new_sound_first(pictures: Any, sound: int) -> list[Any]:
     return [next(sounds) if stream.type == "audio" else stream for stream in pictures.streams]
 
 
-def _timed(container: Any, copies: dict[Any, Any], shift: Fraction, restarts: bool) -> Iterator[tuple[float, Any]]:
+def _timed(
+    container: Any, copies: dict[Any, Any], shift: Fraction, *, restarts: bool = False, positive: bool = False
+) -> Iterator[tuple[float, Any]]:
     """Yield time and packet of each stream in turn, bound for its copy, and later by `shift` seconds.
 
-    Where the clock `restarts`, what follows goes on where the stream was.
+    Where the clock `restarts`, what follows goes on where the stream was. Where times must be `positive`, earlier
+    packets are left out.
     """
     clocks = {stream: _Clock(stream) for stream in copies}
     # How much later than they say packets are: from the beginning, and after each new start of the clock.
     shifts = [shift]
     for packet in container.demux(*copies) if copies else ():
+        stream = packet.stream
         if packet.size or packet.dts is not None or packet.pts is not None:
-            stream = packet.stream
             at = clocks[stream].set(packet, shifts, restarts)
             packet.stream = copies[stream]
-            yield float(at * stream.time_base), packet
+            if at >= 0 or not positive:
+                yield float(at * stream.time_base), packet
 
 
 class _Clock:
@@ -388,9 +408,11 @@ def _is_of(container: Any, muxers: tuple[str, ...]) -> bool:
     return not set(muxers).isdisjoint(container.format.name.split(","))
 
 
-def _chapter_titles(film: Any, stream: Any) -> bool:
-    """Whether a stream only holds the titles of the chapters, which are written anew."""
-    return stream.type == "data" and stream.name == "bin_data" and _is_of(film, MP4) and bool(film.chapters())
+def _written_anew(film: Any, stream: Any, muxer: str) -> bool:
+    """Whether a stream is one that the muxer makes itself: the chapters' titles, and the timecode of the picture."""
+    if stream.type != "data" or muxer not in MP4 or not _is_of(film, MP4):
+        return False
+    return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(film.chapters()))
 
 
 def _codec(stream: Any) -> str:
