@@ -8,7 +8,6 @@ import heapq
 import io
 import pathlib
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 from ..errors import AudioError, OutputError
@@ -48,6 +47,12 @@ TRIMMED = (*MP4, "webm")
 PICTURES = {b"\xff\xd8": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp", b"RIFF": "webp"}
 # The packets of transport streams begin with this byte; those of cameras with four bytes of time before it.
 TS_SYNC, CAMERA_PACKET = b"G", 192
+# Streams without pauses of their own.
+SOLID = ("video", "audio")
+# A step back of this many seconds is a clock that starts anew, and so is one ahead that is longer than any pause.
+RESTART_S, LONGEST_GAP_S = 1.0, 600.0
+# What containers round times to.
+ROUNDED_S = 0.0005
 # What the muxer says itself, and what is wrong of a sound that was replaced.
 CONTAINER_KEYS = ("major_brand", "minor_version", "compatible_brands")
 SOUND_KEYS = ("bps", "number_of_", "duration", "_statistics", "encoder", "vendor_id")
@@ -117,11 +122,11 @@ def plan_video(path: pathlib.Path, stream: int | str | None = None, suffix: str 
             sound = film.streams.audio[chosen_stream(audio_streams(film), stream, path)]
             covers = {one.index for one in film.streams.video if is_cover(QuietFile(file), one)}
             plans = [_plan(film, sound.index, one, own) for one in suffixes]
+            pictures = {one.index for one in film.streams.video} - covers
     except OSError as error:
         raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
     except av.error.FFmpegError:
         raise AudioError("is no video, or one too damaged to open") from None
-    pictures = {one.index for one in film.streams.video} - covers
     fit = [plan for plan in plans if pictures <= {index for index, _ in plan.copied}]
     if not fit:
         raise OutputError("its picture is of a kind that cannot be copied; --format wav gives the sound alone")
@@ -274,7 +279,7 @@ def _attach(out: Any, stream: Any, data: bytes) -> None:
 
 
 def _remux(
-    pictures: Any, sound: Any, out: Any, title: str, plan: VideoPlan, start: Fraction, covers: dict[int, bytes]
+    pictures: Any, sound: Any, out: Any, title: str, plan: VideoPlan, start: float, covers: dict[int, bytes]
 ) -> None:
     out.metadata.update({key: value for key, value in pictures.metadata.items() if key not in CONTAINER_KEYS})
     out.metadata["title"] = title
@@ -300,9 +305,8 @@ def _remux(
         if plan.muxer == "mpegts":
             copy.id = stream.id
     free = _is_of(pictures, FREE_CLOCKS)
-    begin = Fraction(0)
-    if free and plan.muxer not in FREE_CLOCKS:
-        begin = Fraction(pictures.start_time or 0, 1_000_000)
+    # Other containers begin at 0.
+    begin = (pictures.start_time or 0) / 1e6 if free and plan.muxer not in FREE_CLOCKS else 0.0
     film = _timed(pictures, copies, -begin, restarts=free)
     # Elsewhere all else would be later by the packet that an AAC encoder needs to start.
     track = _timed(sound, voices, start - begin, positive=plan.muxer not in TRIMMED)
@@ -320,58 +324,72 @@ def _new_sound_first(pictures: Any, sound: int) -> list[Any]:
 
 
 def _timed(
-    container: Any, copies: dict[Any, Any], shift: Fraction, *, restarts: bool = False, positive: bool = False
+    container: Any, copies: dict[Any, Any], shift: float, *, restarts: bool = False, positive: bool = False
 ) -> Iterator[tuple[float, Any]]:
     """Yield time and packet of each stream in turn, bound for its copy, and later by `shift` seconds.
 
     Where the clock `restarts`, what follows goes on where the stream was. Where times must be `positive`, earlier
     packets are left out.
     """
-    clocks = {stream: _Clock(stream) for stream in copies}
-    # How much later than they say packets are: from the beginning, and after each new start of the clock.
-    shifts = [shift]
+    clock = _Clock(shift, restarts)
     for packet in container.demux(*copies) if copies else ():
-        stream = packet.stream
         if packet.size or packet.dts is not None or packet.pts is not None:
-            at = clocks[stream].set(packet, shifts, restarts)
-            packet.stream = copies[stream]
-            if at >= 0 or not positive:
-                yield float(at * stream.time_base), packet
+            copy = copies[packet.stream]
+            time = clock.set(packet)
+            packet.stream = copy
+            if time > -ROUNDED_S or not positive:
+                yield time, packet
 
 
 class _Clock:
-    """Puts the packets of one stream in time: later, one after another, and none decoded after it is shown."""
+    """Puts packets in time: later, one after another, and none decoded after it is shown."""
 
-    def __init__(self, stream: Any):
-        self.base = stream.time_base
-        self.step = int(stream.type in ("video", "audio"))
-        self.epoch = 0
-        self.last: int | None = None
-        self.end = 0
+    def __init__(self, shift: float, restarts: bool):
+        self.restarts = restarts
+        # How much later than they say packets are: from the beginning, and after each new start of their clock.
+        self.shifts = [shift]
+        self.ends: dict[Any, float] = {}
+        self.last: dict[Any, int] = {}
 
-    def set(self, packet: Any, shifts: list[Fraction], restarts: bool) -> int:
-        """Set a packet's time stamps and return its place, in ticks of the stream."""
+    def set(self, packet: Any) -> float:
+        """Set a packet's time stamps and return its time in seconds."""
+        stream = packet.stream
+        base = float(stream.time_base)
+        end = self.ends.get(stream, max(self.ends.values(), default=None))
         if packet.dts is None and packet.pts is None:
-            packet.pts = packet.dts = self.end - round(shifts[self.epoch] / self.base)
-        at = packet.pts if packet.dts is None else packet.dts
-        while restarts and self.last is not None and (at * self.base + shifts[self.epoch]) < self.last * self.base - 1:
-            self.epoch += 1
-            if self.epoch == len(shifts):
-                shifts.append((self.end - at) * self.base)
-        delay = round(shifts[self.epoch] / self.base)
-        packet.pts = None if packet.pts is None else packet.pts + delay
-        if packet.dts is not None:
-            packet.dts += delay
-            lowest = packet.dts if self.last is None else self.last + self.step
+            packet.pts = packet.dts = round(((end or 0.0) - self.shifts[-1]) / base)
+        time = (packet.pts if packet.dts is None else packet.dts) * base
+        shift = self._shift(time, end, stream.type in SOLID)
+        ticks = round(shift / base)
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+        packet.dts = None if packet.dts is None else packet.dts + ticks
+        self._order(packet, stream)
+        self.ends[stream] = max(self.ends.get(stream, 0.0), time + shift + (packet.duration or 0) * base)
+        return time + shift
+
+    def _shift(self, time: float, end: float | None, solid: bool) -> float:
+        if not self.restarts or end is None:
+            return self.shifts[-1]
+        # Streams meet a new start one after another.
+        shift = min(self.shifts[-2:], key=lambda one: abs(time + one - end))
+        if solid and not -RESTART_S < time + shift - end < LONGEST_GAP_S:
+            shift = end - time
+            self.shifts.append(shift)
+        return shift
+
+    def _order(self, packet: Any, stream: Any) -> None:
+        if packet.dts is None:
+            return
+        lowest = self.last[stream] + int(stream.type in SOLID) if stream in self.last else None
+        if lowest is not None:
             packet.dts = max(packet.dts, lowest)
-            if packet.pts is not None and packet.pts < packet.dts:
-                packet.dts = packet.pts = max(packet.pts, lowest)
-            self.last = packet.dts
-        self.end = max(self.end, at + delay + (packet.duration or 1))
-        return at + delay
+        if packet.pts is not None and packet.pts < packet.dts:
+            packet.dts = packet.pts if lowest is None else max(packet.pts, lowest)
+            packet.pts = packet.dts
+        self.last[stream] = packet.dts
 
 
-def _start(video: pathlib.Path, index: int) -> Fraction:
+def _start(video: pathlib.Path, index: int) -> float:
     """When the first sample of a stream is heard, in seconds of its container's clock."""
     import av
 
@@ -381,8 +399,8 @@ def _start(video: pathlib.Path, index: int) -> Fraction:
             with contextlib.suppress(av.error.InvalidDataError):
                 for frame in packet.decode():
                     if frame.pts is not None:
-                        return Fraction(frame.pts * frame.time_base)
-        return Fraction((stream.start_time or 0) * stream.time_base)
+                        return float(frame.pts * frame.time_base)
+        return float((stream.start_time or 0) * stream.time_base)
 
 
 def _covers(video: pathlib.Path) -> dict[int, bytes]:
