@@ -21,6 +21,7 @@ FLOORS = [
         "holding",
         "audio.formats",
         "audio.languages",
+        "audio.clock",
         "audio.container",
         "audio.native",
         "audio.resample",
@@ -45,6 +46,7 @@ FLOORS = [
     {
         "streaming_stft",
         "audio.source",
+        "audio.video_plan",
         "audio.sink",
         "remainder",
         "registry",

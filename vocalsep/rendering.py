@@ -15,9 +15,11 @@ import numpy as np
 from .audio.decoding import open_source, peak
 from .audio.formats import INTEGER_BITS, Format
 from .audio.key_tempo import KeyTempo
+from .audio.selection import is_stem_file
 from .audio.sink import Sink
 from .audio.source import Source, SourceInfo
-from .audio.video import VideoPlan, audio_format, plan_video, replace_audio
+from .audio.video import replace_audio
+from .audio.video_plan import VideoPlan, audio_format, plan_video
 from .engine import Engine
 from .errors import AudioError, UsageError
 from .outputs import Pending
@@ -193,7 +195,7 @@ class _Job:
     def remarks(self, source: Source, gain: float) -> list[str]:
         remarks = []
         streams = self.info.streams
-        if len(streams) > 1 and not self.asked:
+        if len(streams) > 1 and not self.asked and not is_stem_file(self.info.path):
             taken = streams[self.info.stream]
             remarks.append(f"holds {len(streams)} audio streams: took {taken}; --audio-stream takes another")
         remarks += self.video.remarks if self.video is not None else ()

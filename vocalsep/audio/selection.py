@@ -27,14 +27,19 @@ class AudioStream:
     title: str = ""
     default: bool = False
 
+    @property
+    def known(self) -> list[str]:
+        """What a person tells it by, in words."""
+        channels = f"{self.channels} channel{'s' if self.channels != 1 else ''}"
+        return [word for word in (self.language, self.title, channels, "default" if self.default else "") if word]
+
     def __str__(self) -> str:
-        known = [
-            self.language,
-            self.title,
-            f"{self.channels} channel{'s' if self.channels != 1 else ''}",
-            "default" if self.default else "",
-        ]
-        return f"{self.number} ({', '.join(filter(None, known))})"
+        return f"{self.number} ({', '.join(self.known)})"
+
+
+def is_stem_file(path: pathlib.Path) -> bool:
+    """Whether a file's name says that it is one of Native Instruments' Stem files."""
+    return path.name.lower().endswith(STEM_SUFFIX)
 
 
 def audio_streams(container: Any) -> tuple[AudioStream, ...]:
@@ -78,7 +83,7 @@ def chosen_stream(streams: Sequence[AudioStream], asked: int | str | None, path:
     if isinstance(asked, int):
         index = asked
     elif asked is None:
-        usual = [] if path.name.lower().endswith(STEM_SUFFIX) else [one for one in streams if one.default]
+        usual = [] if is_stem_file(path) else [one for one in streams if one.default]
         index = usual[0].number - 1 if usual else 0
     elif asked.isdecimal():
         index = int(asked) - 1

@@ -40,6 +40,7 @@ def info(
     """Say what a file is, and what splitting it would take here."""
     from .. import registry
     from ..audio.decoding import open_source
+    from ..audio.selection import AudioStream
     from ..errors import AudioError
 
     with session.one_line_errors():
@@ -58,8 +59,10 @@ def info(
         if as_json:
             typer.echo(json.dumps(said, indent=2))
             return
-        for stream in said.pop("audio_streams", []):
-            said[f"audio stream {stream['number']}"] = {key: value for key, value in stream.items() if key != "number"}
+        taken = said.pop("audio_stream", 0)
+        for stream in said.pop("audio_streams", ()):
+            known = f"{stream['codec']}, {', '.join(AudioStream(**stream).known)}"
+            said[f"audio stream {stream['number']}"] = known + ", taken" * (stream["number"] == taken)
         for key, value in said.items():
             typer.echo(f"{_label(key):<16} {_readable(key, value)}")
 

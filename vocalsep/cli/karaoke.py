@@ -99,7 +99,7 @@ def _track(
 ) -> Track:
     from ..audio.decoding import has_video
     from ..audio.formats import AUDIO_SUFFIXES
-    from ..audio.video import ANY, plan_video
+    from ..audio.video_plan import ANY, plan_video
     from ..rendering import Track
 
     container = ""
