@@ -278,6 +278,53 @@ def test_a_truncated_song_fails_with_a_sentence(studio, tmp_path):
     assert studio.until(song["id"], "failed")["error"] == ended["error"]
 
 
+@pytest.fixture
+def dubbed(tmp_path):
+    """A file with a mono stream in English and a stereo one in Japanese, the default."""
+    path = tmp_path / "dubbed.mkv"
+    with av.open(str(path), "w") as container:
+        streams = []
+        for layout, language in (("mono", "eng"), ("stereo", "jpn")):
+            stream = container.add_stream("pcm_s16le", rate=RATE)
+            stream.codec_context.layout = layout
+            stream.metadata["language"] = language
+            stream.disposition = av.stream.Disposition.default if language == "jpn" else av.stream.Disposition(0)
+            streams.append((stream, layout))
+        for stream, layout in streams:
+            channels = 1 if layout == "mono" else 2
+            samples = np.ascontiguousarray((tones(2, channels=channels) * 32767).astype(np.int16).T.reshape(1, -1))
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
+            frame.sample_rate = RATE
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+def test_an_audio_stream_is_chosen_at_upload_and_another_with_a_restart(studio, dubbed):
+    def ended(answer):
+        assert answer.status_code in (200, 201), answer.text
+        return studio.until(answer.json()["id"], "done", "failed")
+
+    usual = ended(studio.post(dubbed, "dubbed.mkv"))
+    assert (usual["channels"], usual["audio_taken"]) == (2, 2)
+    assert [one["language"] for one in usual["audio_streams"]] == ["eng", "jpn"]
+    params = {"name": "dubbed.mkv", "audio_stream": "en"}
+    english = ended(studio.http.post("api/songs", params=params, content=dubbed.read_bytes()))
+    assert (english["channels"], english["audio_taken"]) == (1, 1)
+    params["audio_stream"] = "3"
+    refused = studio.http.post("api/songs", params=params, content=dubbed.read_bytes())
+    assert refused.status_code == 422
+    assert "no audio stream 3" in refused.json()["detail"]
+    place = f"api/songs/{english['id']}"
+    assert studio.http.post(f"{place}/versions", params={"key": 2}).status_code == 200
+    assert studio.http.post(f"{place}/restart", params={"audio_stream": "fr"}).status_code == 422
+    assert studio.http.post(f"{place}/restart").status_code == 409
+    japanese = ended(studio.http.post(f"{place}/restart", params={"audio_stream": "2"}))
+    assert (japanese["channels"], japanese["audio_taken"]) == (2, 2)
+    assert studio.http.get(f"{place}/stems/vocals.wav", params={"key": 2}).status_code == 409
+    assert sound(studio.http.get(f"{place}/stems/vocals.wav"))[0].shape[0] == 2
+
+
 def test_a_song_beyond_the_limit_is_refused_and_says_so(studio, tmp_path):
     silence = np.zeros((1, 8000 * 130), np.float32)
     refused = studio.post(write(tmp_path / "long.flac", silence, 8000), "long.flac")

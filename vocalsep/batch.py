@@ -63,6 +63,7 @@ class Manner:
     overwrite: bool
     skip_existing: bool
     salvage: bool
+    stream: str | None = None
 
 
 def separate(
@@ -81,6 +82,7 @@ def separate(
                 overwrite=manner.overwrite,
                 salvage=manner.salvage,
                 progress=progress,
+                stream=manner.stream,
             )
     except VocalsepError as error:
         return failure(source, str(error))

@@ -15,9 +15,11 @@ import numpy as np
 from .audio.decoding import open_source, peak
 from .audio.formats import INTEGER_BITS, Format
 from .audio.key_tempo import KeyTempo
+from .audio.selection import is_stem_file
 from .audio.sink import Sink
 from .audio.source import Source, SourceInfo
-from .audio.video import audio_format, replace_audio
+from .audio.video import replace_audio
+from .audio.video_plan import VideoPlan, audio_format, plan_video
 from .engine import Engine
 from .errors import AudioError, UsageError
 from .outputs import Pending
@@ -45,8 +47,8 @@ class Encoding:
 class Track:
     """One output: how much of each stem it holds (linear gains), its title's mark, and where it goes.
 
-    `video` makes it a copy of the source's video with this sound. `url` says where it goes in the end, if not to this
-    machine.
+    `video`, the suffix of a container, makes it a copy of the source's video with this sound. `url` says where it goes
+    in the end, if not to this machine.
     """
 
     name: str
@@ -54,7 +56,7 @@ class Track:
     vocals: float
     accompaniment: float
     target: pathlib.Path
-    video: bool = False
+    video: str = ""
     key: float = 0.0
     tempo: float = 100.0
     url: str = ""
@@ -102,6 +104,7 @@ def render(
     overwrite: bool = False,
     salvage: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
+    stream: int | str | None = None,
 ) -> Rendered:
     """Separate one file and write its tracks, each whole; if one cannot be made, none is.
 
@@ -117,6 +120,8 @@ def render(
         Take what can be decoded of a damaged file.
     progress : callable, optional
         Called with the samples done and the samples expected, None where the file does not say.
+    stream : int, str or None
+        Which audio stream to take, as `open_source`.
 
     Raises
     ------
@@ -131,9 +136,9 @@ def render(
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_source(path, salvage))
+        source = stack.enter_context(open_source(path, salvage, stream))
         info = source.info
-        job = _Job(info, encoding, tracks)
+        job = _Job(info, encoding, tracks, asked=stream is not None)
         gain = job.guard_gain(salvage)
         outputs = [stack.enter_context(_Output(job, track, overwrite)) for track in tracks]
         # Decoding, separating and encoding go on at the same time.
@@ -168,10 +173,13 @@ def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
 class _Job:
     """What holds for all tracks of one song."""
 
-    def __init__(self, info: SourceInfo, encoding: Encoding, tracks: list[Track]):
+    def __init__(self, info: SourceInfo, encoding: Encoding, tracks: list[Track], *, asked: bool = False):
         self.info = info
         self.encoding = encoding
-        self.form = audio_format(tracks[0].target.suffix) if tracks[0].video else encoding.format
+        self.asked = asked
+        container = tracks[0].video
+        self.video: VideoPlan | None = plan_video(info.path, info.stream, container) if container else None
+        self.form = audio_format(container) if container else encoding.format
         self.form.check_channels(info.channels)
         self.subtype = self.form.subtype_for(info.subtype, encoding.subtype)
         self.bits = LOSSY_BITS if self.form.lossy else INTEGER_BITS.get(self.subtype or "")
@@ -181,11 +189,16 @@ class _Job:
         """The one gain that brings a mixture of more than full scale into an output that cannot hold that."""
         if self.bits is None or self.info.bounded:
             return 1.0
-        loudest = peak(self.info.path, salvage)
+        loudest = peak(self.info.path, salvage, self.info.stream)
         return 1.0 if loudest <= 1 else 1 / loudest
 
     def remarks(self, source: Source, gain: float) -> list[str]:
         remarks = []
+        streams = self.info.streams
+        if len(streams) > 1 and not self.asked and not is_stem_file(self.info.path):
+            taken = streams[self.info.stream]
+            remarks.append(f"holds {len(streams)} audio streams: took {taken}; --audio-stream takes another")
+        remarks += self.video.remarks if self.video is not None else ()
         if gain != 1:
             remarks.append(f"peaks at {-20 * math.log10(gain):+.1f} dB: all stems are lowered by that much")
         if source.repaired:
@@ -208,7 +221,7 @@ class _Output:
         info = job.info
         self.pending = self.sound = Pending(track.target, overwrite)
         try:
-            if track.video:
+            if job.video is not None:
                 self.sound = Pending(track.target.with_suffix(job.form.suffix), overwrite=False)
             self.shift = KeyTempo(info.channels, info.sample_rate, track.key, track.tempo) if track.shifted else None
             self.sink = Sink(
@@ -248,8 +261,9 @@ class _Output:
             self.sink.write(self.shift.flush())
         self.sink.finish()
         tags = self.job.tags.marked(self.track.mark, self.job.info.path.stem)
-        if self.track.video:
-            replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0])
+        plan = self.job.video
+        if plan is not None:
+            replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0], plan)
         else:
             write_tags(self.pending.path, tags)
 

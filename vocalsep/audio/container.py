@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from typing import Any
 
@@ -15,6 +16,8 @@ DEMUXERS = (
     "amrwb,gsm,g722,g723_1,g726,g726le,ilbc,qcp,dss,sbc,aptx,aptx_hd,spdif,dsf,iff,au,voc,sox,ircam,nistsphere,pvf,sln,"
     "xwma,adx,ast,rso,mmf,hcom,bonk,osq,qoa"
 )
+# Pictures of these kinds may be a cover that is not marked as one.
+STILL_CODECS = frozenset(("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000", "jpegls"))
 # From this release on PyAV replaces undecodable tags by itself.
 REPLACES_BAD_TAGS = 19
 
@@ -95,3 +98,30 @@ def open_container(file: QuietFile) -> Any:
         # Old tags in Latin-1 must not keep anybody from a song.
         options["metadata_errors"] = "replace"
     return av.open(file, **options)
+
+
+def is_cover(file: QuietFile, stream: Any) -> bool:
+    """Whether a video stream is a cover: marked as one, or a single picture of a kind that covers have.
+
+    Parameters
+    ----------
+    file : QuietFile
+        Where `stream` comes from; what it holds is counted in an opening of its own, and its place is kept.
+    stream : av.VideoStream
+    """
+    if stream.disposition & stream.disposition.attached_pic:
+        return True
+    # A picture of a kind that FFmpeg cannot decode has no codec here.
+    context = stream.codec_context
+    if context is None or context.name not in STILL_CODECS:
+        return False
+    if stream.frames:
+        return bool(stream.frames == 1)
+    at = file.tell()
+    file.seek(0)
+    try:
+        with open_container(file) as again:
+            pictures = (packet for packet in again.demux(again.streams[stream.index]) if packet.size)
+            return len(list(itertools.islice(pictures, 2))) < 2
+    finally:
+        file.seek(at)

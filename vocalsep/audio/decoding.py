@@ -25,7 +25,7 @@ MPEG_IN_WAVE = re.compile(rb"fmt .{4}[\x50\x55]\0", re.DOTALL)
 LEFT_TO_FFMPEG = (b"\xf0\x7e", b"Creative Voice File")
 
 
-def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> Source:
+def open_source(path: pathlib.Path, salvage: bool = False, stream: int | str | None = None) -> Source:
     """Open an audio or video file for decoding.
 
     Parameters
@@ -33,8 +33,9 @@ def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> S
     path : pathlib.Path
     salvage : bool
         Take what can be decoded of a damaged file instead of raising.
-    stream : int
-        Which of the file's audio streams, from 0; a ``.stem.mp4`` holds five.
+    stream : int, str or None
+        Which of the file's audio streams: an index from 0 (a ``.stem.mp4`` holds five), or a number from 1 or a
+        language's code as text; None for the one marked as default.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def open_source(path: pathlib.Path, salvage: bool = False, stream: int = 0) -> S
     return source
 
 
-def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
+def _open(path: pathlib.Path, salvage: bool, stream: int | str | None) -> Source:
     # A pipe would keep whoever opens it waiting; some devices never end.
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise AudioError("is no file, but a pipe, a socket or a device")
@@ -65,7 +66,7 @@ def _open(path: pathlib.Path, salvage: bool, stream: int) -> Source:
     return opens[0]() if len(opens) == 1 else JoinedSource(opens, salvage)
 
 
-def _open_part(path: pathlib.Path, part: Part, salvage: bool, stream: int) -> Source:
+def _open_part(path: pathlib.Path, part: Part, salvage: bool, stream: int | str | None) -> Source:
     import av
     import soundfile
 
@@ -75,7 +76,7 @@ def _open_part(path: pathlib.Path, part: Part, salvage: bool, stream: int) -> So
     if not head:
         raise AudioError("is empty (0 bytes)")
     # libsndfile decodes MPEG audio too, but writes complaints to the user's terminal.
-    if stream == 0 and not _looks_like_mp3(path, head) and not head.startswith(LEFT_TO_FFMPEG):
+    if stream in (None, 0, "1") and not _looks_like_mp3(path, head) and not head.startswith(LEFT_TO_FFMPEG):
         with contextlib.suppress(soundfile.LibsndfileError):
             return SoundFileSource(path, salvage, part)
     try:
@@ -89,9 +90,9 @@ def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
     return path.suffix.lower() in (".mp3", ".mp2") or head.startswith(b"ID3") or is_mpeg(head) or in_wave
 
 
-def peak(path: pathlib.Path, salvage: bool = False) -> float:
+def peak(path: pathlib.Path, salvage: bool = False, stream: int | str | None = None) -> float:
     """Largest absolute sample of a file, decoded once from end to end; raises AudioError as `open_source`."""
-    with open_source(path, salvage) as source:
+    with open_source(path, salvage, stream) as source:
         return max((float(np.abs(block).max()) for block in source.blocks()), default=0.0)
 
 

@@ -12,11 +12,12 @@ import numpy as np
 
 from ..errors import AudioError
 from .boxes import is_fragmented
-from .container import QuietFile, open_container
+from .container import QuietFile, is_cover, open_container
 from .conversion import Conversion
 from .formats import INTEGER_BITS
 from .parts import Part, PartFile
 from .refusals import protection
+from .selection import audio_streams, chosen_stream
 from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
 from .timeline import Timeline
 
@@ -61,7 +62,7 @@ LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wm
 class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, stream: int, part: Part):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None, part: Part):
         self.file = path.open("rb")
         self.part = part
         self.quiet = QuietFile(PartFile(self.file, part))
@@ -76,15 +77,15 @@ class FfmpegSource(Source):
             self.close()
             raise
 
-    def _describe(self, path: pathlib.Path, stream: int) -> SourceInfo:
+    def _describe(self, path: pathlib.Path, stream: int | str | None) -> SourceInfo:
         sounds = self.container.streams.audio
         if protected := protection(self.file):
             raise AudioError(protected)
         if not sounds:
             raise AudioError("holds no audio")
-        if stream >= len(sounds):
-            raise AudioError(f"holds {len(sounds)} audio streams, not {stream + 1}")
-        self.stream: Any = sounds[stream]
+        described = audio_streams(self.container)
+        chosen = chosen_stream(described, stream, path)
+        self.stream: Any = sounds[chosen]
         context = self.stream.codec_context
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")
@@ -123,8 +124,10 @@ class FfmpegSource(Source):
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
-            video=any(not _is_cover(stream) for stream in self.container.streams.video),
+            video=any(not is_cover(self.quiet, picture) for picture in self.container.streams.video),
             slack_s=ROUNDED_S if counted else math.inf,
+            stream=chosen,
+            streams=described,
         )
 
     def close(self) -> None:
@@ -235,12 +238,6 @@ def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
 def _time_s(frame: Any) -> float | None:
     """When a frame begins, as far as it says."""
     return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
-
-
-def _is_cover(stream: Any) -> bool:
-    # A picture of a kind that FFmpeg cannot decode has no codec here.
-    codec = None if stream.codec_context is None else stream.codec_context.name
-    return bool(stream.disposition & stream.disposition.attached_pic) or codec in ("png", "mjpeg")
 
 
 def _counted(file: BinaryIO, part: Part) -> tuple[int, float]:

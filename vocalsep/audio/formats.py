@@ -15,8 +15,49 @@ AUDIO_SUFFIXES = frozenset(
         *(".amr", ".awb", ".gsm", ".3ga"),
     ]
 )
+# Of the containers that the demuxers in `container` open. Left out is .mod: of camcorders, but also of trackers.
 VIDEO_SUFFIXES = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".3gp", ".ogv"]
+    [
+        ".mp4",
+        ".m4v",
+        ".mp4v",
+        ".mov",
+        ".qt",
+        ".f4v",
+        ".3gp",
+        ".3gpp",
+        ".3g2",
+        ".3gp2",
+        ".mj2",
+        ".ismv",
+        ".insv",
+        ".lrv",
+        ".mkv",
+        ".mk3d",
+        ".webm",
+        ".avi",
+        ".divx",
+        ".xvid",
+        ".wmv",
+        ".asf",
+        ".flv",
+        ".ogv",
+        ".ogm",
+        ".ogx",
+        ".mpg",
+        ".mpeg",
+        ".mpe",
+        ".m2p",
+        ".vob",
+        ".evo",
+        ".tod",
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".m2t",
+        ".tp",
+        ".trp",
+    ]
 )
 
 SONG_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import AudioError
 from .formats import INTEGER_BITS
+from .selection import AudioStream
 
 BLOCK_SAMPLES = 1 << 16
 MOST_CHANNELS = 8
@@ -42,6 +43,10 @@ class SourceInfo:
     slack_s : float
         How many seconds `samples` may be too large in a whole file: none where it was counted, some where a container
         rounds, any number where it is guessed from the size of the file.
+    stream : int
+        Index, from 0, of the audio stream that is decoded.
+    streams : tuple of AudioStream
+        All audio streams, where the format can hold several.
     """
 
     path: pathlib.Path
@@ -54,6 +59,8 @@ class SourceInfo:
     lossy: bool
     video: bool = False
     slack_s: float = 0.0
+    stream: int = 0
+    streams: tuple[AudioStream, ...] = ()
 
     @property
     def duration(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,10 +35,12 @@ def info(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A song, a video or a model file.")],
     model: options.Model = "default",
     as_json: options.Json = False,
+    audio_stream: options.AudioStream = None,
 ) -> None:
     """Say what a file is, and what splitting it would take here."""
     from .. import registry
     from ..audio.decoding import open_source
+    from ..audio.selection import AudioStream
     from ..errors import AudioError
 
     with session.one_line_errors():
@@ -49,13 +52,17 @@ def info(
             said = {**_describe_model(path.stem, path), "flops": network_flops(model_info(path).config)}
         else:
             try:
-                with open_source(path) as source:
+                with open_source(path, stream=audio_stream) as source:
                     said = _describe_song(source.info, model)
             except AudioError as error:
                 raise AudioError(f"{file}: {error}") from None
         if as_json:
             typer.echo(json.dumps(said, indent=2))
             return
+        taken = said.pop("audio_stream", 0)
+        for stream in said.pop("audio_streams", ()):
+            known = f"{stream['codec']}, {', '.join(AudioStream(**stream).known)}"
+            said[f"audio stream {stream['number']}"] = known + ", taken" * (stream["number"] == taken)
         for key, value in said.items():
             typer.echo(f"{_label(key):<16} {_readable(key, value)}")
 
@@ -97,6 +104,9 @@ def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
         "video": song.video,
         "split_subtype": song.subtype,
     }
+    if song.streams:
+        said["audio_stream"] = song.stream + 1
+        said["audio_streams"] = [dataclasses.asdict(stream) for stream in song.streams]
     tags = read_tags(song.path)
     said["tags"] = {field: "; ".join(values) for field, values in tags.fields.items()}
     said["cover_pictures"] = len(tags.pictures)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, VocalsepError
 from . import options, session
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def karaoke(
     skip_existing: options.SkipExisting = False,
     overwrite: options.Overwrite = False,
     salvage: options.Salvage = False,
+    audio_stream: options.AudioStream = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     jobs: options.Jobs = 1,
@@ -70,6 +71,7 @@ def karaoke(
         quiet,
         jobs,
         engine.value,
+        audio_stream=audio_stream,
     )
     with session.one_line_errors():
         from ..outputs import check_template
@@ -96,13 +98,19 @@ def _track(
     tempo: float,
 ) -> Track:
     from ..audio.decoding import has_video
-    from ..audio.formats import VIDEO_SUFFIXES
-    from ..audio.video import video_suffix
+    from ..audio.formats import AUDIO_SUFFIXES
+    from ..audio.video_plan import ANY, plan_video
     from ..rendering import Track
 
-    video = keep_video and song.path.suffix.lower() in VIDEO_SUFFIXES and has_video(song.path)
-    if video and tempo != 100:
+    container = ""
+    # An .ogg may hold a Theora film.
+    if keep_video and song.path.suffix.lower() not in AUDIO_SUFFIXES - {".ogg"} and has_video(song.path):
+        try:
+            container = plan_video(song.path, settings.audio_stream).suffix
+        except VocalsepError:
+            # It is said when it is this song's turn, before any work is done for it.
+            container = ANY
+    if container and tempo != 100:
         raise UsageError(f"{song.path}: --tempo would part sound and picture; add --format for the sound alone")
-    suffix = video_suffix(song.path) if video else encoding.format.suffix
-    target = session.target(settings, song, folder, name, "karaoke", suffix)
-    return Track("karaoke", "Karaoke", gain, 1.0, target, video, key, tempo)
+    target = session.target(settings, song, folder, name, "karaoke", container or encoding.format.suffix)
+    return Track("karaoke", "Karaoke", gain, 1.0, target, container, key, tempo)

@@ -96,6 +96,15 @@ PrecisionName = Annotated[
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Pass over songs whose outputs exist.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Salvage = Annotated[bool, typer.Option("--salvage", help="Take what can be decoded of damaged files.")]
+AudioStream = Annotated[
+    str | None,
+    typer.Option(
+        "--audio-stream",
+        metavar="N|LANG",
+        help="Of files with several: a number as `vocalsep info` lists them, from 1, or a language such as jpn or ja; "
+        "default: the stream marked as default, else the first.",
+    ),
+]
 Jobs = Annotated[
     int, typer.Option("--jobs", min=1, help="Songs at a time, in processes that share the cores out among them.")
 ]

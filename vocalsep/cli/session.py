@@ -54,6 +54,7 @@ class Settings:
     quiet: bool
     jobs: int
     engine: str
+    audio_stream: str | None = None
 
 
 Plan = Callable[["Song", pathlib.Path], "list[Track]"]
@@ -109,7 +110,9 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
 
         _check(settings)
         planned, missing = _planned(settings, scratch, plan)
-        manner = Manner(encoding, settings.overwrite, settings.skip_existing, settings.salvage)
+        manner = Manner(
+            encoding, settings.overwrite, settings.skip_existing, settings.salvage, stream=settings.audio_stream
+        )
         batch = Batch(manner, _report)
         interrupted = False
         try:
@@ -146,6 +149,8 @@ def _check(settings: Settings) -> None:
         raise UsageError("--overwrite and --skip-existing exclude each other")
     if settings.out == STREAM and settings.json:
         raise UsageError("--out - and --json both want standard output; choose one")
+    if settings.audio_stream is not None and not settings.audio_stream.strip():
+        raise UsageError("--audio-stream is empty; give a number from 1 or a language's code")
     if list(settings.paths).count(STREAM) > 1:
         raise UsageError("standard input (-) can be read only once")
 

@@ -35,6 +35,7 @@ def split(
     skip_existing: options.SkipExisting = False,
     overwrite: options.Overwrite = False,
     salvage: options.Salvage = False,
+    audio_stream: options.AudioStream = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     jobs: options.Jobs = 1,
@@ -63,6 +64,7 @@ def split(
         quiet,
         jobs,
         engine.value,
+        audio_stream=audio_stream,
     )
     with session.one_line_errors():
         from ..outputs import check_template

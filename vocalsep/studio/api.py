@@ -31,7 +31,7 @@ from .mixes import Mixes, file_name
 from .ranges import answer
 from .stem_file import write_stem_file
 from .stems import HEADER_BYTES, wav_header
-from .uploads import Refused, let_go, received
+from .uploads import Refused, check_stream, let_go, received
 from .worker import QueueFull, Worker
 
 PAGE = pathlib.Path(__file__).parent / "page"
@@ -41,6 +41,12 @@ SongId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="A song's id.
 Gain = Annotated[float, Query(ge=0, le=1, description="Linear gain.")]
 Key = Annotated[float, Query(ge=-12, le=12, description="Semitones.")]
 Tempo = Annotated[float, Query(ge=50, le=200, description="Percent of the song's tempo.")]
+AudioStream = Annotated[
+    str,
+    Query(
+        max_length=20, description="Of a file with several: a number from 1, or a language's code; else the default."
+    ),
+]
 Stem = Annotated[Literal["vocals", "accompaniment"], Path(description="Which stem.")]
 AudioFormat = Annotated[Literal["wav", "flac", "mp3", "m4a"], Query(alias="format")]
 MixFormat = Annotated[Literal["wav", "flac", "mp3", "m4a", "stem.mp4"], Query(alias="format")]
@@ -149,6 +155,7 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
     async def upload(
         request: Request,
         name: Annotated[str, Query(max_length=1000, description="The file's name.")] = "song",
+        audio_stream: AudioStream = "",
     ) -> dict[str, Any]:
         """Take in a file, the body of the request, and put it into the queue."""
         try:
@@ -158,8 +165,8 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
             raise
         announced = request.headers.get("content-length")
         size = int(announced) if announced is not None and announced.isdecimal() else None
-        path = await received(studio.library, studio.limits, name, size, request.stream().__aiter__())
-        return studio.described(await run_in_threadpool(studio.worker.take_in, path, name))
+        path = await received(studio.library, studio.limits, name, size, request.stream().__aiter__(), audio_stream)
+        return studio.described(await run_in_threadpool(studio.worker.take_in, path, name, audio_stream))
 
     @router.get("/songs/{song_id}")
     def one(song_id: SongId) -> dict[str, Any]:
@@ -178,9 +185,15 @@ def _songs(studio: Studio) -> fastapi.APIRouter:
         return studio.described(studio.worker.cancel(studio.found(song_id)))
 
     @router.post("/songs/{song_id}/restart")
-    def restart(song_id: SongId) -> dict[str, Any]:
-        """Put a song that failed, was cancelled or was interrupted into the queue again."""
-        song = studio.worker.restart(studio.found(song_id))
+    def restart(song_id: SongId, audio_stream: AudioStream | None = None) -> dict[str, Any]:
+        """Put a song that failed, was cancelled or was interrupted into the queue again.
+
+        With `audio_stream` one that is done too: another of its audio streams is separated then.
+        """
+        known = studio.found(song_id)
+        if audio_stream is not None:
+            check_stream(studio.library.original(known), audio_stream)
+        song = studio.worker.restart(known, audio_stream)
         if song is None:
             raise HTTPException(409, f"this song is {studio.found(song_id).state}; there is nothing to restart")
         return studio.described(song)

@@ -58,6 +58,12 @@ class Song:
         16 or 24, of the stems.
     video : bool
         Whether the file holds a moving picture.
+    audio_stream : str
+        The audio stream that was asked for: a number from 1 or a language's code; empty for the default one.
+    audio_taken : int
+        Number of the audio stream that is separated; 0 until it is known, or where the format can hold one only.
+    audio_streams : list of dict
+        All audio streams, as ``vocalsep info`` describes them.
     """
 
     id: str
@@ -72,6 +78,9 @@ class Song:
     ready: int = 0
     bits: int = 16
     video: bool = False
+    audio_stream: str = ""
+    audio_taken: int = 0
+    audio_streams: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
     def frame_bytes(self) -> int:
@@ -183,6 +192,11 @@ class Library:
         except OSError:
             gone = self.place(song)
         shutil.rmtree(gone, ignore_errors=True)
+
+    def forget_sounds(self, song: Song) -> None:
+        """Delete a song's stems and all versions of them; who is reading them can go on."""
+        for path in self.place(song).glob("*.pcm"):
+            path.unlink(missing_ok=True)
 
     def size(self, song: Song) -> int:
         """Return the bytes that a song takes on disk."""

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import ClientDisconnect
 
 from ..audio.decoding import open_source
+from ..audio.source import SourceInfo
 from ..errors import AudioError
 from ..outputs import DISK_FULL
 from .library import Library, suffix_of
@@ -33,7 +34,12 @@ class Refused(Exception):
 
 
 async def received(
-    library: Library, limits: Limits, name: str, announced: int | None, body: AsyncIterator[bytes]
+    library: Library,
+    limits: Limits,
+    name: str,
+    announced: int | None,
+    body: AsyncIterator[bytes],
+    audio_stream: str = "",
 ) -> pathlib.Path:
     """Write an upload to a temporary file in the library and return it, once it is whole and can be opened as audio.
 
@@ -46,6 +52,8 @@ async def received(
     announced : int or None
         Bytes that the request announces.
     body : async iterator of bytes
+    audio_stream : str
+        The audio stream that will be asked of it, see `Song`.
 
     Raises
     ------
@@ -65,7 +73,7 @@ async def received(
             size = await _written(path, limits, body)
             if announced is not None and size != announced:
                 raise Refused(400, f"the upload was cut short: {size} of {announced} bytes came")
-            await asyncio.to_thread(_looked_at, path, limits)
+            await asyncio.to_thread(_looked_at, path, limits, audio_stream)
             return path
     except OSError as error:
         full = error.errno == errno.ENOSPC
@@ -99,12 +107,17 @@ async def _written(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes
             await asyncio.to_thread(file.write, part)
 
 
-def _looked_at(path: pathlib.Path, limits: Limits) -> None:
+def check_stream(path: pathlib.Path, audio_stream: str) -> SourceInfo:
+    """Return what a file is; raises Refused where it is no audio or has no such stream, see `Song`."""
     try:
-        with open_source(path) as source:
-            info = source.info
+        with open_source(path, stream=audio_stream.strip() or None) as source:
+            return source.info
     except AudioError as error:
         raise Refused(422, f"this file {error}") from None
+
+
+def _looked_at(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:
+    info = check_stream(path, audio_stream)
     # What only guesses its length is measured while it is worked on.
     if info.duration is not None and math.isfinite(info.slack_s) and info.duration > limits.minutes * 60:
         raise Refused(413, f"this song is longer than {limits.minutes:g} minutes; --max-minutes allows more")

@@ -92,8 +92,8 @@ class Worker:
                 return 0
             return self._queue.index(song.id) + 1 if song.id in self._queue else None
 
-    def take_in(self, upload: pathlib.Path, name: str) -> Song:
-        """Take a whole file into the library, and put it at the end of the queue.
+    def take_in(self, upload: pathlib.Path, name: str, audio_stream: str = "") -> Song:
+        """Take a whole file into the library, and put it at the end of the queue; `audio_stream` as in `Song`.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Worker:
         try:
             with self._changed:
                 self.check_room()
-                song = self.library.add(upload, name)
+                song = self.library.add(upload, name, audio_stream=audio_stream)
                 self._queue.append(song.id)
                 self.tell(song)
                 self._changed.notify_all()
@@ -112,8 +112,10 @@ class Worker:
             raise
         return song
 
-    def restart(self, song: Song) -> Song | None:
+    def restart(self, song: Song, audio_stream: str | None = None) -> Song | None:
         """Put a song at the end of the queue again; None where it waits, is worked on, is done or is gone.
+
+        With another `audio_stream`, as in `Song`, one that is done is separated anew.
 
         Raises
         ------
@@ -122,10 +124,16 @@ class Worker:
         """
         with self._changed:
             held = self.library.get(song.id)
-            if held is None or held.state not in states.RESTARTABLE or held.id == self._current:
+            startable = states.RESTARTABLE if audio_stream is None else (*states.RESTARTABLE, states.DONE)
+            if held is None or held.state not in startable or held.id == self._current:
                 return None
             self.check_room()
-            fresh = self.library.put(dataclasses.replace(held, state=states.QUEUED, error="", ready=0))
+            if held.state == states.DONE:
+                self.library.forget_sounds(held)
+            asked = held.audio_stream if audio_stream is None else audio_stream
+            fresh = self.library.put(
+                dataclasses.replace(held, state=states.QUEUED, error="", ready=0, audio_stream=asked)
+            )
             self._queue.append(song.id)
             self.tell(fresh)
             self._changed.notify_all()
@@ -219,12 +227,12 @@ class Worker:
     def _separate(self, engine: Engine, song: Song) -> Song:
         library = self.library
         path = library.original(song)
-        with open_source(path) as source:
+        with open_source(path, stream=song.audio_stream.strip() or None) as source:
             info = source.info
             # A length that is only guessed keeps nobody out: what comes is counted.
             self._check_length((info.samples or 0) if math.isfinite(info.slack_s) else 0, info.sample_rate)
             bits = 24 if info.subtype in WIDE_SUBTYPES else 16
-            gain = 1.0 if info.bounded else 1 / max(1.0, peak(path))
+            gain = 1.0 if info.bounded else 1 / max(1.0, peak(path, stream=info.stream))
             song = dataclasses.replace(
                 song,
                 sample_rate=info.sample_rate,
@@ -232,6 +240,8 @@ class Worker:
                 samples=info.samples,
                 bits=bits,
                 video=info.video,
+                audio_taken=info.stream + 1 if info.streams else 0,
+                audio_streams=[dataclasses.asdict(stream) for stream in info.streams],
             )
             song = library.put(song)
             peaks = self._peaks[song.id] = Peaks()
