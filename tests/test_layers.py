@@ -51,6 +51,7 @@ FLOORS = [
         "tags.fields",
         "tags.riff",
         "chunking",
+        "sides",
         "metrics",
         "mixing",
         "mixing.config",
