@@ -11,7 +11,7 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors", "callbacks", "progress"},
+    {"errors", "callbacks", "progress", "audio.layouts", "audio.headers"},
     {
         "bounds",
         "networks",
@@ -24,6 +24,7 @@ FLOORS = [
         "audio.native",
         "audio.resample",
         "outputs",
+        "passage",
     },
     {"networks.configs", "networks.reach", "interruption", "figures"},
     {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},

@@ -11,6 +11,7 @@ from typing import Any
 
 from .engine import Engine
 from .errors import VocalsepError
+from .passage import Passage
 from .planning import Missing, Song
 from .remote import fetch, store
 from .rendering import Encoding, Rendered, Track, render
@@ -63,6 +64,7 @@ class Manner:
     overwrite: bool
     skip_existing: bool
     salvage: bool
+    passage: Passage | None = None
 
 
 def separate(
@@ -81,6 +83,7 @@ def separate(
                 overwrite=manner.overwrite,
                 salvage=manner.salvage,
                 progress=progress,
+                passage=manner.passage,
             )
     except VocalsepError as error:
         return failure(source, str(error))

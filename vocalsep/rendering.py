@@ -21,6 +21,7 @@ from .audio.video import audio_format, replace_audio
 from .engine import Engine
 from .errors import AudioError, UsageError
 from .outputs import Pending
+from .passage import Passage
 from .pipeline import ahead, begin
 from .remainder import accompaniment_of
 from .remote import exists
@@ -102,6 +103,7 @@ def render(
     overwrite: bool = False,
     salvage: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
+    passage: Passage | None = None,
 ) -> Rendered:
     """Separate one file and write its tracks, each whole; if one cannot be made, none is.
 
@@ -117,11 +119,13 @@ def render(
         Take what can be decoded of a damaged file.
     progress : callable, optional
         Called with the samples done and the samples expected, None where the file does not say.
+    passage : Passage, optional
+        Only this part of the song is written, with the samples that it has in the whole.
 
     Raises
     ------
     AudioError
-        The file cannot be decoded, or the format cannot hold it.
+        The file cannot be decoded, the format cannot hold it, or the passage lies past its end.
     OutputError
         An output cannot be written, or exists.
     ModelError
@@ -133,21 +137,28 @@ def render(
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(path, salvage))
         info = source.info
-        job = _Job(info, encoding, tracks)
+        job = _Job(info, encoding, tracks, passage)
         gain = job.guard_gain(salvage)
         outputs = [stack.enter_context(_Output(job, track, overwrite)) for track in tracks]
         # Decoding, separating and encoding go on at the same time.
         decoded = stack.enter_context(contextlib.closing(ahead(_scaled(source, gain), DECODED_AHEAD)))
-        pairs = engine.vocals_of(decoded, info.sample_rate, info.channels)
+        pairs = engine.vocals_of(
+            decoded, info.sample_rate, info.channels, layout=info.layout, first=job.first, stop=job.stop
+        )
         separated = stack.enter_context(contextlib.closing(ahead(pairs, SEPARATED_AHEAD)))
+        written = 0
         for mixture, vocals in separated:
             stems = accompaniment_of(mixture, vocals, job.bits)
             for output in outputs:
                 output.write(*stems)
+            written += mixture.shape[1]
             if progress is not None:
-                progress(source.read, info.samples)
+                progress(source.read if passage is None else written, job.samples)
         if source.read == 0:
             raise AudioError("holds no samples: there is nothing to separate")
+        if written == 0:
+            start, end = job.first / info.sample_rate, source.read / info.sample_rate
+            raise AudioError(f"--start {start:g} lies past its end at {end:.1f} s")
         # The disk is waited for once; whatever happens meanwhile, no output is given up while it is being finished.
         finished: list[concurrent.futures.Future[None]] = []
         stack.callback(concurrent.futures.wait, finished)
@@ -157,7 +168,7 @@ def render(
             each.result()
         for output in outputs:
             output.commit()
-    return Rendered(info, source.read, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))
+    return Rendered(info, written, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))
 
 
 def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
@@ -168,14 +179,25 @@ def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
 class _Job:
     """What holds for all tracks of one song."""
 
-    def __init__(self, info: SourceInfo, encoding: Encoding, tracks: list[Track]):
+    def __init__(self, info: SourceInfo, encoding: Encoding, tracks: list[Track], passage: Passage | None = None):
         self.info = info
         self.encoding = encoding
         self.form = audio_format(tracks[0].target.suffix) if tracks[0].video else encoding.format
-        self.form.check_channels(info.channels)
+        self.fitted = self.form.fitted(info.channels, info.layout)
         self.subtype = self.form.subtype_for(info.subtype, encoding.subtype)
         self.bits = LOSSY_BITS if self.form.lossy else INTEGER_BITS.get(self.subtype or "")
         self.tags = read_tags(info.path)
+        if passage is not None and tracks[0].video:
+            raise UsageError("--start and --duration cut sound only; add --format for the sound alone of this video")
+        self.first, self.stop = (passage or Passage()).samples(info.sample_rate)
+
+    @property
+    def samples(self) -> int | None:
+        """Expected length of the outputs; None where the file does not say."""
+        if self.info.samples is None:
+            return None
+        end = self.info.samples if self.stop is None else min(self.stop, self.info.samples)
+        return max(0, end - self.first)
 
     def guard_gain(self, salvage: bool) -> float:
         """The one gain that brings a mixture of more than full scale into an output that cannot hold that."""
@@ -195,6 +217,10 @@ class _Job:
         rate = self.form.rate_for(self.info.sample_rate)
         if rate != self.info.sample_rate:
             remarks.append(f"{self.form.name} cannot hold {self.info.sample_rate} Hz: written at {rate} Hz")
+        if not self.fitted.named:
+            remarks.append(
+                f"{self.form.name} has no name for the channel layout {self.info.layout}: players see its channels only"
+            )
         return remarks
 
 
@@ -217,7 +243,8 @@ class _Output:
                 channels=info.channels,
                 subtype=job.subtype,
                 bitrate=job.encoding.bitrate,
-                samples=None if info.samples is None else round(info.samples * 100 / track.tempo),
+                samples=None if job.samples is None else round(job.samples * 100 / track.tempo),
+                layout=info.layout,
             )
         except BaseException:
             self.sound.discard()

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import AudioError
 from .container import QuietFile, open_container
 from .formats import INTEGER_BITS
+from .layouts import layout_named
 from .source import Source, SourceInfo
 
 # Containers round their duration; only a larger shortfall than this means that the end is missing.
@@ -21,6 +22,8 @@ FIRST_FRAME_BYTES = 2048
 GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "amr", "mpeg", "mpegts", "flv", "avi"))
 # Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
 TOLERATED_LOSS = 0.01
+# PyAV counts one plane too many of so many, and reads beyond them.
+MISCOUNTED_PLANES = 8
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
 
 
@@ -74,6 +77,7 @@ class FfmpegSource(Source):
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
+            layout=layout_named(context.layout.name, tuple(channel.name for channel in context.layout.channels)),
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
             slack_s=ROUNDED_S if own and _counts(path, self.container.format.name) else math.inf,
         )
@@ -148,8 +152,18 @@ def _subtype(context: Any) -> str:
     return next((name for name, held in INTEGER_BITS.items() if held >= bits and name != "PCM_S8"), "PCM_32")
 
 
+def _packed(frame: Any) -> Any:
+    """Return a frame of planes as one with channel beside channel, of the same samples."""
+    import av
+
+    resampler = av.AudioResampler(format=frame.format.packed, layout=frame.layout, rate=frame.sample_rate)
+    return resampler.resample(frame)[0]
+
+
 def _samples(frame: Any, wide: bool) -> np.ndarray:
     """Return a decoded frame as (channels, samples), float64 if `wide`, else float32."""
+    if frame.format.is_planar and frame.layout.nb_channels == MISCOUNTED_PLANES:
+        frame = _packed(frame)
     try:
         array = frame.to_ndarray()
     except ValueError:

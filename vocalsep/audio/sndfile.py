@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .formats import FLOAT_SUBTYPES, INTEGER_BITS
+from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
 from .native import native
 from .source import BLOCK_SAMPLES, Source, SourceInfo
 
@@ -47,6 +49,7 @@ class SoundFileSource(Source):
                 subtype=subtype,
                 lossy=not lossless,
                 slack_s=0.0 if lossless else LOSSY_SLACK_S,
+                layout=_layout(path, file),
             ),
             salvage,
         )
@@ -54,6 +57,17 @@ class SoundFileSource(Source):
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield arrays (channels, samples), see `Source.blocks`, the channels in the order of a WAVE file."""
+        channels = self.info.channels
+        if self.info.container != "OGG" or channels not in VORBIS_ORDER:
+            yield from super().blocks()
+            return
+        # libsndfile gives them in the order that they have in the file.
+        places = [VORBIS_ORDER[channels].index(place) for place in range(channels)]
+        for block in super().blocks():
+            yield block[places]
 
     def _decoded(self) -> Iterator[np.ndarray]:
         import soundfile
@@ -78,3 +92,20 @@ def _announced(file: Any) -> int | None:
     if told and int(told[1]) < STREAMED_WAV and int(told[2]):
         return int(file.frames * int(told[1]) // int(told[2]))
     return int(file.frames)
+
+
+def _layout(path: pathlib.Path, file: Any) -> str:
+    """Return the channel layout as `layouts` names it; empty where the file does not say."""
+    mask = re.search(r"^ *Channel Mask *: 0x([0-9A-F]+)", file.extra_info, re.MULTILINE)
+    if mask:
+        return layout_of_mask(int(mask[1], 16), file.channels)
+    if file.channels > 2 and file.format == "FLAC":
+        from mutagen import MutagenError
+        from mutagen.flac import FLAC
+
+        # Without the comment, or with one that is no number.
+        with contextlib.suppress(MutagenError, LookupError, TypeError, ValueError):
+            comments: Any = FLAC(path).tags
+            return layout_of_mask(int(comments[MASK_COMMENT][0], 16), file.channels)
+    known = {"FLAC": FLAC_LAYOUTS, "OGG": ASSUMED}.get(file.format, ())
+    return known[file.channels - 1] if file.channels <= len(known) else ""

@@ -39,6 +39,8 @@ class SourceInfo:
     slack_s : float
         How many seconds `samples` may be too large in a whole file: none where it was counted, some where a container
         rounds, any number where it is guessed from the size of the file.
+    layout : str
+        Which speakers the channels are for, as `layouts` names it; empty where the file does not say.
     """
 
     path: pathlib.Path
@@ -51,6 +53,7 @@ class SourceInfo:
     lossy: bool
     video: bool = False
     slack_s: float = 0.0
+    layout: str = ""
 
     @property
     def duration(self) -> float | None:

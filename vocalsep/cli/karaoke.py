@@ -28,6 +28,8 @@ def karaoke(
     ] = None,
     key: Annotated[float, typer.Option("--key", min=-12, max=12, help="Transpose by semitones.")] = 0,
     tempo: Annotated[float, typer.Option("--tempo", min=50, max=200, help="Percent of the song's tempo.")] = 100,
+    start: options.Start = None,
+    duration: options.Duration = None,
     name: options.Name = NAME,
     format_name: options.FormatName = None,
     subtype: options.Subtype = None,
@@ -70,6 +72,8 @@ def karaoke(
         quiet,
         jobs,
         engine.value,
+        start=start,
+        duration=duration,
     )
     with session.one_line_errors():
         from ..outputs import check_template
@@ -103,6 +107,8 @@ def _track(
     video = keep_video and song.path.suffix.lower() in VIDEO_SUFFIXES and has_video(song.path)
     if video and tempo != 100:
         raise UsageError(f"{song.path}: --tempo would part sound and picture; add --format for the sound alone")
+    if video and (settings.start, settings.duration) != (None, None):
+        raise UsageError(f"{song.path}: --start and --duration cut sound only; add --format for the sound alone")
     suffix = video_suffix(song.path) if video else encoding.format.suffix
     target = session.target(settings, song, folder, name, "karaoke", suffix)
     return Track("karaoke", "Karaoke", gain, 1.0, target, video, key, tempo)

@@ -20,6 +20,8 @@ def split(
     paths: options.Paths,
     out: options.Out = options.DEFAULT_OUT,
     stem: Annotated[options.Stem | None, typer.Option("--stem", help="Write this stem only.")] = None,
+    start: options.Start = None,
+    duration: options.Duration = None,
     name: options.Name = NAME,
     format_name: options.FormatName = "wav",
     subtype: options.Subtype = None,
@@ -63,6 +65,8 @@ def split(
         quiet,
         jobs,
         engine.value,
+        start=start,
+        duration=duration,
     )
     with session.one_line_errors():
         from ..outputs import check_template

@@ -58,6 +58,8 @@ class Song:
         16 or 24, of the stems.
     video : bool
         Whether the file holds a moving picture.
+    layout : str
+        Which speakers the channels are for, as `audio.layouts` names it; empty where that is not known.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Song:
     ready: int = 0
     bits: int = 16
     video: bool = False
+    layout: str = ""
 
     @property
     def frame_bytes(self) -> int:

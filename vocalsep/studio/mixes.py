@@ -120,7 +120,15 @@ class Mixes:
             made = output_format(form)
             subtype = made.subtype_for(f"PCM_{song.bits}", None)
             rate, channels = song.sample_rate, song.channels
-            with Sink(path, made, sample_rate=rate, channels=channels, subtype=subtype, bitrate=BITRATE) as sink:
+            with Sink(
+                path,
+                made,
+                sample_rate=rate,
+                channels=channels,
+                subtype=subtype,
+                bitrate=BITRATE,
+                layout=song.layout,
+            ) as sink:
                 shift = KeyTempo(channels, rate, key, tempo) if key or tempo != 100 else None
                 for block in self._mixed(song, gains):
                     sink.write(block if shift is None else shift.push(block))

@@ -230,6 +230,7 @@ class Worker:
                 samples=info.samples,
                 bits=bits,
                 video=info.video,
+                layout=info.layout,
             )
             song = library.put(song)
             peaks = self._peaks[song.id] = Peaks()
@@ -237,7 +238,9 @@ class Worker:
             paths = (library.stem(song, "vocals"), library.stem(song, "accompaniment"))
             with StemWriter(*paths, bits) as writer:
                 blocks = (self._checked(song, source, block * np.float32(gain)) for block in source.blocks())
-                for mixture, vocals in engine.vocals_of(blocks, info.sample_rate, info.channels):
+                for mixture, vocals in engine.vocals_of(
+                    blocks, info.sample_rate, info.channels, layout=info.layout
+                ):
                     stems = accompaniment_of(mixture, vocals, bits)
                     writer.write(*stems)
                     peaks.push(*stems)
