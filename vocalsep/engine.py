@@ -5,10 +5,11 @@ from __future__ import annotations
 import collections
 import contextlib
 import fractions
+import functools
 import math
 import pathlib
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
@@ -44,13 +45,27 @@ class Engine:
         backend: str = "auto",
         precision: str = "float32",
     ):
+        self._arguments = {
+            "device": device,
+            "threads": threads,
+            "overlap": overlap,
+            "core_frames": core_frames,
+            "hard": hard,
+            "backend": backend,
+            "precision": precision,
+        }
         opened = open_model(model, backend, device, precision, threads)
         self.path = opened.path
+        self._model = str(model) if str(model) in registry.shipped() else opened.path.resolve()
         self.backend = opened.backend
         self.front_end = opened.front_end
         self.sample_rate = self.front_end.sample_rate
         self.where, self.device, self.fallback = opened.where, opened.device, opened.fallback
         self.streams = Streams(self.backend, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard)
+
+    def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
+        # What computes a network cannot be pickled; another process, perhaps in another folder, opens it anew.
+        return functools.partial(type(self), self._model, **self._arguments), ()
 
     def vocals_of(
         self,

@@ -17,6 +17,7 @@ from .audio.formats import INTEGER_BITS, Format
 from .audio.key_tempo import KeyTempo
 from .audio.sink import Sink
 from .audio.source import Source, SourceInfo
+from .audio.stem_file import STEM_FILE, StemSink, name_stems
 from .audio.video import audio_format, replace_audio
 from .engine import Engine
 from .errors import AudioError, UsageError
@@ -81,6 +82,11 @@ def stem_track(stem: str, target: pathlib.Path) -> Track:
     if stem not in ("vocals", "accompaniment"):
         raise UsageError(f"unknown stem {stem!r}; choose vocals or accompaniment")
     return Track(stem, stem.capitalize(), float(stem == "vocals"), float(stem == "accompaniment"), target)
+
+
+def stem_file_track(target: pathlib.Path) -> Track:
+    """The track that holds the mixture and all stems, for outputs of that format."""
+    return Track("stems", "", 1.0, 1.0, target)
 
 
 @dataclasses.dataclass
@@ -236,16 +242,7 @@ class _Output:
             if track.video:
                 self.sound = Pending(track.target.with_suffix(job.form.suffix), overwrite=False)
             self.shift = KeyTempo(info.channels, info.sample_rate, track.key, track.tempo) if track.shifted else None
-            self.sink = Sink(
-                self.sound.path,
-                job.form,
-                sample_rate=info.sample_rate,
-                channels=info.channels,
-                subtype=job.subtype,
-                bitrate=job.encoding.bitrate,
-                samples=None if job.samples is None else round(job.samples * 100 / track.tempo),
-                layout=info.layout,
-            )
+            self.sink = self._sink()
         except BaseException:
             self.sound.discard()
             self.pending.discard()
@@ -259,7 +256,26 @@ class _Output:
         self.sound.discard()
         self.pending.discard()
 
+    def _sink(self) -> Sink | StemSink:
+        job, info = self.job, self.job.info
+        path, bitrate = self.sound.path, job.encoding.bitrate
+        if job.form.name == STEM_FILE:
+            return StemSink(path, sample_rate=info.sample_rate, channels=info.channels, bitrate=bitrate)
+        return Sink(
+            path,
+            job.form,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            subtype=job.subtype,
+            bitrate=bitrate,
+            samples=None if job.samples is None else round(job.samples * 100 / self.track.tempo),
+            layout=info.layout,
+        )
+
     def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+        if isinstance(self.sink, StemSink):
+            self.sink.write(vocals, accompaniment)
+            return
         track = self.track
         if track.vocals == 0:
             block = accompaniment if track.accompaniment == 1 else accompaniment * track.accompaniment
@@ -270,7 +286,7 @@ class _Output:
         self.sink.write(block if self.shift is None else self.shift.push(block))
 
     def finish(self) -> None:
-        if self.shift is not None:
+        if self.shift is not None and isinstance(self.sink, Sink):
             self.sink.write(self.shift.flush())
         self.sink.finish()
         tags = self.job.tags.marked(self.track.mark, self.job.info.path.stem)
@@ -278,6 +294,8 @@ class _Output:
             replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0])
         else:
             write_tags(self.pending.path, tags)
+        if isinstance(self.sink, StemSink):
+            name_stems(self.pending.path)
 
     def commit(self) -> None:
         self.pending.commit()

@@ -71,6 +71,8 @@ class Format:
         The only channel layouts that it can hold; empty for any.
     unnamed : tuple of str
         Layouts that it can hold besides, without players being told which they are.
+    highest : int
+        Highest rate in Hz that it can hold, where it can hold any other; 0 for no limit.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Format:
     channels: int = 8
     layouts: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
+    highest: int = 0
 
     @property
     def lossy(self) -> bool:
@@ -90,7 +93,9 @@ class Format:
 
     def rate_for(self, sample_rate: int) -> int:
         """The rate to write at: `sample_rate` where the format can hold it, else the next that it can."""
-        if not self.rates or sample_rate in self.rates:
+        if not self.rates:
+            return min(sample_rate, self.highest or sample_rate)
+        if sample_rate in self.rates:
             return sample_rate
         return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
 
@@ -176,7 +181,7 @@ FORMATS = {
     for form in (
         Format("wav", ".wav", ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
         Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24")),
-        Format("ogg", ".ogg", layouts=_OGG_LAYOUTS),
+        Format("ogg", ".ogg", layouts=_OGG_LAYOUTS, highest=192000),
         Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,), layouts=_OGG_LAYOUTS),
         Format("mp3", ".mp3", codec="libmp3lame", container="mp3", rates=_MP3_RATES, channels=2),
         Format(
@@ -188,6 +193,7 @@ FORMATS = {
             layouts=_AAC_LAYOUTS,
             unnamed=_AAC_UNNAMED,
         ),
+        Format("stem.mp4", ".stem.mp4", codec="aac", container="mp4", rates=_AAC_RATES, channels=2),
     )
 }
 

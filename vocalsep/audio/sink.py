@@ -90,7 +90,7 @@ class Sink:
                     path, form, rate, channels, subtype, bits_per_second, samples, fitted.layout
                 )
         except Exception as error:
-            raise _failure(path, error) from None
+            raise write_failure(path, error) from None
 
     def __enter__(self) -> Sink:
         return self
@@ -113,7 +113,7 @@ class Sink:
         try:
             self._writer.finish()
         except Exception as error:
-            raise _failure(self.path, error) from None
+            raise write_failure(self.path, error) from None
 
     def abandon(self) -> None:
         """Close without finishing; the file is not whole. After `finish` this does nothing."""
@@ -124,10 +124,11 @@ class Sink:
             for start in range(0, block.shape[1], WRITE_SAMPLES):
                 self._writer.write(block[:, start : start + WRITE_SAMPLES])
         except Exception as error:
-            raise _failure(self.path, error) from None
+            raise write_failure(self.path, error) from None
 
 
-def _failure(path: pathlib.Path, error: Exception) -> OutputError:
+def write_failure(path: pathlib.Path, error: Exception) -> OutputError:
+    """Return what to raise where an output cannot be written."""
     if isinstance(error, OutputError):
         return error
     # libsndfile says no more than "System error" when the disk is full

@@ -76,10 +76,13 @@ def karaoke(
         duration=duration,
     )
     with session.one_line_errors():
+        from ..audio.stem_file import STEM_FILE
         from ..outputs import check_template
 
         check_template(name, 1)
         encoding = session.encoding(format_name or "wav", subtype, bitrate)
+        if encoding.format.name == STEM_FILE:
+            raise UsageError(f"a {STEM_FILE} holds stems, not a karaoke track; `vocalsep split` makes it")
     gain = 0.0 if vocals is None or vocals <= SILENT_DB else math.pow(10, vocals / 20)
     session.run(
         settings,

@@ -75,7 +75,9 @@ Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into su
 Name = Annotated[
     str, typer.Option("--name", help="Output names: {name}, {source} (with its suffix), {stem}, {ext}, {model}.")
 ]
-FormatName = Annotated[str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a.")]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a; split: stem.mp4 too.")
+]
 Subtype = Annotated[
     str | None,
     typer.Option("--subtype", help="pcm_u8, pcm_16, pcm_24, pcm_32, float or double; default: as the input."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from . import options, session
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ..rendering import Encoding, Track
 
 NAME = "{name}/{stem}.{ext}"
+# Of a format whose files hold all stems.
+ONE_NAME = "{name}.{ext}"
 
 
 def split(
@@ -69,11 +72,16 @@ def split(
         duration=duration,
     )
     with session.one_line_errors():
+        from ..audio.stem_file import STEM_FILE
         from ..outputs import check_template
 
-        stems = [stem.value] if stem else [one.value for one in options.Stem]
-        check_template(name, len(stems))
         encoding = session.encoding(format_name or "wav", subtype, bitrate)
+        stems = [stem.value] if stem else [one.value for one in options.Stem]
+        if encoding.format.name == STEM_FILE:
+            if stem:
+                raise UsageError(f"a {STEM_FILE} holds all stems; leave --stem out, or choose another --format")
+            stems, name = ["stems"], ONE_NAME if name == NAME else name
+        check_template(name, len(stems))
     session.run(
         settings, encoding, lambda song, folder: [_track(settings, encoding, song, folder, name, one) for one in stems]
     )
@@ -82,7 +90,8 @@ def split(
 def _track(
     settings: session.Settings, encoding: Encoding, song: Song, folder: pathlib.Path, name: str, stem: str
 ) -> Track:
-    from ..rendering import stem_track
+    from ..audio.stem_file import STEM_FILE
+    from ..rendering import stem_file_track, stem_track
 
     target = session.target(settings, song, folder, name, stem, encoding.format.suffix)
-    return stem_track(stem, target)
+    return stem_file_track(target) if encoding.format.name == STEM_FILE else stem_track(stem, target)

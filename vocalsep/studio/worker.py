@@ -238,9 +238,7 @@ class Worker:
             paths = (library.stem(song, "vocals"), library.stem(song, "accompaniment"))
             with StemWriter(*paths, bits) as writer:
                 blocks = (self._checked(song, source, block * np.float32(gain)) for block in source.blocks())
-                for mixture, vocals in engine.vocals_of(
-                    blocks, info.sample_rate, info.channels, layout=info.layout
-                ):
+                for mixture, vocals in engine.vocals_of(blocks, info.sample_rate, info.channels, layout=info.layout):
                     stems = accompaniment_of(mixture, vocals, bits)
                     writer.write(*stems)
                     peaks.push(*stems)
