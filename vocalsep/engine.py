@@ -10,6 +10,7 @@ import math
 import pathlib
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Engine:
         backend: str = "auto",
         precision: str = "float32",
     ):
-        self._arguments = {
+        self._arguments: dict[str, Any] = {
             "device": device,
             "threads": threads,
             "overlap": overlap,

@@ -325,15 +325,15 @@ def _rate(sample_rate: Any) -> int:
 
 def _checked(mixture: Any) -> np.ndarray:
     """Return real, bounded, floating-point samples of shape (samples,) or (channels, samples)."""
-    if type(mixture).__module__.partition(".")[0] == "torch":
-        mixture = mixture.detach().cpu()
-        # numpy has no 16-bit floats of this kind.
-        array = mixture.float().numpy() if str(mixture.dtype) == "torch.bfloat16" else mixture.numpy()
-    else:
-        try:
+    try:
+        if type(mixture).__module__.partition(".")[0] == "torch":
+            mixture = mixture.detach().cpu()
+            # numpy has no 16-bit floats of this kind.
+            array = mixture.float().numpy() if str(mixture.dtype) == "torch.bfloat16" else mixture.numpy()
+        else:
             array = np.asarray(mixture)
-        except ValueError as error:
-            raise AudioError(f"a mixture is an array of samples ({error})") from None
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AudioError(f"a mixture is an array of samples ({' '.join(str(error).split())})") from None
     if array.ndim not in (1, 2):
         raise AudioError(f"a mixture has the shape (samples,) or (channels, samples), not {array.shape}")
     if array.ndim == 2 and not 1 <= array.shape[0] <= MOST_CHANNELS:
