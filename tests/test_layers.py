@@ -11,7 +11,7 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors", "callbacks", "progress", "audio.boxes"},
+    {"errors", "callbacks", "progress", "audio.boxes", "audio.layouts", "audio.headers"},
     {
         "bounds",
         "networks",
@@ -27,6 +27,7 @@ FLOORS = [
         "audio.native",
         "audio.resample",
         "outputs",
+        "passage",
     },
     {
         "networks.configs",
@@ -65,6 +66,7 @@ FLOORS = [
         "tags.fields",
         "tags.riff",
         "chunking",
+        "sides",
         "metrics",
         "mixing",
         "mixing.config",
@@ -75,7 +77,7 @@ FLOORS = [
         "mixing.speed",
     },
     {"mixing.dynamics", "stft", "backends.onnx_backend", "backends.torch_backend", "audio.conversion"},
-    {"audio.sndfile", "audio.ffmpeg", "audio.joined"},
+    {"audio.sndfile", "audio.ffmpeg", "audio.joined", "audio.stem_file"},
     {
         "audio.decoding",
         "tags.reading",
@@ -130,7 +132,7 @@ FLOORS = [
     {"benchmark.run"},
     {"benchmark"},
     {"studio.limits", "studio.library", "studio.stems", "studio.events", "studio.guard", "studio.ranges"},
-    {"studio.uploads", "studio.worker", "studio.mixes", "studio.stem_file"},
+    {"studio.uploads", "studio.worker", "studio.mixes"},
     {"studio.api"},
     {"studio.server"},
     {"studio"},

@@ -1,3 +1,8 @@
+import concurrent.futures
+import io
+import multiprocessing
+import os
+import pickle
 import subprocess
 import sys
 
@@ -223,3 +228,89 @@ def test_files_are_separated_like_arrays(separator, tmp_path):
         separator.separate_file(song, tmp_path / "out")
     with pytest.raises(UsageError, match="unknown stem"):
         separator.separate_file(song, tmp_path / "out", stems=["drums"])
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16", "float64", "int16"])
+def test_tensors_of_any_type_that_require_a_gradient(separator, name):
+    mixture = torch.from_numpy(tones(1))
+    tensor = (mixture * 32767).to(torch.int16) if name == "int16" else mixture.to(getattr(torch, name))
+    if tensor.is_floating_point():
+        tensor.requires_grad_()
+    stems = separator.separate(tensor, RATE)
+    wide = torch.float64 if name in ("float64", "int16") else torch.float32
+    assert stems.vocals.dtype == wide
+    assert not stems.vocals.requires_grad
+    streamed = torch.cat([torch.from_numpy(block.vocals) for block in separator.stream([tensor], RATE)], dim=1)
+    assert torch.equal(streamed, stems.vocals)
+    assert (stems.vocals - separator.separate(mixture, RATE).vocals).abs().max() < 1e-2
+
+
+@pytest.mark.parametrize("rate", ["44100", "fast", None, 44100.5, float("nan"), True, 1j])
+def test_a_rate_that_is_no_number_of_hertz_is_named(separator, rate):
+    for separate in (separator.separate, lambda *given: list(separator.stream([given[0]], given[1]))):
+        with pytest.raises(AudioError, match="whole number of Hz"):
+            separate(tones(0.1), rate)
+
+
+@pytest.mark.parametrize("rate", [np.int32(RATE), float(RATE), np.float64(RATE)])
+def test_a_rate_of_any_number_type(separator, rate):
+    assert separator.separate(tones(0.1), rate).vocals.shape == tones(0.1).shape
+
+
+@pytest.mark.parametrize("mixture", ["song.wav", [[1.0], [1.0, 2.0]], None, torch.zeros(2, 3).to_sparse()])
+def test_what_is_no_array_is_named(separator, mixture):
+    with pytest.raises(AudioError, match="a mixture"):
+        separator.separate(mixture, RATE)
+
+
+class Pipe:
+    """A binary file that cannot seek."""
+
+    def __init__(self, data):
+        self.file = io.BytesIO(data)
+
+    def read(self, size=-1):
+        return self.file.read(min(size, 1000))
+
+
+def test_files_that_are_open(separator, tmp_path):
+    song = write(tmp_path / "song.wav", tones(1), subtype="PCM_16")
+    expected = read(separator.separate_file(song, tmp_path / "expected")["vocals"])
+    with song.open("rb") as file:
+        for number, source in enumerate((file, io.BytesIO(song.read_bytes()), Pipe(song.read_bytes()))):
+            paths = separator.separate_file(source, tmp_path / str(number))
+            assert np.array_equal(read(paths["vocals"]), expected)
+    for source, error in ((io.StringIO("song"), UsageError), (io.BytesIO(), AudioError), (7, UsageError)):
+        with pytest.raises(error):
+            separator.separate_file(source, tmp_path / "none")
+    with song.open("rb") as closed:
+        pass
+    with pytest.raises(AudioError, match="closed"):
+        separator.separate_file(closed, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_some_stems_or_none(separator, tmp_path):
+    song = write(tmp_path / "song.wav", tones(0.5))
+    with pytest.raises(UsageError, match="stems is empty"):
+        separator.separate_file(song, tmp_path / "none", stems=[])
+    assert list(separator.separate_file(song, tmp_path / "one", stems="vocals")) == ["vocals"]
+    with pytest.raises(UsageError, match="in seconds"):
+        separator.separate_file(song, tmp_path / "none", start=[1])
+
+
+def _separated_there(separator, mixture):
+    return separator.separate(mixture, RATE).vocals
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_it_can_be_sent_to_another_process(backend, tmp_path, monkeypatch):
+    here = Separator(backend=backend, threads=1)
+    mixture = tones(0.5)
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        there = pool.submit(_separated_there, here, mixture).result()
+    assert np.abs(there - here.separate(mixture, RATE).vocals).max() < 1e-6
+    by_path = Separator(os.path.relpath(here.path), hard=True, backend=backend)
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(pickle.dumps(by_path))
+    assert (type(again), again.streams.hard, again.path) == (Separator, True, here.path)

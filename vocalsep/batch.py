@@ -11,6 +11,7 @@ from typing import Any
 
 from .engine import Engine
 from .errors import VocalsepError
+from .passage import Passage
 from .planning import Missing, Song
 from .remote import fetch, store
 from .rendering import Encoding, Rendered, Track, render
@@ -64,6 +65,7 @@ class Manner:
     skip_existing: bool
     salvage: bool
     stream: str | None = None
+    passage: Passage | None = None
 
 
 def separate(
@@ -83,6 +85,7 @@ def separate(
                 salvage=manner.salvage,
                 progress=progress,
                 stream=manner.stream,
+                passage=manner.passage,
             )
     except VocalsepError as error:
         return failure(source, str(error))

@@ -23,11 +23,14 @@ class Chunk:
         Core and context; the number of frames is a multiple of the network's stride.
     start, stop : int
         The core's place among those frames.
+    first : int
+        Index in the song of the first of them.
     """
 
     spectrum: np.ndarray
     start: int
     stop: int
+    first: int
 
 
 class Chunker:
@@ -80,7 +83,8 @@ class Chunker:
         first, last = begin - self._first, wanted - self._first
         silence = -(last - first) % self.stride
         self._frames[:, last : last + silence] = 0
-        chunk = Chunk(self._frames[:, first : last + silence].transpose(0, 2, 1), self._next - begin, core_end - begin)
+        frames = self._frames[:, first : last + silence].transpose(0, 2, 1)
+        chunk = Chunk(frames, self._next - begin, core_end - begin, begin)
         self._next = core_end
         return chunk
 

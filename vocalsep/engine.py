@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import fractions
+import functools
+import math
 import pathlib
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from . import registry
+from .audio.layouts import groups_of
 from .audio.resample import Resampler
 from .audio.source import MOST_CHANNELS, RATES_HZ
 from .backends.opening import open_model
 from .errors import AudioError, ModelError
 from .streams import Streams
 
-# Which channels of a file belong together: stereo pairs share one look at the model (WAVE and FFmpeg channel order, in
-# which those of a pair are neighbours).
-GROUPS = {
-    1: ((0,),),
-    2: ((0, 1),),
-    3: ((0, 1), (2,)),
-    4: ((0, 1), (2, 3)),
-    5: ((0, 1), (2,), (3, 4)),
-    6: ((0, 1), (2,), (3,), (4, 5)),
-    7: ((0, 1), (2,), (3,), (4,), (5, 6)),
-    8: ((0, 1), (2,), (3,), (4, 5), (6, 7)),
-}
+# Which channels of a file of unknown layout belong together: stereo pairs share one look at the model.
+GROUPS = {channels: groups_of("", channels) for channels in range(1, MOST_CHANNELS + 1)}
+# Seconds of vocals that the conversion of a rate hears around those that it gives, and more.
+CONVERTED_S = 1.0
 
 
 class Engine:
@@ -48,20 +46,54 @@ class Engine:
         backend: str = "auto",
         precision: str = "float32",
     ):
+        self._arguments: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "overlap": overlap,
+            "core_frames": core_frames,
+            "hard": hard,
+            "backend": backend,
+            "precision": precision,
+        }
         opened = open_model(model, backend, device, precision, threads)
         self.path = opened.path
+        self._model = str(model) if str(model) in registry.shipped() else opened.path.resolve()
         self.backend = opened.backend
         self.front_end = opened.front_end
         self.sample_rate = self.front_end.sample_rate
         self.where, self.device, self.fallback = opened.where, opened.device, opened.fallback
         self.streams = Streams(self.backend, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard)
 
+    def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
+        # What computes a network cannot be pickled; another process, perhaps in another folder, opens it anew.
+        return functools.partial(type(self), self._model, **self._arguments), ()
+
     def vocals_of(
-        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int
+        self,
+        blocks: Iterable[np.ndarray],
+        sample_rate: int,
+        channels: int,
+        *,
+        layout: str = "",
+        first: int = 0,
+        stop: int | None = None,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield pairs of mixture and vocals, (channels, samples) each, for blocks of a mixture.
 
         The engine below `separate` and `stream`: blocks are checked by the caller.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray (channels, samples)
+            From the song's start on. No more are taken than are needed.
+        sample_rate : int
+            Hz.
+        channels : int
+        layout : str
+            Which speakers the channels are for, as `audio.layouts` names it; it tells the stereo pairs.
+        first, stop : int
+            Samples of the song from which and up to which pairs are yielded, by default all. They are those of the
+            whole song; the network works on little else.
 
         Raises
         ------
@@ -74,9 +106,25 @@ class Engine:
             raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
         if channels not in GROUPS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
-        mixture, voices = _Waiting(), [_Waiting() for _ in GROUPS[channels]]
+        at = 0
+        with contextlib.closing(self._all_vocals_of(blocks, sample_rate, channels, layout, first, stop)) as pairs:
+            for mixture, vocals in pairs:
+                part = slice(max(0, first - at), None if stop is None else max(0, stop - at))
+                at += mixture.shape[1]
+                if mixture[:, part].shape[1]:
+                    yield mixture[:, part], vocals[:, part]
+                if stop is not None and at >= stop:
+                    return
+
+    def _all_vocals_of(
+        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int, layout: str, first: int, stop: int | None
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Do as `vocals_of` does, but from the song's start on; there may be silence before `first`, as vocals."""
+        parts = groups_of(layout, channels)
+        wanted = self._wanted(sample_rate, first, stop)
+        mixture, voices = _Waiting(), [_Waiting() for _ in parts]
         with contextlib.ExitStack() as stack:
-            groups = [_Group(self, group, sample_rate) for group in GROUPS[channels]]
+            groups = [_Group(self, part, sample_rate, wanted) for part in parts]
             for group in groups:
                 stack.callback(group.stream.close)
             for block in blocks:
@@ -85,23 +133,32 @@ class Engine:
                 mixture.put(block)
                 for group, voice in zip(groups, voices, strict=True):
                     voice.put(group.push(block))
-                yield from _pairs(mixture, voices, GROUPS[channels])
+                yield from _pairs(mixture, voices, parts)
             for group, voice in zip(groups, voices, strict=True):
                 rest = group.flush()
                 voice.put(rest)
                 # Two conversions of rate can round the length down by a sample.
                 voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
-            yield from _pairs(mixture, voices, GROUPS[channels])
+            yield from _pairs(mixture, voices, parts)
+
+    def _wanted(self, sample_rate: int, first: int, stop: int | None) -> tuple[int, int] | None:
+        """Return the samples at the model's rate that vocals from `first` to `stop` are made of; None for all."""
+        if first == 0 and stop is None:
+            return None
+        around = 0 if sample_rate == self.sample_rate else round(CONVERTED_S * self.sample_rate)
+        ratio = fractions.Fraction(self.sample_rate, sample_rate)
+        end = sys.maxsize if stop is None else math.ceil(stop * ratio) + around
+        return math.floor(first * ratio) - around, end
 
 
 class _Group:
     """One channel or stereo pair on its way to the model's rate, through the model, and back."""
 
-    def __init__(self, engine: Engine, channels: tuple[int, ...], sample_rate: int):
+    def __init__(self, engine: Engine, channels: tuple[int, ...], sample_rate: int, wanted: tuple[int, int] | None):
         self.part = _part(channels)
         self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
         self.up = Resampler(len(channels), engine.sample_rate, sample_rate)
-        self.stream = engine.streams.open(len(channels))
+        self.stream = engine.streams.open(len(channels), wanted)
 
     def push(self, block: np.ndarray) -> np.ndarray:
         return self.up.push(self.stream.push(self.down.push(block[self.part])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .channels import from_network, to_network
 from .chunking import Chunk, Chunker
 from .config import FrontEndConfig
 from .pipeline import begin
+from .sides import evened, masks_of, straight
 from .streaming_stft import InverseStft, Stft
 
 # Frames that are transformed at a time: their copies stay in the processor's cache.
@@ -35,6 +37,8 @@ class MaskStream:
         Frames of each chunk and around it, see `Chunker`.
     hard : bool
         Each bin belongs to the vocals or to the accompaniment as a whole, as UNet-VocalSeparation-Chainer offers it.
+    wanted : tuple of int, optional
+        First sample and end of the vocals that are wanted. Outside them there may be silence, which costs little.
     """
 
     def __init__(
@@ -45,28 +49,39 @@ class MaskStream:
         core: int,
         context: int,
         hard: bool = False,
+        wanted: tuple[int, int] | None = None,
     ):
         self.backend = backend
         self.front_end = front_end
         self.hard = hard
+        self.wanted = wanted
         self.channels = channels
+        # How the frames lean that chunks are yet to come of, and the index in the song of the first.
+        self._lean = straight(0)
+        self._lean_from = 0
         self._stft = Stft(front_end, channels)
         self._inverse = InverseStft(front_end, channels)
         self._chunker = Chunker(channels, front_end.all_bins, core, context, backend.shape.stride)
-        # Chunks whose masks are being made, the oldest first.
-        self._begun: collections.deque[tuple[Chunk, concurrent.futures.Future[np.ndarray]]] = collections.deque()
+        # Chunks whose masks are being made, the oldest first; None where they are not wanted.
+        self._begun: collections.deque[tuple[Chunk, concurrent.futures.Future[np.ndarray] | None]] = collections.deque()
         self._heard = 0
         self._given = 0
 
-    def push(self, samples: np.ndarray) -> np.ndarray:
-        """Take mixture samples (channels, samples), float32; return the vocals' samples that are ready."""
+    def push(self, samples: np.ndarray, lean: np.ndarray | None = None) -> np.ndarray:
+        """Take mixture samples (channels, samples), float32; return the vocals' samples that are ready.
+
+        `lean` (3, hops) says how a stereo mixture leans, see `sides`: the frames that these samples complete are those
+        of its hops.
+        """
         self._heard += samples.shape[1]
+        if lean is not None:
+            self._lean = np.concatenate([self._lean, lean], axis=1)
         out: list[np.ndarray] = []
         step = STFT_FRAMES * self.front_end.hop
         for at in range(0, samples.shape[1], step):
             for chunk in self._chunker.push(self._stft.push(samples[:, at : at + step])):
                 out += self._began(chunk)
-        while self._begun and self._begun[0][1].done():
+        while self._begun and _is_done(self._begun[0][1]):
             out += self._finished()
         return self._collect(out)
 
@@ -83,7 +98,7 @@ class MaskStream:
 
     def close(self) -> None:
         """Wait for what is still computed."""
-        concurrent.futures.wait([masks for _, masks in self._begun])
+        concurrent.futures.wait([masks for _, masks in self._begun if masks is not None])
 
     def _collect(self, out: list[np.ndarray]) -> np.ndarray:
         vocals = np.concatenate(out, axis=1) if out else np.zeros((self.channels, 0), np.float32)
@@ -92,16 +107,47 @@ class MaskStream:
 
     def _began(self, chunk: Chunk) -> list[np.ndarray]:
         """Begin with a chunk, and return the samples of the one whose place it takes."""
-        spectra = to_network(chunk.spectrum, self.backend.shape.channels)
         full = len(self._begun) == self.backend.at_once
-        if full:
-            concurrent.futures.wait([self._begun[0][1]])
-        self._begun.append((chunk, begin(lambda: self.backend.masks(spectra, chunk.start, chunk.stop))))
+        if full and (masks := self._begun[0][1]) is not None:
+            concurrent.futures.wait([masks])
+        self._begun.append((chunk, begin(self._masks(chunk)) if self._is_wanted(chunk) else None))
         return self._finished() if full else []
+
+    def _is_wanted(self, chunk: Chunk) -> bool:
+        """Whether a chunk's core has frames that wanted samples are made of."""
+        if self.wanted is None:
+            return True
+        first, end = (chunk.first + frame for frame in (chunk.start, chunk.stop))
+        hop, n_fft = self.front_end.hop, self.front_end.n_fft
+        return (first + 1) * hop - n_fft < self.wanted[1] and end * hop > self.wanted[0]
+
+    def _masks(self, chunk: Chunk) -> Callable[[], np.ndarray]:
+        """Return what makes the masks (channels, bins, frames) of a chunk's core."""
+        lean = self._lean_of(chunk)
+
+        def make() -> np.ndarray:
+            given = chunk.spectrum if lean is None else evened(chunk.spectrum, lean)
+            spectra = to_network(given, self.backend.shape.channels)
+            masks = from_network(self.backend.masks(spectra, chunk.start, chunk.stop), self.channels)
+            return masks if lean is None else masks_of(masks, lean[:, chunk.start : chunk.stop])
+
+        return make
+
+    def _lean_of(self, chunk: Chunk) -> np.ndarray | None:
+        """Return how a chunk's frames lean, (3, frames), None where none does, and forget those before it."""
+        self._lean, self._lean_from = self._lean[:, chunk.first - self._lean_from :], chunk.first
+        frames = chunk.spectrum.shape[2]
+        lean = self._lean[:, :frames]
+        if not lean[:2].any():
+            return None
+        # The last frames are those that the end of the song rings out in.
+        return np.pad(lean, ((0, 0), (0, frames - lean.shape[1])), mode="edge")
 
     def _finished(self) -> list[np.ndarray]:
         chunk, masks = self._begun.popleft()
-        mask = from_network(masks.result(), self.channels)
+        if masks is None:
+            return [self._inverse.push_silence(chunk.stop - chunk.start)]
+        mask = masks.result()
         if self.hard:
             mask = (mask > THRESHOLD).astype(np.float32)
         core = chunk.spectrum[:, :, chunk.start : chunk.stop]
@@ -112,6 +158,10 @@ class MaskStream:
                 part = slice(at, at + STFT_FRAMES)
                 out.append(self._inverse.push(masked(core[:, :, part], mask[:, :, part])))
         return out
+
+
+def _is_done(masks: concurrent.futures.Future[np.ndarray] | None) -> bool:
+    return masks is None or masks.done()
 
 
 def masked(spectrum: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -18,11 +18,13 @@ from .audio.key_tempo import KeyTempo
 from .audio.selection import is_stem_file
 from .audio.sink import Sink
 from .audio.source import Source, SourceInfo
+from .audio.stem_file import STEM_FILE, StemSink, name_stems
 from .audio.video import replace_audio
 from .audio.video_plan import VideoPlan, audio_format, plan_video
 from .engine import Engine
 from .errors import AudioError, UsageError
 from .outputs import Pending
+from .passage import Passage
 from .pipeline import ahead, begin
 from .remainder import accompaniment_of
 from .remote import exists
@@ -84,6 +86,11 @@ def stem_track(stem: str, target: pathlib.Path) -> Track:
     return Track(stem, stem.capitalize(), float(stem == "vocals"), float(stem == "accompaniment"), target)
 
 
+def stem_file_track(target: pathlib.Path) -> Track:
+    """The track that holds the mixture and all stems, for outputs of that format."""
+    return Track("stems", "", 1.0, 1.0, target)
+
+
 @dataclasses.dataclass
 class Rendered:
     """What became of a song: lengths in samples, times in seconds, the gain of the clip guard in dB, remarks."""
@@ -105,6 +112,7 @@ def render(
     salvage: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
     stream: int | str | None = None,
+    passage: Passage | None = None,
 ) -> Rendered:
     """Separate one file and write its tracks, each whole; if one cannot be made, none is.
 
@@ -122,11 +130,13 @@ def render(
         Called with the samples done and the samples expected, None where the file does not say.
     stream : int, str or None
         Which audio stream to take, as `open_source`.
+    passage : Passage, optional
+        Only this part of the song is written, with the samples that it has in the whole.
 
     Raises
     ------
     AudioError
-        The file cannot be decoded, or the format cannot hold it.
+        The file cannot be decoded, the format cannot hold it, or the passage lies past its end.
     OutputError
         An output cannot be written, or exists.
     ModelError
@@ -138,21 +148,31 @@ def render(
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(path, salvage, stream))
         info = source.info
-        job = _Job(info, encoding, tracks, asked=stream is not None)
+        job = _Job(info, encoding, tracks, passage, asked=stream is not None)
         gain = job.guard_gain(salvage)
         outputs = [stack.enter_context(_Output(job, track, overwrite)) for track in tracks]
         # Decoding, separating and encoding go on at the same time.
         decoded = stack.enter_context(contextlib.closing(ahead(_scaled(source, gain), DECODED_AHEAD)))
-        pairs = engine.vocals_of(decoded, info.sample_rate, info.channels)
+        pairs = engine.vocals_of(
+            decoded, info.sample_rate, info.channels, layout=info.layout, first=job.first, stop=job.stop
+        )
         separated = stack.enter_context(contextlib.closing(ahead(pairs, SEPARATED_AHEAD)))
+        written = 0
         for mixture, vocals in separated:
             stems = accompaniment_of(mixture, vocals, job.bits)
             for output in outputs:
                 output.write(*stems)
+            written += mixture.shape[1]
             if progress is not None:
-                progress(source.read, source.expected)
+                if passage is None:
+                    progress(source.read, source.expected)
+                else:
+                    progress(written, job.samples)
         if source.read == 0:
             raise AudioError("holds no samples: there is nothing to separate")
+        if written == 0:
+            start, end = job.first / info.sample_rate, source.read / info.sample_rate
+            raise AudioError(f"--start {start:g} lies past its end at {end:.1f} s")
         # The disk is waited for once; whatever happens meanwhile, no output is given up while it is being finished.
         finished: list[concurrent.futures.Future[None]] = []
         stack.callback(concurrent.futures.wait, finished)
@@ -162,7 +182,7 @@ def render(
             each.result()
         for output in outputs:
             output.commit()
-    return Rendered(info, source.read, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))
+    return Rendered(info, written, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))
 
 
 def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
@@ -173,17 +193,36 @@ def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
 class _Job:
     """What holds for all tracks of one song."""
 
-    def __init__(self, info: SourceInfo, encoding: Encoding, tracks: list[Track], *, asked: bool = False):
+    def __init__(
+        self,
+        info: SourceInfo,
+        encoding: Encoding,
+        tracks: list[Track],
+        passage: Passage | None = None,
+        *,
+        asked: bool = False,
+    ):
         self.info = info
         self.encoding = encoding
         self.asked = asked
         container = tracks[0].video
         self.video: VideoPlan | None = plan_video(info.path, info.stream, container) if container else None
         self.form = audio_format(container) if container else encoding.format
-        self.form.check_channels(info.channels)
+        self.fitted = self.form.fitted(info.channels, info.layout)
         self.subtype = self.form.subtype_for(info.subtype, encoding.subtype)
         self.bits = LOSSY_BITS if self.form.lossy else INTEGER_BITS.get(self.subtype or "")
         self.tags = read_tags(info.path)
+        if passage is not None and tracks[0].video:
+            raise UsageError("--start and --duration cut sound only; add --format for the sound alone of this video")
+        self.first, self.stop = (passage or Passage()).samples(info.sample_rate)
+
+    @property
+    def samples(self) -> int | None:
+        """Expected length of the outputs; None where the file does not say."""
+        if self.info.samples is None:
+            return None
+        end = self.info.samples if self.stop is None else min(self.stop, self.info.samples)
+        return max(0, end - self.first)
 
     def guard_gain(self, salvage: bool) -> float:
         """The one gain that brings a mixture of more than full scale into an output that cannot hold that."""
@@ -209,6 +248,10 @@ class _Job:
         rate = self.form.rate_for(self.info.sample_rate)
         if rate != self.info.sample_rate:
             remarks.append(f"{self.form.name} cannot hold {self.info.sample_rate} Hz: written at {rate} Hz")
+        if not self.fitted.named:
+            remarks.append(
+                f"{self.form.name} has no name for the channel layout {self.info.layout}: players see its channels only"
+            )
         return remarks
 
 
@@ -224,15 +267,7 @@ class _Output:
             if job.video is not None:
                 self.sound = Pending(track.target.with_suffix(job.form.suffix), overwrite=False)
             self.shift = KeyTempo(info.channels, info.sample_rate, track.key, track.tempo) if track.shifted else None
-            self.sink = Sink(
-                self.sound.path,
-                job.form,
-                sample_rate=info.sample_rate,
-                channels=info.channels,
-                subtype=job.subtype,
-                bitrate=job.encoding.bitrate,
-                samples=None if info.samples is None else round(info.samples * 100 / track.tempo),
-            )
+            self.sink = self._sink()
         except BaseException:
             self.sound.discard()
             self.pending.discard()
@@ -246,7 +281,26 @@ class _Output:
         self.sound.discard()
         self.pending.discard()
 
+    def _sink(self) -> Sink | StemSink:
+        job, info = self.job, self.job.info
+        path, bitrate = self.sound.path, job.encoding.bitrate
+        if job.form.name == STEM_FILE:
+            return StemSink(path, sample_rate=info.sample_rate, channels=info.channels, bitrate=bitrate)
+        return Sink(
+            path,
+            job.form,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            subtype=job.subtype,
+            bitrate=bitrate,
+            samples=None if job.samples is None else round(job.samples * 100 / self.track.tempo),
+            layout=info.layout,
+        )
+
     def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+        if isinstance(self.sink, StemSink):
+            self.sink.write(vocals, accompaniment)
+            return
         track = self.track
         if track.vocals == 0:
             block = accompaniment if track.accompaniment == 1 else accompaniment * track.accompaniment
@@ -257,7 +311,7 @@ class _Output:
         self.sink.write(block if self.shift is None else self.shift.push(block))
 
     def finish(self) -> None:
-        if self.shift is not None:
+        if self.shift is not None and isinstance(self.sink, Sink):
             self.sink.write(self.shift.flush())
         self.sink.finish()
         tags = self.job.tags.marked(self.track.mark, self.job.info.path.stem)
@@ -266,6 +320,8 @@ class _Output:
             replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0], plan)
         else:
             write_tags(self.pending.path, tags)
+        if isinstance(self.sink, StemSink):
+            name_stems(self.pending.path)
 
     def commit(self) -> None:
         self.pending.commit()

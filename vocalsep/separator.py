@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import math
+import numbers
+import os
 import pathlib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from .audio.formats import output_format
 from .audio.source import LOUDEST, MOST_CHANNELS
+from .audio.stem_file import STEM_FILE
 from .engine import Engine
-from .errors import AudioError
-from .rendering import Encoding, render, stem_track
+from .errors import AudioError, OutputError, UsageError
+from .outputs import named, reason
+from .passage import Passage, seconds
+from .planning import Song
+from .rendering import Encoding, render, stem_file_track, stem_track
 
 STEMS = ("vocals", "accompaniment")
 # Largest piece of an array that is handed to the stream at once, in samples.
@@ -29,6 +39,8 @@ class Stems(NamedTuple):
 
 class Separator(Engine):
     """A model, ready to separate.
+
+    It can be pickled, and sent to another process: that loads the model anew.
 
     Parameters
     ----------
@@ -98,7 +110,8 @@ class Separator(Engine):
         Returns
         -------
         Stems
-            Vocals and accompaniment, of the mixture's shape and kind (arrays or tensors), floating point.
+            Vocals and accompaniment, of the mixture's shape and kind (arrays or tensors), floating point of 32 bits or
+            more.
 
         Raises
         ------
@@ -109,7 +122,8 @@ class Separator(Engine):
             The model makes NaN or infinite samples of it.
         """
         tensor_device = getattr(mixture, "device", None) if type(mixture).__module__.startswith("torch") else None
-        array = _checked(mixture.detach().cpu().numpy() if tensor_device is not None else mixture)
+        array = _checked(mixture)
+        sample_rate = _rate(sample_rate)
         whole = np.atleast_2d(array)
         pieces = (whole[:, at : at + PIECE] for at in range(0, whole.shape[1], PIECE))
         vocals = np.zeros_like(whole)
@@ -160,7 +174,8 @@ class Separator(Engine):
         AudioError, ModelError
             As `separate`; or the number of channels changes.
         """
-        arrays = (np.atleast_2d(_checked(np.asarray(block))) for block in blocks)
+        sample_rate = _rate(sample_rate)
+        arrays = (np.atleast_2d(_checked(block)) for block in blocks)
         first = next(arrays, None)
         if first is None:
             return
@@ -173,8 +188,8 @@ class Separator(Engine):
 
     def separate_file(
         self,
-        path: str | pathlib.Path,
-        out: str | pathlib.Path,
+        path: str | os.PathLike[str] | BinaryIO,
+        out: str | os.PathLike[str],
         *,
         stems: Sequence[str] = STEMS,
         format: str = "wav",
@@ -183,18 +198,22 @@ class Separator(Engine):
         overwrite: bool = False,
         salvage: bool = False,
         progress: Callable[[int, int | None], None] | None = None,
+        start: float | str = 0.0,
+        duration: float | str | None = None,
     ) -> dict[str, pathlib.Path]:
         """Separate a song or video file into files of its own length, rate and channels.
 
         Parameters
         ----------
-        path : str or path
+        path : str, path or binary file
+            A file that is open is read from where it is to its end. It need not be one that can seek.
         out : str or path
             Folder of the outputs, ``vocals`` and ``accompaniment`` with the format's suffix.
         stems : sequence of str
             Which of the two to write.
         format : str
-            ``wav``, ``flac``, ``ogg``, ``opus``, ``mp3`` or ``m4a``.
+            ``wav``, ``flac``, ``ogg``, ``opus``, ``mp3`` or ``m4a``; or ``stem.mp4``: one file with the song's name,
+            which holds the mixture and both stems.
         subtype : str, optional
             Sample type such as ``pcm_16``; by default the input's, ``float`` for a lossy one.
         bitrate : int
@@ -205,11 +224,14 @@ class Separator(Engine):
             Take what can be decoded of a damaged file.
         progress : callable, optional
             Called with the samples done and the samples expected, None where the file does not say.
+        start, duration : float or str
+            Only this part of the song is written, with the samples that it has in the whole: seconds, or such as
+            ``1:23.5``. By default all of it.
 
         Returns
         -------
         dict
-            The path of each stem.
+            The path of each stem, or that of the one file as ``stems``.
 
         Raises
         ------
@@ -218,15 +240,100 @@ class Separator(Engine):
             sense.
         """
         encoding = Encoding(output_format(format), subtype, bitrate)
-        targets = {stem: pathlib.Path(out) / f"{stem}{encoding.format.suffix}" for stem in stems}
-        tracks = [stem_track(stem, target) for stem, target in targets.items()]
-        render(self, pathlib.Path(path), tracks, encoding, overwrite=overwrite, salvage=salvage, progress=progress)
-        return targets
+        wanted = [stems] if isinstance(stems, str) else list(stems)
+        if not wanted:
+            raise UsageError("stems is empty; choose vocals, accompaniment or both")
+        passage = Passage(_seconds(start), None if duration is None else _seconds(duration))
+        with _on_disk(path) as song:
+            if encoding.format.name == STEM_FILE:
+                if set(wanted) != set(STEMS):
+                    raise UsageError(f"a {STEM_FILE} holds all stems; leave stems out, or choose another format")
+                name = named("{name}.{ext}", {"name": Song(song).name, "ext": STEM_FILE})
+                tracks = [stem_file_track(pathlib.Path(out) / name)]
+            else:
+                suffix = encoding.format.suffix
+                tracks = [stem_track(stem, pathlib.Path(out) / f"{stem}{suffix}") for stem in dict.fromkeys(wanted)]
+            render(
+                self,
+                song,
+                tracks,
+                encoding,
+                overwrite=overwrite,
+                salvage=salvage,
+                progress=progress,
+                passage=None if passage == Passage() else passage,
+            )
+        return {track.name: track.target for track in tracks}
+
+
+@contextlib.contextmanager
+def _on_disk(song: str | os.PathLike[str] | BinaryIO) -> Iterator[pathlib.Path]:
+    """Give the path of a song, of an open file that of a copy: decoders want names, and seek."""
+    if isinstance(song, (str, os.PathLike)):
+        yield pathlib.Path(song)
+        return
+    if not callable(getattr(song, "read", None)):
+        raise UsageError(f"a song is a path or a binary file, not {type(song).__name__}")
+    name = getattr(song, "name", "")
+    try:
+        folder = tempfile.mkdtemp(prefix="vocalsep-")
+    except OSError as error:
+        raise OutputError(f"there is no folder for temporary files ({error}); name one with TMPDIR") from None
+    try:
+        copy = pathlib.Path(folder) / (pathlib.PurePath(name).name if isinstance(name, str) else "")
+        copy = pathlib.Path(folder) / "song" if copy == pathlib.Path(folder) else copy
+        _copy(song, copy)
+        yield copy
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(song: BinaryIO, target: pathlib.Path) -> None:
+    try:
+        with target.open("wb") as file:
+            while data := _read(song):
+                file.write(data)
+    except OSError as error:
+        raise OutputError(f"the song cannot be kept in {target.parent}: {reason(error)}") from None
+
+
+def _read(song: BinaryIO) -> bytes:
+    try:
+        data = song.read(PIECE)
+    except (OSError, ValueError) as error:
+        raise AudioError(f"the file cannot be read ({error})") from None
+    if data and not isinstance(data, (bytes, bytearray, memoryview)):
+        raise UsageError("the file gives text, not bytes; open it with mode 'rb'")
+    return data
+
+
+def _seconds(time: float | str) -> float:
+    if isinstance(time, str):
+        return seconds(time)
+    if not isinstance(time, numbers.Real):
+        raise UsageError(f"a time is in seconds, or text such as '1:23.5', not {time!r}")
+    return float(time)
+
+
+def _rate(sample_rate: Any) -> int:
+    """Return a rate in Hz as a whole number; raises AudioError where it is none."""
+    whole = isinstance(sample_rate, numbers.Real) and not isinstance(sample_rate, bool)
+    if not whole or not math.isfinite(sample_rate) or sample_rate != int(sample_rate):
+        raise AudioError(f"the rate is a whole number of Hz, not {sample_rate!r}")
+    return int(sample_rate)
 
 
 def _checked(mixture: Any) -> np.ndarray:
     """Return real, bounded, floating-point samples of shape (samples,) or (channels, samples)."""
-    array = np.asarray(mixture)
+    try:
+        if type(mixture).__module__.partition(".")[0] == "torch":
+            mixture = mixture.detach().cpu()
+            # numpy has no 16-bit floats of this kind.
+            array = mixture.float().numpy() if str(mixture.dtype) == "torch.bfloat16" else mixture.numpy()
+        else:
+            array = np.asarray(mixture)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AudioError(f"a mixture is an array of samples ({' '.join(str(error).split())})") from None
     if array.ndim not in (1, 2):
         raise AudioError(f"a mixture has the shape (samples,) or (channels, samples), not {array.shape}")
     if array.ndim == 2 and not 1 <= array.shape[0] <= MOST_CHANNELS:

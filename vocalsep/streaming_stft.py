@@ -66,9 +66,18 @@ class InverseStft:
             return np.zeros((channels, 0), np.float32)
         pieces = scipy.fft.irfft(spectrum.transpose(0, 2, 1), config.n_fft)
         pieces *= self._window
-        signal = self._overlap_add(pieces)
+        return self._finished(self._overlap_add(pieces), frames)
+
+    def push_silence(self, frames: int) -> np.ndarray:
+        """Do as `push` does with so many frames of zeros."""
+        config = self.config
+        samples = (frames - 1 + -(-config.n_fft // config.hop)) * config.hop
+        return self._finished(np.zeros((self._tail.shape[0], samples), np.float32), frames)
+
+    def _finished(self, signal: np.ndarray, frames: int) -> np.ndarray:
+        """Return the finished samples of overlapped frames, and keep the rest."""
         signal[:, : self._tail.shape[1]] += self._tail
-        finished = frames * config.hop
+        finished = frames * self.config.hop
         self._tail = signal[:, finished : finished + self._tail.shape[1]].copy()
         dropped = min(self._skip, finished)
         self._skip -= dropped

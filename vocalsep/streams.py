@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .backends.backend import Backend, MaskBackend, WaveBackend
 from .config import FrontEndConfig
 from .errors import UsageError
 from .masking import MaskStream
-from .waves import WaveStream
+from .sides import Sides
+from .waves import LEAN_HOP, WaveStream
 
 # Half a minute at the default rate: more would need more memory, less would hear more context twice.
 CORE_FRAMES = 1280
+
+
+class Stream:
+    """A stream of one network, of one channel or one stereo pair.
+
+    Parameters
+    ----------
+    stream : MaskStream or WaveStream
+    sides : Sides, optional
+        Finds how the pair leans, for a network that hears both sides together.
+    """
+
+    def __init__(self, stream: MaskStream | WaveStream, sides: Sides | None):
+        self._stream = stream
+        self._sides = sides
+        self.close = stream.close
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Take mixture samples (channels, samples), float32; return the vocals' samples that are ready."""
+        return self._stream.push(samples) if self._sides is None else self._stream.push(*self._sides.push(samples))
+
+    def flush(self) -> np.ndarray:
+        """Return the vocals' last samples: all together are as many as the mixture's."""
+        if self._sides is None:
+            return self._stream.flush()
+        return np.concatenate([self._stream.push(*self._sides.flush()), self._stream.flush()], axis=1)
 
 
 class Streams:
@@ -56,11 +85,22 @@ class Streams:
             raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
         self.context = self._context(backend, overlap)
 
-    def open(self, channels: int) -> MaskStream | WaveStream:
-        """Return a stream of 1 or 2 channels at the model's rate, that takes and gives samples block by block."""
+    def open(self, channels: int, wanted: tuple[int, int] | None = None) -> Stream:
+        """Return a stream of 1 or 2 channels at the model's rate, that takes and gives samples block by block.
+
+        Of vocals that are not `wanted`, see `MaskStream`, there is silence.
+        """
+        stream: MaskStream | WaveStream
         if isinstance(self.backend, WaveBackend):
-            return WaveStream(self.backend, channels)
-        return MaskStream(self.backend, self.front_end, channels, self.core, self.context, hard=self.hard)
+            stream, hop = WaveStream(self.backend, channels, wanted), LEAN_HOP
+        else:
+            stream = MaskStream(
+                self.backend, self.front_end, channels, self.core, self.context, hard=self.hard, wanted=wanted
+            )
+            hop = self.front_end.hop
+        # A network of one channel is given each side by itself anyway.
+        paired = channels == self.backend.shape.channels == 2
+        return Stream(stream, Sides(self.front_end.sample_rate, hop) if paired else None)
 
     def _context(self, backend: MaskBackend, overlap: float | None) -> int:
         frames: float = backend.shape.context

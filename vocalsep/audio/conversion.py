@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .layouts import ASSUMED
 from .resample import Resampler
-from .sink import LAYOUTS
 from .source import SourceInfo
 
 
@@ -99,6 +99,6 @@ def mixing_matrix(layout: str, channels: int, target: str, target_channels: int)
         matrix = mixed(layout, target)
     except (ValueError, av.error.FFmpegError):
         # Channels without names, or with names that FFmpeg cannot bring together.
-        matrix = mixed(LAYOUTS[channels - 1], LAYOUTS[target_channels - 1])
+        matrix = mixed(ASSUMED[channels - 1], ASSUMED[target_channels - 1])
     scale = matrix.max() if channels == 1 else max(1.0, float(np.abs(matrix).sum(axis=1).max()))
     return matrix / scale if scale > 0 else matrix

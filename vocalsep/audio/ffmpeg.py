@@ -15,6 +15,7 @@ from .boxes import is_fragmented
 from .container import QuietFile, is_cover, open_container
 from .conversion import Conversion
 from .formats import INTEGER_BITS
+from .layouts import layout_named
 from .parts import Part, PartFile
 from .refusals import protection
 from .selection import audio_streams, chosen_stream
@@ -56,6 +57,8 @@ LAST_ENTRIES = 64
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 # Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
 TOLERATED_LOSS = 0.01
+# PyAV counts one plane too many of so many, and reads beyond them.
+MISCOUNTED_PLANES = 8
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
 
 
@@ -124,6 +127,7 @@ class FfmpegSource(Source):
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
+            layout=layout_named(context.layout.name, tuple(channel.name for channel in context.layout.channels)),
             video=any(not is_cover(self.quiet, picture) for picture in self.container.streams.video),
             slack_s=ROUNDED_S if counted else math.inf,
             stream=chosen,
@@ -272,8 +276,18 @@ def _subtype(context: Any) -> str:
     return next((name for name, held in INTEGER_BITS.items() if held >= bits and name != "PCM_S8"), "PCM_32")
 
 
+def _packed(frame: Any) -> Any:
+    """Return a frame of planes as one with channel beside channel, of the same samples."""
+    import av
+
+    resampler = av.AudioResampler(format=frame.format.packed, layout=frame.layout, rate=frame.sample_rate)
+    return resampler.resample(frame)[0]
+
+
 def _samples(frame: Any, wide: bool) -> np.ndarray:
     """Return a decoded frame as (channels, samples), float64 if `wide`, else float32."""
+    if frame.format.is_planar and frame.layout.nb_channels == MISCOUNTED_PLANES:
+        frame = _packed(frame)
     try:
         array = frame.to_ndarray()
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..errors import AudioError, UsageError
+from .layouts import order_in, speakers_of
 
 AUDIO_SUFFIXES = frozenset(
     [
@@ -88,6 +89,10 @@ class Format:
         The highest rate in Hz where it can hold any up to there; 0 for no limit.
     even_above : int
         Beyond this rate in Hz it holds only multiples of `EVEN_HZ`; 0 for no limit.
+    layouts : tuple of str
+        The only channel layouts that it can hold; empty for any.
+    unnamed : tuple of str
+        Layouts that it can hold besides, without players being told which they are.
     """
 
     name: str
@@ -99,6 +104,8 @@ class Format:
     channels: int = 8
     most_rate: int = 0
     even_above: int = 0
+    layouts: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
     @property
     def lossy(self) -> bool:
@@ -135,17 +142,62 @@ class Format:
         same_depth = [s for s in self.subtypes if INTEGER_BITS.get(s) == INTEGER_BITS.get(source, 0)]
         return same_depth[0] if same_depth else "PCM_24"
 
-    def check_channels(self, channels: int) -> None:
-        """Raise AudioError where the format cannot hold so many channels."""
+    def fitted(self, channels: int, layout: str = "") -> Fitted:
+        """Return how channels of a layout, empty for an unknown one, lie in this format.
+
+        Raises
+        ------
+        AudioError
+            It cannot hold so many channels, or not these.
+        """
         if channels > self.channels:
             wide = [other.name for other in FORMATS.values() if other.channels >= channels]
             raise AudioError(
                 f"{self.name} holds at most {self.channels} channels, not {channels}; use {', '.join(wide)}"
             )
+        fitted = self._fit(channels, layout)
+        if fitted is None:
+            wide = [other.name for other in FORMATS.values() if other._fit(channels, layout)]
+            raise AudioError(
+                f"{self.name} has no place for the channels {'+'.join(speakers_of(layout, channels))}"
+                f"{f' ({layout})' if layout and '+' not in layout else ''}; use {', '.join(wide)}"
+            )
+        return fitted
+
+    def _fit(self, channels: int, layout: str) -> Fitted | None:
+        if channels > self.channels:
+            return None
+        if not self.layouts:
+            return Fitted(layout, tuple(range(channels)))
+        for target in (*self.layouts, *self.unnamed):
+            order = order_in(layout, channels, target)
+            if order is not None:
+                return Fitted(target, order, named=target in self.layouts)
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """How channels lie in a file: its layout, which of the source's is its first, second ..., and whether it says so.
+
+    The layout is empty for an unknown one in a format that holds any.
+    """
+
+    layout: str
+    order: tuple[int, ...]
+    named: bool = True
 
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+# Vorbis and Opus have one layout for each number of channels.
+_OGG_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+# AAC has numbers for a few layouts. The channels of others are listed, which players read, but few give them a name.
+_AAC_LAYOUTS = ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1")
+_AAC_UNNAMED = (
+    *("3.0(back)", "3.1", "4.1", "6.0", "hexagonal", "6.1", "6.1(front)"),
+    *("7.0", "7.0(front)", "7.1(wide)", "7.1(wide-side)", "octagonal"),
+)
 
 FORMATS = {
     form.name: form
@@ -154,10 +206,19 @@ FORMATS = {
         # A frame of FLAC says its rate in 16 bits, in Hz or in tens of Hz.
         Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24"), even_above=65535),
         # libvorbis has no settings beyond, and crashes.
-        Format("ogg", ".ogg", most_rate=192000),
-        Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,)),
+        Format("ogg", ".ogg", most_rate=192000, layouts=_OGG_LAYOUTS),
+        Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,), layouts=_OGG_LAYOUTS),
         Format("mp3", ".mp3", codec="libmp3lame", container="mp3", rates=_MP3_RATES, channels=2),
-        Format("m4a", ".m4a", codec="aac", container="ipod", rates=_AAC_RATES),
+        Format(
+            "m4a",
+            ".m4a",
+            codec="aac",
+            container="ipod",
+            rates=_AAC_RATES,
+            layouts=_AAC_LAYOUTS,
+            unnamed=_AAC_UNNAMED,
+        ),
+        Format("stem.mp4", ".stem.mp4", codec="aac", container="mp4", rates=_AAC_RATES, channels=2),
     )
 }
 

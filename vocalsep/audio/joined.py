@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import AudioError
 from .conversion import Conversion
-from .sink import LAYOUTS
+from .layouts import ASSUMED
 from .source import Source
 
 # What the conversion of a rate may round off.
@@ -50,7 +50,7 @@ class JoinedSource(Source):
         info = self.info
         if self.unreadable:
             self._damage(f"{self.unreadable} of the {len(self.sources) + self.unreadable} files in it cannot be opened")
-        conversion = Conversion(info, LAYOUTS[info.channels - 1])
+        conversion = Conversion(info, ASSUMED[info.channels - 1])
         ended_s = 0.0
         for number, opens in enumerate(self.sources):
             if number:
@@ -58,7 +58,7 @@ class JoinedSource(Source):
                 self.current = opens()
             source = self.current
             for block in source.blocks():
-                layout = LAYOUTS[len(block) - 1]
+                layout = ASSUMED[len(block) - 1]
                 yield from conversion.push(block, source.info.sample_rate, layout, ended_s)
             ended_s += source.read / source.info.sample_rate
             self.repaired += source.repaired

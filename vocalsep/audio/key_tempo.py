@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .sink import LAYOUTS
+from .layouts import ASSUMED
+from .sink import packed_frame
 
 SLOWEST_STEP = 0.5
 
@@ -34,7 +35,7 @@ class KeyTempo:
 
         self.sample_rate = sample_rate
         self.tempo = tempo
-        self._layout = LAYOUTS[channels - 1]
+        self._layout = ASSUMED[channels - 1]
         played = round(sample_rate * 2 ** (key / 12))
         stretch = tempo / 100 * sample_rate / played
         steps: list[tuple[str, str]] = []
@@ -44,9 +45,9 @@ class KeyTempo:
         while stretch < SLOWEST_STEP:
             steps.append(("atempo", str(SLOWEST_STEP)))
             stretch /= SLOWEST_STEP
-        steps += [("atempo", f"{stretch:.9f}"), ("aformat", "sample_fmts=fltp")]
+        steps += [("atempo", f"{stretch:.9f}"), ("aformat", "sample_fmts=flt")]
         graph = av.filter.Graph()
-        chain = [graph.add_abuffer(sample_rate=sample_rate, format="fltp", layout=self._layout)]
+        chain = [graph.add_abuffer(sample_rate=sample_rate, format="flt", layout=self._layout)]
         chain += [graph.add(name, argument) for name, argument in steps] + [graph.add("abuffersink")]
         for before, after in itertools.pairwise(chain):
             before.link_to(after)
@@ -58,14 +59,9 @@ class KeyTempo:
 
     def push(self, block: np.ndarray) -> np.ndarray:
         """Take (channels, samples); return the samples that are ready."""
-        import av
-
         if block.shape[1] == 0:
             return np.zeros((self._channels, 0), np.float32)
-        samples = np.ascontiguousarray(block, dtype=np.float32)
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
-        frame.sample_rate = self.sample_rate
-        frame.pts = self._taken
+        frame = packed_frame(block, self._layout, self.sample_rate, self._taken)
         self._taken += block.shape[1]
         self._graph.push(frame)
         return self._pull()
@@ -84,7 +80,7 @@ class KeyTempo:
         parts = [np.zeros((self._channels, 0), np.float32)]
         while True:
             try:
-                parts.append(self._graph.pull().to_ndarray())
+                parts.append(self._graph.pull().to_ndarray().reshape(-1, self._channels).T)
             except (av.error.BlockingIOError, av.error.EOFError):
                 break
         out = np.concatenate(parts, axis=1)

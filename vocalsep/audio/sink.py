@@ -15,6 +15,8 @@ from ..errors import OutputError
 from ..outputs import DISK_FULL
 from .container import QuietFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
+from .headers import finish_ogg, finish_wave
+from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, mask_of
 from .native import native
 from .resample import Resampler
 
@@ -26,7 +28,6 @@ LARGEST_WAV = (1 << 32) - (1 << 20)
 FULL = 1 << 20
 # 32-bit floats hold all integers of so many bits.
 EXACT_BITS = 24
-LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 # Nominal bit rates of Vorbis qualities 0.0, 0.1, ... 1.0, stereo at 44.1 kHz (Xiph's table), bits per second.
 VORBIS_BITRATES = (64000, 80000, 96000, 112000, 128000, 160000, 192000, 224000, 256000, 320000, 500000)
 
@@ -47,9 +48,13 @@ class Sink:
         Bits per second of a lossy format, for one stereo pair.
     samples : int or None
         Expected length, which tells whether a WAV must be an RF64.
+    layout : str
+        Which speakers the channels are for, as FFmpeg names it; empty where that is not known.
 
     Raises
     ------
+    AudioError
+        The format cannot hold these channels.
     OutputError
         The file cannot be created, or later not be written.
     """
@@ -64,8 +69,14 @@ class Sink:
         subtype: str | None,
         bitrate: int,
         samples: int | None = None,
+        layout: str = "",
     ):
-        form.check_channels(channels)
+        fitted = form.fitted(channels, layout)
+        order = fitted.order
+        if form.name == "ogg":
+            # libsndfile takes the channels as they lie in the file, FFmpeg as they lie in a WAVE file.
+            order = tuple(order[place] for place in VORBIS_ORDER.get(channels, range(channels)))
+        self._order = list(order) if order != tuple(range(channels)) else None
         self.path = path
         rate = form.rate_for(sample_rate)
         self._resampler = Resampler(channels, sample_rate, rate) if rate != sample_rate else None
@@ -73,11 +84,13 @@ class Sink:
         self._writer: _SoundFileWriter | _AvWriter
         try:
             if form.codec:
-                self._writer = _AvWriter(path, form.codec, form.container, rate, channels, bits_per_second)
+                self._writer = _AvWriter(path, form, rate, channels, bits_per_second, fitted.layout)
             else:
-                self._writer = _SoundFileWriter(path, form, rate, channels, subtype, bits_per_second, samples)
+                self._writer = _SoundFileWriter(
+                    path, form, rate, channels, subtype, bits_per_second, samples, fitted.layout
+                )
         except Exception as error:
-            raise _failure(path, error) from None
+            raise write_failure(path, error) from None
 
     def __enter__(self) -> Sink:
         return self
@@ -87,6 +100,8 @@ class Sink:
 
     def write(self, block: np.ndarray) -> None:
         """Append (channels, samples), full scale at +-1."""
+        if self._order is not None:
+            block = block[self._order]
         if self._resampler is not None:
             block = self._resampler.push(block)
         self._write(block)
@@ -98,7 +113,7 @@ class Sink:
         try:
             self._writer.finish()
         except Exception as error:
-            raise _failure(self.path, error) from None
+            raise write_failure(self.path, error) from None
 
     def abandon(self) -> None:
         """Close without finishing; the file is not whole. After `finish` this does nothing."""
@@ -109,10 +124,11 @@ class Sink:
             for start in range(0, block.shape[1], WRITE_SAMPLES):
                 self._writer.write(block[:, start : start + WRITE_SAMPLES])
         except Exception as error:
-            raise _failure(self.path, error) from None
+            raise write_failure(self.path, error) from None
 
 
-def _failure(path: pathlib.Path, error: Exception) -> OutputError:
+def write_failure(path: pathlib.Path, error: Exception) -> OutputError:
+    """Return what to raise where an output cannot be written."""
     if isinstance(error, OutputError):
         return error
     # libsndfile says no more than "System error" when the disk is full
@@ -138,10 +154,14 @@ class _SoundFileWriter:
         subtype: str | None,
         bitrate: int,
         samples: int | None,
+        layout: str,
     ):
         import soundfile
 
         self.path = path
+        self.form = form
+        self.channels = channels
+        self.layout = layout
         self.bits = INTEGER_BITS.get(subtype or "")
         self.written = 0
         container = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG"}[form.name]
@@ -169,6 +189,7 @@ class _SoundFileWriter:
         import soundfile
 
         self.file.close()
+        self._complete()
         # A full disk can fail silently when buffers are flushed: the last sample must be there.
         if self.written:
             with soundfile.SoundFile(native(self.path)) as check:
@@ -180,16 +201,32 @@ class _SoundFileWriter:
     def abandon(self) -> None:
         self.file.close()
 
+    def _complete(self) -> None:
+        """Write what libsndfile cannot: layouts; and the same each time what would tell this run from others."""
+        mask = mask_of(self.layout, self.channels)
+        if self.form.name == "wav":
+            finish_wave(self.path, mask)
+        elif self.form.name == "ogg":
+            finish_ogg(self.path)
+        elif mask and self.layout not in ("", FLAC_LAYOUTS[self.channels - 1]):
+            from mutagen.flac import FLAC
+
+            file: Any = FLAC(self.path)
+            if file.tags is None:
+                file.add_tags()
+            file.tags[MASK_COMMENT] = f"0x{mask:X}"
+            file.save()
+
 
 class _AvWriter:
-    def __init__(self, path: pathlib.Path, codec: str, container: str, rate: int, channels: int, bitrate: int):
+    def __init__(self, path: pathlib.Path, form: Format, rate: int, channels: int, bitrate: int, layout: str):
         import av
 
         # bitexact leaves out dates and random serial numbers: the same stem gives the same file.
         self.file = path.open("wb")
         self.quiet = QuietFile(self.file)
-        self.container: Any = av.open(self.quiet, "w", format=container, options={"fflags": "+bitexact"})
-        self.stream = audio_stream(self.container, codec, rate, channels, bitrate)
+        self.container: Any = av.open(self.quiet, "w", format=form.container, options={"fflags": "+bitexact"})
+        self.stream = audio_stream(self.container, form.codec, rate, channels, bitrate, layout)
         self.written = 0
         self.open = True
 
@@ -219,10 +256,25 @@ class _AvWriter:
             self.file.close()
 
 
-def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: int) -> Any:
-    """Add a stream of sound to a PyAV container: `rate` in Hz, `bitrate` in bits per second of all channels."""
-    stream = container.add_stream(codec, rate=rate)
-    stream.codec_context.layout = LAYOUTS[channels - 1]
+def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: int, layout: str = "") -> Any:
+    """Add a stream of sound to a PyAV container.
+
+    Parameters
+    ----------
+    container : av.container.OutputContainer
+    codec : str
+    rate : int
+        Hz.
+    channels : int
+    bitrate : int
+        Bits per second of all channels.
+    layout : str, optional
+        As FFmpeg names it.
+    """
+    # By default FFmpeg mixes up the channels of Opus with five and with seven of them.
+    options = {"mapping_family": "1"} if codec == "libopus" and channels > 2 else {}
+    stream = container.add_stream(codec, rate=rate, options=options)
+    stream.codec_context.layout = layout or ASSUMED[channels - 1]
     stream.codec_context.bit_rate = bitrate
     stream.codec_context.time_base = Fraction(1, rate)
     return stream
@@ -230,12 +282,21 @@ def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: 
 
 def audio_frame(stream: Any, block: np.ndarray, at: int) -> Any:
     """Return samples (channels, samples) as a frame for such a stream, `at` samples after its start."""
+    context = stream.codec_context
+    return packed_frame(block, context.layout.name, context.time_base.denominator, at)
+
+
+def packed_frame(block: np.ndarray, layout: str, rate: int, at: int) -> Any:
+    """Return samples (channels, samples) as a PyAV frame, channel beside channel.
+
+    PyAV counts one plane too many of eight, and reads or writes beyond them.
+    """
     import av
 
-    layout = stream.codec_context.layout.name
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), format="fltp", layout=layout)
-    frame.time_base = stream.codec_context.time_base
-    frame.sample_rate = frame.time_base.denominator
+    samples = np.ascontiguousarray(block.T, np.float32).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
+    frame.time_base = Fraction(1, rate)
+    frame.sample_rate = rate
     frame.pts = at
     return frame
 

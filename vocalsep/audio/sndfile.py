@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import numpy as np
 from ..errors import AudioError
 from .container import QuietFile
 from .formats import FLOAT_SUBTYPES, INTEGER_BITS, SAMPLE_BYTES
+from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
 from .native import native
 from .parts import STREAMED, Part, PartFile
 from .source import BLOCK_SAMPLES, Source, SourceInfo
@@ -57,6 +59,7 @@ class SoundFileSource(Source):
                 subtype=subtype,
                 lossy=not lossless,
                 slack_s=LONGEST_BLOCK / file.samplerate if part.patches else 0.0 if lossless else LOSSY_SLACK_S,
+                layout=_layout(path, file),
             ),
             salvage,
         )
@@ -70,6 +73,17 @@ class SoundFileSource(Source):
     def _close_part(self) -> None:
         if self.quiet is not None:
             self.quiet.file.close()
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield arrays (channels, samples), see `Source.blocks`, the channels in the order of a WAVE file."""
+        channels = self.info.channels
+        if self.info.container != "OGG" or channels not in VORBIS_ORDER:
+            yield from super().blocks()
+            return
+        # libsndfile gives them in the order that they have in the file.
+        places = [VORBIS_ORDER[channels].index(place) for place in range(channels)]
+        for block in super().blocks():
+            yield block[places]
 
     def _decoded(self) -> Iterator[np.ndarray]:
         import soundfile
@@ -120,3 +134,20 @@ def _announced(file: Any) -> int:
         width = SAMPLE_BYTES.get(file.subtype, 0) * file.channels
         return int(told[1]) // width if width else int(file.frames * int(told[1]) // int(told[2]))
     return 0
+
+
+def _layout(path: pathlib.Path, file: Any) -> str:
+    """Return the channel layout as `layouts` names it; empty where the file does not say."""
+    mask = re.search(r"^ *Channel Mask *: 0x([0-9A-F]+)", file.extra_info, re.MULTILINE)
+    if mask:
+        return layout_of_mask(int(mask[1], 16), file.channels)
+    if file.channels > 2 and file.format == "FLAC":
+        from mutagen import MutagenError
+        from mutagen.flac import FLAC
+
+        # Without the comment, or with one that is no number.
+        with contextlib.suppress(MutagenError, LookupError, TypeError, ValueError):
+            comments: Any = FLAC(path).tags
+            return layout_of_mask(int(comments[MASK_COMMENT][0], 16), file.channels)
+    known = {"FLAC": FLAC_LAYOUTS, "OGG": ASSUMED}.get(file.format, ())
+    return known[file.channels - 1] if file.channels <= len(known) else ""

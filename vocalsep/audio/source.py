@@ -47,6 +47,8 @@ class SourceInfo:
         Index, from 0, of the audio stream that is decoded.
     streams : tuple of AudioStream
         All audio streams, where the format can hold several.
+    layout : str
+        Which speakers the channels are for, as `layouts` names it; empty where the file does not say.
     """
 
     path: pathlib.Path
@@ -61,6 +63,7 @@ class SourceInfo:
     slack_s: float = 0.0
     stream: int = 0
     streams: tuple[AudioStream, ...] = ()
+    layout: str = ""
 
     @property
     def duration(self) -> float | None:

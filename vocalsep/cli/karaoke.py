@@ -28,6 +28,8 @@ def karaoke(
     ] = None,
     key: Annotated[float, typer.Option("--key", min=-12, max=12, help="Transpose by semitones.")] = 0,
     tempo: Annotated[float, typer.Option("--tempo", min=50, max=200, help="Percent of the song's tempo.")] = 100,
+    start: options.Start = None,
+    duration: options.Duration = None,
     name: options.Name = NAME,
     format_name: options.FormatName = None,
     subtype: options.Subtype = None,
@@ -72,12 +74,17 @@ def karaoke(
         jobs,
         engine.value,
         audio_stream=audio_stream,
+        start=start,
+        duration=duration,
     )
     with session.one_line_errors():
+        from ..audio.stem_file import STEM_FILE
         from ..outputs import check_template
 
         check_template(name, 1)
         encoding = session.encoding(format_name or "wav", subtype, bitrate)
+        if encoding.format.name == STEM_FILE:
+            raise UsageError(f"a {STEM_FILE} holds stems, not a karaoke track; `vocalsep split` makes it")
     gain = 0.0 if vocals is None or vocals <= SILENT_DB else math.pow(10, vocals / 20)
     session.run(
         settings,
@@ -112,5 +119,7 @@ def _track(
             container = ANY
     if container and tempo != 100:
         raise UsageError(f"{song.path}: --tempo would part sound and picture; add --format for the sound alone")
+    if container and (settings.start, settings.duration) != (None, None):
+        raise UsageError(f"{song.path}: --start and --duration cut sound only; add --format for the sound alone")
     target = session.target(settings, song, folder, name, "karaoke", container or encoding.format.suffix)
     return Track("karaoke", "Karaoke", gain, 1.0, target, container, key, tempo)

@@ -16,6 +16,17 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def time_s(text: str) -> float:
+    """Understand a time such as 83.5 or 1:23.5, in seconds; raises typer.BadParameter."""
+    from ..errors import UsageError
+    from ..passage import seconds
+
+    try:
+        return seconds(text)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error}.") from None
+
+
 class Stem(str, enum.Enum):
     """Which stem to write."""
 
@@ -64,7 +75,9 @@ Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into su
 Name = Annotated[
     str, typer.Option("--name", help="Output names: {name}, {source} (with its suffix), {stem}, {ext}, {model}.")
 ]
-FormatName = Annotated[str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a.")]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a; split: stem.mp4 too.")
+]
 Subtype = Annotated[
     str | None,
     typer.Option("--subtype", help="pcm_u8, pcm_16, pcm_24, pcm_32, float or double; default: as the input."),
@@ -110,6 +123,14 @@ Jobs = Annotated[
 ]
 EngineName = Annotated[
     EngineKind, typer.Option("--engine", help="local; or ray: on the Ray cluster that RAY_ADDRESS names.")
+]
+Start = Annotated[
+    float | None,
+    typer.Option("--start", metavar="TIME", parser=time_s, help="Where to begin in the song, such as 83.5 or 1:23.5."),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option("--duration", metavar="TIME", parser=time_s, help="How much of the song to take from there."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print a machine-readable summary on standard output.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]

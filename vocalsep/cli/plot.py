@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORMATS = (".png", ".pdf", ".svg", ".jpg")
-LONGEST_S = 600.0
+SHOWN_S, SHORTEST_S, LONGEST_S = 30.0, 0.1, 600.0
 
 
 def plot(
@@ -23,10 +23,8 @@ def plot(
         pathlib.Path | None,
         typer.Option("-o", "--out", help="A .png, .pdf, .svg or .jpg. [the song's name, .png]"),
     ] = None,
-    start: Annotated[
-        float, typer.Option("--start", min=0, callback=options.finite, help="Seconds into the song.")
-    ] = 0.0,
-    duration: Annotated[float, typer.Option("--duration", min=0.1, max=LONGEST_S, help="Seconds to show.")] = 30.0,
+    start: options.Start = None,
+    duration: options.Duration = None,
     model: options.Model = "default",
     device: options.DeviceName = options.Device.AUTO,
     threads: options.Threads = None,
@@ -40,8 +38,11 @@ def plot(
         if target.suffix.lower() not in FORMATS:
             raise UsageError(f"{target}: the picture's name ends in {', '.join(FORMATS)}")
         session.check_target(target, overwrite)
-        mixture, rate = _excerpt(path, start, duration)
-        _draw(mixture, rate, start, target, model, device.value, threads, overwrite)
+        begin, length = start or 0.0, SHOWN_S if duration is None else duration
+        if not SHORTEST_S <= length <= LONGEST_S:
+            raise UsageError(f"--duration {length:g} s cannot be shown; {SHORTEST_S:g} to {LONGEST_S:g} s")
+        mixture, rate = _excerpt(path, begin, length)
+        _draw(mixture, rate, begin, target, model, device.value, threads, overwrite)
         if not quiet:
             typer.echo(str(target))
 

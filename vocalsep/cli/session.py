@@ -23,6 +23,7 @@ from .interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..batch import Batch, Manner, Outcome, Task
+    from ..passage import Passage
     from ..planning import Missing, Song
     from ..processes import EngineSettings
     from ..rendering import Encoding, Track
@@ -55,6 +56,16 @@ class Settings:
     jobs: int
     engine: str
     audio_stream: str | None = None
+    start: float | None = None
+    duration: float | None = None
+
+    @property
+    def passage(self) -> Passage | None:
+        """The part of each song that is asked for, None for all of it; raises UsageError."""
+        from ..passage import Passage
+
+        whole = self.start is None and self.duration is None
+        return None if whole else Passage(self.start or 0.0, self.duration)
 
 
 Plan = Callable[["Song", pathlib.Path], "list[Track]"]
@@ -111,7 +122,12 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
         _check(settings)
         planned, missing = _planned(settings, scratch, plan)
         manner = Manner(
-            encoding, settings.overwrite, settings.skip_existing, settings.salvage, stream=settings.audio_stream
+            encoding,
+            settings.overwrite,
+            settings.skip_existing,
+            settings.salvage,
+            stream=settings.audio_stream,
+            passage=settings.passage,
         )
         batch = Batch(manner, _report)
         interrupted = False

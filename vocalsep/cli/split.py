@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from . import options, session
 
 if TYPE_CHECKING:
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from ..rendering import Encoding, Track
 
 NAME = "{name}/{stem}.{ext}"
+# Of a format whose files hold all stems.
+ONE_NAME = "{name}.{ext}"
 
 
 def split(
     paths: options.Paths,
     out: options.Out = options.DEFAULT_OUT,
     stem: Annotated[options.Stem | None, typer.Option("--stem", help="Write this stem only.")] = None,
+    start: options.Start = None,
+    duration: options.Duration = None,
     name: options.Name = NAME,
     format_name: options.FormatName = "wav",
     subtype: options.Subtype = None,
@@ -65,13 +70,20 @@ def split(
         jobs,
         engine.value,
         audio_stream=audio_stream,
+        start=start,
+        duration=duration,
     )
     with session.one_line_errors():
+        from ..audio.stem_file import STEM_FILE
         from ..outputs import check_template
 
-        stems = [stem.value] if stem else [one.value for one in options.Stem]
-        check_template(name, len(stems))
         encoding = session.encoding(format_name or "wav", subtype, bitrate)
+        stems = [stem.value] if stem else [one.value for one in options.Stem]
+        if encoding.format.name == STEM_FILE:
+            if stem:
+                raise UsageError(f"a {STEM_FILE} holds all stems; leave --stem out, or choose another --format")
+            stems, name = ["stems"], ONE_NAME if name == NAME else name
+        check_template(name, len(stems))
     session.run(
         settings, encoding, lambda song, folder: [_track(settings, encoding, song, folder, name, one) for one in stems]
     )
@@ -80,7 +92,8 @@ def split(
 def _track(
     settings: session.Settings, encoding: Encoding, song: Song, folder: pathlib.Path, name: str, stem: str
 ) -> Track:
-    from ..rendering import stem_track
+    from ..audio.stem_file import STEM_FILE
+    from ..rendering import stem_file_track, stem_track
 
     target = session.target(settings, song, folder, name, stem, encoding.format.suffix)
-    return stem_track(stem, target)
+    return stem_file_track(target) if encoding.format.name == STEM_FILE else stem_track(stem, target)

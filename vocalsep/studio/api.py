@@ -29,7 +29,6 @@ from .library import Library, Song
 from .limits import Limits
 from .mixes import Mixes, file_name
 from .ranges import answer
-from .stem_file import write_stem_file
 from .stems import HEADER_BYTES, wav_header
 from .uploads import Refused, check_stream, let_go, received
 from .worker import QueueFull, Worker
@@ -261,7 +260,7 @@ def _sounds(studio: Studio) -> fastapi.APIRouter:
 
         def make() -> pathlib.Path:
             if form == "stem.mp4":
-                return write_stem_file(studio.library, song)
+                return studio.mixes.stem_file(song)
             return studio.mixes.mix(song, vocals, accompaniment, key, tempo, form)
 
         path = await studio.in_turn(song, make)

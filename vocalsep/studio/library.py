@@ -64,6 +64,8 @@ class Song:
         Number of the audio stream that is separated; 0 until it is known, or where the format can hold one only.
     audio_streams : list of dict
         All audio streams, as ``vocalsep info`` describes them.
+    layout : str
+        Which speakers the channels are for, as `audio.layouts` names it; empty where that is not known.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Song:
     audio_stream: str = ""
     audio_taken: int = 0
     audio_streams: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    layout: str = ""
 
     @property
     def frame_bytes(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from ..audio.formats import output_format
 from ..audio.key_tempo import KeyTempo
 from ..audio.sink import Sink
+from ..audio.stem_file import StemSink, name_stems
 from ..errors import OutputError, UsageError
 from ..outputs import reason
 from ..tags import read_tags, write_tags
@@ -59,6 +60,23 @@ class Mixes:
             return self._written(song, gains, key, tempo, form, "Karaoke")
         except OSError as error:
             raise OutputError(f"the mix cannot be written: {reason(error)}") from None
+
+    def stem_file(self, song: Song) -> pathlib.Path:
+        """Write mixture and stems into a stem file and return its temporary file; raises as `mix`."""
+        try:
+            with self.library.making(".mp4") as path:
+                sink = StemSink(path, sample_rate=song.sample_rate, channels=song.channels, bitrate=BITRATE)
+                try:
+                    for vocals, accompaniment in self._stems(song):
+                        sink.write(vocals, accompaniment)
+                    sink.finish()
+                finally:
+                    sink.abandon()
+                self._write_tags(song, path, "")
+                name_stems(path)
+                return path
+        except OSError as error:
+            raise OutputError(f"the stem file cannot be written: {reason(error)}") from None
 
     def archive(self, song: Song, form: str) -> pathlib.Path:
         """Write both stems into a zip and return its temporary file; raises as `mix`."""
@@ -120,20 +138,34 @@ class Mixes:
             made = output_format(form)
             subtype = made.subtype_for(f"PCM_{song.bits}", None)
             rate, channels = song.sample_rate, song.channels
-            with Sink(path, made, sample_rate=rate, channels=channels, subtype=subtype, bitrate=BITRATE) as sink:
+            with Sink(
+                path,
+                made,
+                sample_rate=rate,
+                channels=channels,
+                subtype=subtype,
+                bitrate=BITRATE,
+                layout=song.layout,
+            ) as sink:
                 shift = KeyTempo(channels, rate, key, tempo) if key or tempo != 100 else None
                 for block in self._mixed(song, gains):
                     sink.write(block if shift is None else shift.push(block))
                 if shift is not None:
                     sink.write(shift.flush())
                 sink.finish()
-            original = self.library.original(song)
-            write_tags(path, read_tags(original).marked(mark, pathlib.PurePath(song.name).stem))
+            self._write_tags(song, path, mark)
             return path
 
-    def _mixed(self, song: Song, gains: dict[str, float]) -> Iterator[np.ndarray]:
+    def _write_tags(self, song: Song, path: pathlib.Path, mark: str) -> None:
+        original = self.library.original(song)
+        write_tags(path, read_tags(original).marked(mark, pathlib.PurePath(song.name).stem))
+
+    def _stems(self, song: Song) -> Iterator[tuple[np.ndarray, ...]]:
         both = (blocks(self.library.stem(song, stem), song.channels, song.bits) for stem in STEMS)
-        for vocals, accompaniment in zip(*both, strict=True):
+        return zip(*both, strict=True)
+
+    def _mixed(self, song: Song, gains: dict[str, float]) -> Iterator[np.ndarray]:
+        for vocals, accompaniment in self._stems(song):
             yield vocals * np.float32(gains["vocals"]) + accompaniment * np.float32(gains["accompaniment"])
 
 

@@ -242,6 +242,7 @@ class Worker:
                 video=info.video,
                 audio_taken=info.stream + 1 if info.streams else 0,
                 audio_streams=[dataclasses.asdict(stream) for stream in info.streams],
+                layout=info.layout,
             )
             song = library.put(song)
             peaks = self._peaks[song.id] = Peaks()
@@ -249,7 +250,7 @@ class Worker:
             paths = (library.stem(song, "vocals"), library.stem(song, "accompaniment"))
             with StemWriter(*paths, bits) as writer:
                 blocks = (self._checked(song, source, block * np.float32(gain)) for block in source.blocks())
-                for mixture, vocals in engine.vocals_of(blocks, info.sample_rate, info.channels):
+                for mixture, vocals in engine.vocals_of(blocks, info.sample_rate, info.channels, layout=info.layout):
                     stems = accompaniment_of(mixture, vocals, bits)
                     writer.write(*stems)
                     peaks.push(*stems)

@@ -97,9 +97,12 @@ class Tags:
     pictures: tuple[Picture, ...] = ()
 
     def marked(self, mark: str, fallback_title: str) -> Tags:
-        """Return the same tags with ``(mark)`` behind the title; a song without a title gets `fallback_title`."""
+        """Return the same tags with ``(mark)`` behind the title, an empty one with nothing.
+
+        A song without a title gets `fallback_title`.
+        """
         title = (self.fields.get("title") or (_clean(fallback_title),))[0]
-        return dataclasses.replace(self, fields={**self.fields, "title": (f"{title} ({mark})",)})
+        return dataclasses.replace(self, fields={**self.fields, "title": (f"{title} ({mark})" if mark else title,)})
 
 
 def tidy(items: Iterable[Item]) -> Tags:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..audio.layouts import MASK_COMMENT
 from ..errors import OutputError
 from .fields import FIELDS, FRONT_COVER, MOST_TEXT, TOTALS, Picture, Tags, tidy
 from .riff import info_lists, is_riff_wave
@@ -154,7 +155,9 @@ def _write_flac(path: pathlib.Path, tags: Tags) -> None:
     file.clear_pictures()
     for picture in tags.pictures:
         file.add_picture(_to_block(picture))
-    file.tags[:] = _comments(tags)
+    # What the channels are for is no tag.
+    kept = [(name, value) for name, value in file.tags if name.upper() == MASK_COMMENT]
+    file.tags[:] = [*kept, *_comments(tags)]
     file.save()
 
 

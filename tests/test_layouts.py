@@ -1,0 +1,138 @@
+"""Channel layouts keep their names and each channel its place, whatever the format; or are refused beforehand."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import tones, vocalsep, write
+
+from vocalsep import AudioError
+from vocalsep.audio.decoding import open_source
+from vocalsep.audio.formats import FORMATS
+from vocalsep.audio.key_tempo import KeyTempo
+from vocalsep.audio.layouts import LAYOUTS, groups_of, layout_of_mask, mask_of
+from vocalsep.audio.sink import Sink
+from vocalsep.audio.source import MOST_CHANNELS
+
+RATE = 48000
+FFMPEG = shutil.which("ffmpeg")
+needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="needs the ffmpeg program")
+
+
+def _tone_each(layout: str) -> np.ndarray:
+    """A quarter of a second with another tone on each channel; encoders leave nothing but the bass of an LFE."""
+    time = np.arange(RATE // 4) / RATE
+    pitches = [80 if name == "LFE" else 320 + 160 * place for place, name in enumerate(LAYOUTS[layout])]
+    return np.array([0.2 * np.sin(2 * np.pi * pitch * time) for pitch in pitches], np.float32)
+
+
+def _pitches(audio: np.ndarray) -> list[int]:
+    return [16 * round(np.abs(np.fft.rfft(channel, RATE)).argmax() / 16) for channel in audio[:, 2000:10000]]
+
+
+def _written(tmp_path, form, layout, audio):
+    path = tmp_path / f"x{form.suffix}"
+    options = {"sample_rate": RATE, "channels": len(audio), "subtype": form.subtype_for("PCM_16", None)}
+    with Sink(path, form, **options, bitrate=256_000, layout=layout) as sink:
+        sink.write(audio)
+        sink.finish()
+    return path
+
+
+def _probed(path) -> tuple[str, np.ndarray]:
+    """Channel layout and samples as the ffmpeg programs give them."""
+    fields = "stream=channel_layout,channels"
+    probe = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries", fields, "-of", "json", path]
+    said = subprocess.check_output(probe)
+    stream = json.loads(said)["streams"][0]
+    raw = subprocess.check_output([FFMPEG, "-v", "error", "-i", path, "-map", "0:a:0", "-f", "f32le", "-"])
+    return stream.get("channel_layout", ""), np.frombuffer(raw, np.float32).reshape(-1, stream["channels"]).T
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["wav", "flac", "ogg", "opus", "m4a"])
+def test_each_channel_keeps_its_place(tmp_path, name, layout):
+    form, audio = FORMATS[name], _tone_each(layout)
+    try:
+        fitted = form.fitted(len(audio), layout)
+    except AudioError as error:
+        assert f"({layout}); use wav, flac" in str(error)
+        with pytest.raises(AudioError):
+            _written(tmp_path, form, layout, audio)
+        return
+    path = _written(tmp_path, form, layout, audio)
+    expected = [_pitches(audio)[place] for place in fitted.order]
+    probed, decoded = _probed(path)
+    assert _pitches(decoded) == expected
+    with open_source(path) as source:
+        assert _pitches(np.concatenate(list(source.blocks()), axis=1)) == expected
+        found = source.info.layout
+    # A plain WAV says nothing of one and two channels.
+    if fitted.named and len(audio) > 2:
+        assert probed == fitted.layout
+        assert found == fitted.layout
+    if name in ("wav", "flac"):
+        assert fitted.layout == layout
+
+
+@pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_number_of_channels_works_or_is_refused(separator, tmp_path, name, channels):
+    song = write(tmp_path / "song.wav", tones(0.3, RATE, channels), RATE)
+    if channels > FORMATS[name].channels:
+        with pytest.raises(AudioError, match=f"holds at most 2 channels, not {channels}; use wav"):
+            separator.separate_file(song, tmp_path / "out", format=name)
+        assert not (tmp_path / "out").exists()
+        return
+    for path in separator.separate_file(song, tmp_path / "out", format=name).values():
+        with open_source(path) as source:
+            assert sum(block.shape[1] for block in source.blocks()) >= 0.3 * RATE
+            assert source.info.channels == channels
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("layout", ["7.1", "6.1", "5.1(side)", "5.0", "2.1", "4.0", "quad"])
+def test_split_keeps_the_layout(separator, tmp_path, layout):
+    audio = _tone_each(layout)
+    song = _written(tmp_path, FORMATS["wav"], layout, audio)
+    for name in ("wav", "flac"):
+        for path in separator.separate_file(song, tmp_path / name, format=name).values():
+            assert _probed(path)[0] == layout
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["mkv", "webm", "mp4"])
+def test_videos_with_eight_channels(tmp_path, kind):
+    sound = _written(tmp_path, FORMATS["wav"], "7.1", np.tile(_tone_each("7.1"), 4))
+    film = tmp_path / f"film.{kind}"
+    picture = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1"]
+    codecs = ["-c:v", "libvpx", "-c:a", "libopus"] if kind == "webm" else ["-c:v", "mpeg4", "-c:a", "aac"]
+    subprocess.run([FFMPEG, "-v", "error", *picture, "-i", sound, *codecs, film], check=True)
+    done = vocalsep("karaoke", film, "-o", tmp_path / "out", "-q")
+    assert done.returncode == 0, done.stderr
+    layout, audio = _probed(tmp_path / "out" / f"film (karaoke).{kind}")
+    assert layout == "7.1"
+    assert audio.shape[0] == 8
+
+
+def test_masks_and_pairs():
+    for layout, speakers in LAYOUTS.items():
+        if len(speakers) > 2:
+            assert layout_of_mask(mask_of(layout, len(speakers)), len(speakers)) == layout
+    assert layout_of_mask(0, 6) == layout_of_mask(0x3F, 5) == ""
+    assert groups_of("6.1(back)", 7) == ((0, 1), (2,), (3,), (4, 5), (6,))
+    assert groups_of("4.0", 4) == ((0, 1), (2,), (3,))
+    assert groups_of("7.0", 7) == ((0, 1), (2,), (3, 4), (5, 6))
+    assert groups_of("", 7) == ((0, 1), (2,), (3,), (4,), (5, 6))
+
+
+@pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))
+def test_key_and_tempo_of_any_number_of_channels(channels):
+    shift = KeyTempo(channels, RATE, 0, 80)
+    audio = np.tile(_tone_each("7.1")[:channels], 4)
+    slower = np.concatenate([shift.push(audio), shift.flush()], axis=1)
+    assert slower.shape == (channels, audio.shape[1] * 100 // 80)
+    assert np.abs(np.subtract(_pitches(slower), _pitches(audio))).max() <= 16

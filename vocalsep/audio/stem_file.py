@@ -1,0 +1,184 @@
+"""A ``.stem.mp4``: the mixture and four stems as streams of one file, for DJ software and for musdb.
+
+Native Instruments' Stem format: five AAC streams, the mixture first, and in ``moov/udta/stem`` a JSON text that names
+them. Drums and bass are silent here; they are there because the format has four stems.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import struct
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputError
+from .container import QuietFile
+from .formats import FORMATS
+from .resample import Resampler
+from .sink import audio_frame, audio_stream, write_failure
+
+STEM_FILE = "stem.mp4"
+NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
+DYNAMICS = {
+    "compressor": {
+        "enabled": False,
+        "input_gain": 0.0,
+        "output_gain": 0.0,
+        "threshold": 0.0,
+        "dry_wet": 0,
+        "attack": 0.003,
+        "release": 0.3,
+        "ratio": 2.0,
+        "hp_cutoff": 20,
+    },
+    "limiter": {"enabled": False, "threshold": 0.0, "ceiling": 0.0, "release": 0.05},
+}
+
+
+class StemSink:
+    """A stem file that is being written; used as `Sink` is, but takes both stems.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    sample_rate : int
+        Hz; a rate that AAC cannot hold is written at its next.
+    channels : int
+    bitrate : int
+        Bits per second of each stream, for stereo.
+
+    Raises
+    ------
+    AudioError
+        There are more than two channels.
+    OutputError
+        The file cannot be created, or later not be written.
+    """
+
+    def __init__(self, path: pathlib.Path, *, sample_rate: int, channels: int, bitrate: int):
+        import av
+
+        form = FORMATS[STEM_FILE]
+        form.fitted(channels)
+        rate = form.rate_for(sample_rate)
+        self.path = path
+        self._written = 0
+        self._open = True
+        self._resamplers = [Resampler(channels, sample_rate, rate) for _ in range(2)]
+        try:
+            # A file that FFmpeg opens itself stays open, and its room taken, where the disk is full.
+            self._file = path.open("wb")
+            self._quiet = QuietFile(self._file)
+            options = {"fflags": "+bitexact"}
+            self._container: Any = av.open(self._quiet, "w", format=form.container, options=options)
+            self._streams = [
+                audio_stream(self._container, form.codec, rate, channels, bitrate * channels // 2)
+                for _ in range(1 + len(NAMES))
+            ]
+        except Exception as error:
+            raise write_failure(path, error) from None
+
+    def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+        """Append (channels, samples) of both stems, full scale at +-1."""
+        self._write(*(r.push(stem) for r, stem in zip(self._resamplers, (vocals, accompaniment), strict=True)))
+
+    def finish(self) -> None:
+        """Write what is still held, and close the file. Its stems have no names yet, see `name_stems`."""
+        self._write(*(resampler.flush() for resampler in self._resamplers))
+        try:
+            for stream in self._streams:
+                self._container.mux(stream.encode(None))
+            self._open = False
+            self._container.close()
+            if self._quiet.error is not None:
+                raise self._quiet.error
+            self._file.close()
+        except Exception as error:
+            raise write_failure(self.path, error) from None
+
+    def abandon(self) -> None:
+        """Close without finishing; the file is not whole. After `finish` this does nothing."""
+        import av
+
+        if self._open:
+            self._open = False
+            with contextlib.suppress(av.error.FFmpegError, OSError):
+                self._container.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+        if vocals.shape[1] == 0:
+            return
+        silence = np.zeros_like(vocals)
+        sounds = (vocals + accompaniment, silence, silence, accompaniment, vocals)
+        try:
+            for stream, sound in zip(self._streams, sounds, strict=True):
+                self._container.mux(stream.encode(audio_frame(stream, sound, self._written)))
+        except Exception as error:
+            raise write_failure(self.path, error) from None
+        self._written += vocals.shape[1]
+
+
+def name_stems(path: pathlib.Path) -> None:
+    """Add the names of its stems to a finished stem file, behind all else that is written into it.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    try:
+        _add_names(path)
+    except OSError as error:
+        raise write_failure(path, error) from None
+
+
+def _add_names(path: pathlib.Path) -> None:
+    """Add the names to an MP4 whose ``moov`` comes last; nothing before that moves."""
+    with path.open("r+b") as file:
+        end = path.stat().st_size
+        at = 0
+        while at + 8 <= end:
+            file.seek(at)
+            size, kind = struct.unpack(">I4s", file.read(8))
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big")
+            if kind == b"moov" and at + size == end:
+                file.seek(at)
+                index = file.read(size)
+                file.seek(at)
+                file.write(_with_names(index))
+                return
+            if size < 8:
+                break
+            at += size
+    raise OutputError("the stem file's index is not at its end")
+
+
+def _with_names(index: bytes) -> bytes:
+    """Return a ``moov`` box with the stems' names in its ``udta``."""
+    said = {
+        "version": 1,
+        "mastering_dsp": DYNAMICS,
+        "stems": [{"name": name.capitalize(), "color": colour} for name, colour in NAMES],
+    }
+    stem = _box(b"stem", json.dumps(said).encode())
+    inner = index[8:]
+    at = 0
+    while at + 8 <= len(inner):
+        size, kind = struct.unpack(">I4s", inner[at : at + 8])
+        if kind == b"udta":
+            user = _box(b"udta", inner[at + 8 : at + size] + stem)
+            return _box(b"moov", inner[:at] + user + inner[at + size :])
+        if size < 8:
+            break
+        at += size
+    return _box(b"moov", inner + _box(b"udta", stem))
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, kind) + content
