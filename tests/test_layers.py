@@ -113,7 +113,7 @@ FLOORS = [
     {"studio.api"},
     {"studio.server"},
     {"studio"},
-    {"cli.interrupts"},
+    {"cli.interrupts", "cli.streams"},
     {"cli.options", "cli.session", "cli.settings"},
     {
         "cli.split",

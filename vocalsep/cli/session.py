@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import errno
 import json
-import os
 import pathlib
 import shutil
 import sys
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from .. import __version__
-from ..errors import OutputError, UsageError, VocalsepError
+from ..errors import AudioError, OutputError, UsageError, VocalsepError
 from ..outputs import reason
 from .interrupts import INTERRUPTED
+from .streams import complain, drop_output, is_absent
 
 if TYPE_CHECKING:
     from ..batch import Batch, Manner, Outcome, Task
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..separator import Separator
 
 STREAM = "-"
+STDIN_BLOCK = 1 << 20
 RAY = "ray"
 BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
@@ -68,18 +69,17 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except VocalsepError as error:
-        typer.echo(f"vocalsep: {' '.join(str(error).split())}", err=True)
+        complain(f"vocalsep: {' '.join(str(error).split())}")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        typer.echo("vocalsep: interrupted", err=True)
+        complain("vocalsep: interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except OSError as error:
         if error.errno == errno.EPIPE:
             # Whoever reads has read enough.
             raise
-        # What standard output still holds back would fail once more at the end of the program.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        typer.echo(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}", err=True)
+        drop_output()
+        complain(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}")
         raise typer.Exit(2) from None
 
 
@@ -148,6 +148,10 @@ def _check(settings: Settings) -> None:
         raise UsageError("--out - and --json both want standard output; choose one")
     if list(settings.paths).count(STREAM) > 1:
         raise UsageError("standard input (-) can be read only once")
+    if settings.out == STREAM and is_absent(sys.stdout):
+        raise UsageError("--out - wants standard output, which is closed; name a folder with --out")
+    if STREAM in settings.paths and is_absent(sys.stdin):
+        raise UsageError("- stands for standard input, which is closed; name a file instead")
 
 
 def _planned(
@@ -182,10 +186,18 @@ def _spool(scratch: pathlib.Path) -> pathlib.Path:
     spooled = scratch / "stdin"
     try:
         with spooled.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            while block := _read_stdin():
+                file.write(block)
     except OSError as error:
         raise OutputError(f"standard input cannot be kept in {scratch}: {reason(error)}") from None
     return spooled
+
+
+def _read_stdin() -> bytes:
+    try:
+        return sys.stdin.buffer.read(STDIN_BLOCK)
+    except OSError as error:
+        raise AudioError(f"standard input cannot be read: {reason(error)}") from None
 
 
 def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Settings) -> None:
@@ -278,7 +290,9 @@ def _song_bar(song: Song, hidden: bool | None) -> Iterator[Callable[[int, int | 
 def _report(line: str) -> None:
     from tqdm import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    # Nobody may be listening any more: that costs no song.
+    with contextlib.suppress(OSError):
+        tqdm.write(line, file=sys.stderr)
 
 
 def _to_stdout(batch: Batch) -> None:
