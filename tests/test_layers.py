@@ -11,7 +11,7 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors", "callbacks", "progress"},
+    {"errors", "callbacks", "progress", "names", "folders"},
     {
         "bounds",
         "networks",
@@ -94,7 +94,7 @@ FLOORS = [
     {"separator", "batch"},
     {"processes"},
     {"cluster"},
-    {"estimate", "evaluation.bss", "evaluation.oracles", "evaluation.results"},
+    {"estimate", "evaluation.bss", "evaluation.oracles", "evaluation.results", "evaluation.estimates"},
     {"evaluation.rows"},
     {"evaluation.scoring"},
     {"evaluation.tables", "evaluation.pictures"},

@@ -41,7 +41,7 @@ def info(
     from ..errors import AudioError
 
     with session.one_line_errors():
-        path = pathlib.Path(file)
+        path = session.on_this_machine(file)
         if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
             from ..backends.opening import model_info
             from ..estimate import network_flops

@@ -83,6 +83,16 @@ def one_line_errors() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+def on_this_machine(named: str) -> pathlib.Path:
+    """Return the path of a file that is not fetched from elsewhere; raises UsageError for a URL."""
+    from ..remote import DOWNLOAD, is_remote, is_web
+
+    path = pathlib.Path(named)
+    if (is_remote(named) or is_web(named)) and not path.exists():
+        raise UsageError(f"{named}: {DOWNLOAD}")
+    return path
+
+
 def check_target(path: pathlib.Path, overwrite: bool) -> None:
     """Raise OutputError where a file stands that must not be replaced, before any work is done for it."""
     if path.exists() and not overwrite:
@@ -157,7 +167,7 @@ def _check(settings: Settings) -> None:
 def _planned(
     settings: Settings, scratch: pathlib.Path, plan: Plan
 ) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
-    from ..planning import check_targets, find_songs
+    from ..planning import check_targets, find_songs, told_apart
     from ..remote import is_remote
 
     streamed = settings.out == STREAM
@@ -167,6 +177,7 @@ def _planned(
     if STREAM in settings.paths:
         spooled = _spool(scratch)
         songs = [dataclasses.replace(song, path=spooled) if str(song.path) == STREAM else song for song in songs]
+    songs = told_apart(songs, lambda song: [track.target for track in plan(song, out)])
     planned = [(song, plan(song, out)) for song in songs]
     if streamed and (len(planned) != 1 or len(planned[0][1]) != 1):
         raise UsageError("--out - takes one song and one stem; choose it with --stem")
@@ -338,17 +349,19 @@ def encoding(format_name: str, subtype: str | None, bitrate: str) -> Encoding:
 
 def target(settings: Settings, song: Song, folder: pathlib.Path, template: str, stem: str, suffix: str) -> pathlib.Path:
     """Where an output goes: the template filled in, below the folder that the song's place gives."""
-    from ..outputs import named
+    from ..names import safe_name
+    from ..outputs import FOLDER, fields_of, named
 
-    model = pathlib.Path(settings.model).stem
     fields = {
         "name": song.name,
-        "source": song.path.name,
+        "source": song.file_name,
+        FOLDER: str(song.around),
         "stem": stem,
         "ext": suffix.removeprefix("."),
-        "model": model,
+        "model": pathlib.Path(settings.model).stem,
     }
-    return folder / song.folder / named(template, fields)
+    place = () if FOLDER in fields_of(template) else map(safe_name, song.place.parts)
+    return pathlib.Path(folder, *place, named(template, fields, song.ends))
 
 
 def _bits_per_second(text: str) -> int:
