@@ -246,7 +246,8 @@ class _Output:
         if self.shift is not None:
             self.sink.write(self.shift.flush())
         self.sink.finish()
-        tags = self.job.tags.marked(self.track.mark, self.job.info.path.stem)
+        track = self.track
+        tags = self.job.tags.changed(track.key, track.tempo).marked(track.mark, self.job.info.path.stem)
         if self.track.video:
             replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0])
         else:

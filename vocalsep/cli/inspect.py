@@ -98,8 +98,9 @@ def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
         "split_subtype": song.subtype,
     }
     tags = read_tags(song.path)
-    said["tags"] = {field: "; ".join(values) for field, values in tags.fields.items()}
+    said["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.free}.items()}
     said["cover_pictures"] = len(tags.pictures)
+    said["chapters"] = len(tags.chapters)
     cost = split_cost(song, model)
     said["split_time_s"] = cost.seconds
     said["split_size_bytes"] = cost.size
