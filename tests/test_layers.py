@@ -11,7 +11,7 @@ import vocalsep
 
 HOUSE = pathlib.Path(vocalsep.__file__).parent
 FLOORS = [
-    {"errors", "callbacks", "progress", "audio.boxes", "audio.layouts", "audio.headers"},
+    {"errors", "callbacks", "progress", "names", "folders", "audio.boxes", "audio.layouts", "audio.headers"},
     {
         "bounds",
         "networks",
@@ -26,6 +26,8 @@ FLOORS = [
         "audio.flac",
         "audio.native",
         "audio.resample",
+        "tags.riff",
+        "tags.broadcast",
         "outputs",
         "passage",
     },
@@ -64,7 +66,6 @@ FLOORS = [
         "registry",
         "remote",
         "tags.fields",
-        "tags.riff",
         "chunking",
         "sides",
         "metrics",
@@ -117,7 +118,7 @@ FLOORS = [
     {"separator", "batch"},
     {"processes"},
     {"cluster"},
-    {"estimate", "evaluation.bss", "evaluation.oracles", "evaluation.results"},
+    {"estimate", "evaluation.bss", "evaluation.oracles", "evaluation.results", "evaluation.estimates"},
     {"evaluation.rows"},
     {"evaluation.scoring"},
     {"evaluation.tables", "evaluation.pictures"},
@@ -136,7 +137,7 @@ FLOORS = [
     {"studio.api"},
     {"studio.server"},
     {"studio"},
-    {"cli.interrupts"},
+    {"cli.interrupts", "cli.streams"},
     {"cli.options", "cli.session", "cli.settings"},
     {
         "cli.split",

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from safetensors.torch import load_file, safe_open
 from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
 from vocalsep.training.config import TrainingConfig, read_toml
+from vocalsep.training.loop import learning_rate
+from vocalsep.training.run import lengthened
 
 RATE = 8000
 CONFIG = """
@@ -324,6 +327,60 @@ def test_a_run_is_never_overwritten_and_keeps_its_settings(finished, material):
     changed = vocalsep("train", "--resume", "--out", run, "--lr", "1")
     assert changed.returncode == 2
     assert b"own settings" in changed.stderr
+
+
+def test_a_run_that_has_ended_goes_on_for_more_steps(finished, material, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run)
+    refused = vocalsep("train", "--resume", "--out", run, "--steps", 40, "--workers", 0)
+    assert refused.returncode == 2
+    assert b"has done 40 of 40 steps" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    done = vocalsep("train", "--resume", "--out", run, "--steps", 80, "--workers", 0)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"up to step 80: the learning rate follows the schedule" in done.stderr
+    assert [row["step"] for row in _log(run)] == ["20", "40", "50", "60", "80"]
+    config = TrainingConfig.from_dict(read_toml(run / "config.toml"))
+    assert config.training.steps == 80
+    assert float(_log(run)[2]["lr"]) == pytest.approx(learning_rate(config, 49))
+    assert not same(weights(run), weights(finished[0]))
+
+
+def test_a_longer_run_that_is_killed_goes_on_exactly(finished, material, tmp_path):
+    runs = [tmp_path / name for name in ("whole", "broken")]
+    for run in runs:
+        shutil.copytree(finished[0], run)
+        text = (run / "config.toml").read_text()
+        (run / "config.toml").write_text(text.replace("checkpoint_minutes = 3.0", "checkpoint_minutes = 0.000001"))
+    base = ("train", "--resume", "--workers", 0)
+    assert vocalsep(*base, "--steps", 90, "--out", runs[0]).returncode == 0
+    _run_until(runs[1], 60, (*base, "--steps", 90))
+    done = vocalsep(*base, "--out", runs[1])
+    assert done.returncode == 0, done.stderr.decode()
+    assert same(weights(runs[0]), weights(runs[1]))
+    assert _log(runs[0]) == _log(runs[1])
+
+
+@pytest.mark.parametrize(
+    ("steps", "semi_steps", "done", "message"),
+    [
+        (50, None, 120, "supervised training is over"),
+        (None, 10, 120, "has done 120 of 150 steps"),
+        (20, None, 30, "has done 30 of 150 steps"),
+    ],
+)
+def test_lengths_that_make_no_sense(steps, semi_steps, done, message):
+    tables = {
+        "data": {"sets": [{"kind": kind, "path": "x"} for kind in ("stems", "unlabelled")]},
+        "training": {"steps": 100},
+        "adversarial": {"steps": 50},
+    }
+    with pytest.raises(UsageError, match=message):
+        lengthened(TrainingConfig.from_dict(tables), steps, semi_steps, done)
+    with pytest.raises(UsageError, match="no semi-supervised steps"):
+        lengthened(TrainingConfig(), None, 10, 5)
+    assert lengthened(TrainingConfig.from_dict(tables), None, 90, 120).steps == 190
+    assert lengthened(TrainingConfig.from_dict(tables), 200, None, 90).steps == 250
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(finished, material, tmp_path):

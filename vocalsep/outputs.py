@@ -11,10 +11,10 @@ import string
 from collections.abc import Mapping
 
 from .errors import OutputError, UsageError
+from .names import LONGEST_NAME, fits, safe_name
 
-NAME_FIELDS = ("name", "source", "stem", "ext", "model")
-# Most file systems count the bytes of a name in 8 bits.
-LONGEST_NAME = 255
+NAME_FIELDS = ("name", "source", "folder", "stem", "ext", "model")
+FOLDER = "folder"
 # By these words others tell it from what else can go wrong.
 DISK_FULL = "the disk is full"
 ATTEMPTS = 100
@@ -128,10 +128,7 @@ def check_template(template: str, stems: int) -> None:
         It has unknown fields, gives several stems the same name, leads out of the output folder, or cannot be filled
         with names that fit a file system.
     """
-    try:
-        fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
-    except ValueError as error:
-        raise UsageError(f"--name {template!r} is not understood: {error}") from None
+    fields = fields_of(template)
     unknown = fields - set(NAME_FIELDS)
     if unknown:
         known = ", ".join(f"{{{field}}}" for field in NAME_FIELDS)
@@ -149,20 +146,41 @@ def check_template(template: str, stems: int) -> None:
         raise UsageError(f"--name {template!r} makes names of more than {LONGEST_NAME} bytes; shorten it")
 
 
-def named(template: str, fields: Mapping[str, str]) -> pathlib.Path:
-    """Fill a checked template; a part that is too long for a file name loses the end of its longest field.
+def fields_of(template: str) -> set[str]:
+    """Return the names of the fields in a name template; raises UsageError where it is not understood."""
+    try:
+        return {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise UsageError(f"--name {template!r} is not understood: {error}") from None
 
-    A part that would lead out of its folder, as the name of ``...mp3`` without its suffix does, gets underscores.
+
+def named(template: str, fields: Mapping[str, str], ends: Mapping[str, str] | None = None) -> pathlib.Path:
+    """Fill a checked template with names that every file system takes, see `names.safe_name`.
+
+    Parameters
+    ----------
+    template : str
+    fields : mapping of str to str
+        ``folder`` is a relative path: a part that is ``{folder}`` alone becomes several.
+    ends : mapping of str to str, optional
+        What has to stay at the end of a field where a part is too long for a file name, and its longest field is cut.
     """
     parts = []
     for part in pathlib.PurePath(template).parts:
-        values = dict(fields)
-        while len(os.fsencode(part.format_map(values))) > LONGEST_NAME:
-            longest = max(values, key=lambda field: len(values[field]) if f"{{{field}" in part else 0)
-            values[longest] = values[longest][:-1]
-        filled = part.format_map(values)
-        parts.append("_" * len(filled) if filled in (".", "..") else filled)
+        if part == f"{{{FOLDER}}}":
+            parts += [_filled("{name}", {"name": one}, {}) for one in pathlib.PurePath(fields[FOLDER]).parts]
+        else:
+            parts.append(_filled(part, fields, ends or {}))
     return pathlib.Path(*parts)
+
+
+def _filled(part: str, fields: Mapping[str, str], ends: Mapping[str, str]) -> str:
+    values = dict(fields)
+    while not fits(filled := safe_name(part.format_map(values))):
+        longest = max(values, key=lambda field: len(values[field]) if f"{{{field}" in part else 0)
+        end = ends.get(longest, "")
+        values[longest] = values[longest][: -len(end) - 1] + end
+    return filled
 
 
 def reason(error: OSError) -> str:

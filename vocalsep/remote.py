@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import secrets
+import urllib.parse
 from typing import Any
 
 from .audio.formats import SONG_SUFFIXES
@@ -12,10 +13,20 @@ from .errors import AudioError, OutputError, UsageError
 # Here a file appears when it is whole anyway.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory")
 
+DOWNLOAD = (
+    "vocalsep takes files on this machine: download it first (a file with a browser or curl, a video with yt-dlp), "
+    "then name the file"
+)
+
 
 def is_remote(named: str) -> bool:
     """Whether a name is a URL such as ``s3://bucket/songs``."""
     return "://" in named
+
+
+def is_web(named: str) -> bool:
+    """Whether a name is an address of the web."""
+    return named.lower().startswith(("http://", "https://", "www."))
 
 
 def find(url: str, recursive: bool) -> list[tuple[str, str]]:
@@ -24,10 +35,12 @@ def find(url: str, recursive: bool) -> list[tuple[str, str]]:
     Raises
     ------
     AudioError
-        Nothing is there, or it cannot be reached.
+        Nothing is there, or it cannot be reached, or it is a page of the web.
     UsageError
         The protocol is unknown, or its driver is not installed.
     """
+    if is_web(url):
+        return [(url, "")] if _is_web_file(url) else []
     system, path = _system(url)
     try:
         if system.isfile(path):
@@ -44,6 +57,27 @@ def find(url: str, recursive: bool) -> list[tuple[str, str]]:
             folder = inside.parent.as_posix()
             songs.append((f"{url.rstrip('/')}/{inside.as_posix()}", "" if folder == "." else folder))
     return songs
+
+
+def file_name(url: str) -> str:
+    """Return the name of the file that a URL names."""
+    if is_web(url):
+        url = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    return url.rsplit("/", 1)[-1]
+
+
+def _is_web_file(url: str) -> bool:
+    """Whether an address names a song's file; raises AudioError for a page, and where nothing is there."""
+    if pathlib.PurePosixPath(file_name(url)).suffix.lower() not in SONG_SUFFIXES:
+        raise AudioError(f"is a web address; {DOWNLOAD}")
+    try:
+        system, path = _system(url)
+        there = bool(system.isfile(path))
+    except Exception as error:
+        raise AudioError(_why("cannot be fetched", error) + f"; {DOWNLOAD}") from None
+    if not there:
+        raise AudioError(f"cannot be fetched; {DOWNLOAD}")
+    return True
 
 
 def exists(url: str) -> bool:

@@ -214,6 +214,7 @@ class _Job:
         self.tags = read_tags(info.path)
         if passage is not None and tracks[0].video:
             raise UsageError("--start and --duration cut sound only; add --format for the sound alone of this video")
+        self.passage = passage
         self.first, self.stop = (passage or Passage()).samples(info.sample_rate)
 
     @property
@@ -262,6 +263,7 @@ class _Output:
         self.job = job
         self.track = track
         info = job.info
+        self.samples = 0
         self.pending = self.sound = Pending(track.target, overwrite)
         try:
             if job.video is not None:
@@ -298,6 +300,7 @@ class _Output:
         )
 
     def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+        self.samples += vocals.shape[1]
         if isinstance(self.sink, StemSink):
             self.sink.write(vocals, accompaniment)
             return
@@ -314,10 +317,11 @@ class _Output:
         if self.shift is not None and isinstance(self.sink, Sink):
             self.sink.write(self.shift.flush())
         self.sink.finish()
-        tags = self.job.tags.marked(self.track.mark, self.job.info.path.stem)
-        plan = self.job.video
-        if plan is not None:
-            replace_audio(self.job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0], plan)
+        track, job = self.track, self.job
+        tags = job.tags if job.passage is None else job.tags.passage(job.first, self.samples, job.info.sample_rate)
+        tags = tags.changed(track.key, track.tempo).marked(track.mark, job.info.path.stem)
+        if job.video is not None:
+            replace_audio(job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0], job.video)
         else:
             write_tags(self.pending.path, tags)
         if isinstance(self.sink, StemSink):

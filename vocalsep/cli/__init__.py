@@ -12,9 +12,12 @@ GARBAGE_AFTER = 50_000
 
 def main() -> None:
     """Run the command line."""
+    from ..outputs import reason
     from .interrupts import INTERRUPTED, Interrupts
+    from .streams import complain, drop_output, prepare
 
     gc.set_threshold(GARBAGE_AFTER)
+    prepare()
     interrupts = Interrupts(sys._getframe())
     interrupts.install()
     try:
@@ -23,7 +26,12 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        print("vocalsep: interrupted", file=sys.stderr)
+        complain("vocalsep: interrupted")
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        # Of --help, --version and usage errors; commands have `session.one_line_errors`.
+        complain(f"vocalsep: standard output cannot be written: {reason(error)}")
+        drop_output()
+        sys.exit(2)
     finally:
         interrupts.leave()

@@ -44,7 +44,7 @@ def info(
     from ..errors import AudioError
 
     with session.one_line_errors():
-        path = pathlib.Path(file)
+        path = session.on_this_machine(file)
         if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
             from ..backends.opening import model_info
             from ..estimate import network_flops
@@ -108,8 +108,9 @@ def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
         said["audio_stream"] = song.stream + 1
         said["audio_streams"] = [dataclasses.asdict(stream) for stream in song.streams]
     tags = read_tags(song.path)
-    said["tags"] = {field: "; ".join(values) for field, values in tags.fields.items()}
+    said["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.free}.items()}
     said["cover_pictures"] = len(tags.pictures)
+    said["chapters"] = len(tags.chapters)
     cost = split_cost(song, model)
     said["split_time_s"] = cost.seconds
     said["split_size_bytes"] = cost.size

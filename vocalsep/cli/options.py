@@ -73,7 +73,12 @@ Paths = Annotated[
 Out = Annotated[str, typer.Option("-o", "--out", help="Output folder or URL, or - for standard output.")]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
 Name = Annotated[
-    str, typer.Option("--name", help="Output names: {name}, {source} (with its suffix), {stem}, {ext}, {model}.")
+    str,
+    typer.Option(
+        "--name",
+        help="Output names: {name}, {source} (with its suffix), {folder}, {stem}, {ext}, {model}. What Windows or "
+        "exFAT do not take becomes _.",
+    ),
 ]
 FormatName = Annotated[
     str | None, typer.Option("--format", help="wav, flac, ogg, opus, mp3 or m4a; split: stem.mp4 too.")

@@ -33,7 +33,7 @@ def plot(
 ) -> None:
     """Draw the spectrograms of a song: mixture, mask, vocals and accompaniment."""
     with session.one_line_errors():
-        path = pathlib.Path(song)
+        path = session.on_this_machine(song)
         target = out or pathlib.Path(f"{path.stem}.png")
         if target.suffix.lower() not in FORMATS:
             raise UsageError(f"{target}: the picture's name ends in {', '.join(FORMATS)}")

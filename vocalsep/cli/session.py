@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import errno
 import json
-import os
 import pathlib
 import shutil
 import sys
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from .. import __version__
-from ..errors import OutputError, UsageError, VocalsepError
+from ..errors import AudioError, OutputError, UsageError, VocalsepError
 from ..outputs import reason
 from .interrupts import INTERRUPTED
+from .streams import complain, drop_output, is_absent
 
 if TYPE_CHECKING:
     from ..batch import Batch, Manner, Outcome, Task
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..separator import Separator
 
 STREAM = "-"
+STDIN_BLOCK = 1 << 20
 RAY = "ray"
 BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
@@ -80,19 +81,28 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except VocalsepError as error:
-        typer.echo(f"vocalsep: {' '.join(str(error).split())}", err=True)
+        complain(f"vocalsep: {' '.join(str(error).split())}")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        typer.echo("vocalsep: interrupted", err=True)
+        complain("vocalsep: interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except OSError as error:
         if error.errno == errno.EPIPE:
             # Whoever reads has read enough.
             raise
-        # What standard output still holds back would fail once more at the end of the program.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        typer.echo(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}", err=True)
+        drop_output()
+        complain(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}")
         raise typer.Exit(2) from None
+
+
+def on_this_machine(named: str) -> pathlib.Path:
+    """Return the path of a file that is not fetched from elsewhere; raises UsageError for a URL."""
+    from ..remote import DOWNLOAD, is_remote, is_web
+
+    path = pathlib.Path(named)
+    if (is_remote(named) or is_web(named)) and not path.exists():
+        raise UsageError(f"{named}: {DOWNLOAD}")
+    return path
 
 
 def check_target(path: pathlib.Path, overwrite: bool) -> None:
@@ -169,12 +179,16 @@ def _check(settings: Settings) -> None:
         raise UsageError("--audio-stream is empty; give a number from 1 or a language's code")
     if list(settings.paths).count(STREAM) > 1:
         raise UsageError("standard input (-) can be read only once")
+    if settings.out == STREAM and is_absent(sys.stdout):
+        raise UsageError("--out - wants standard output, which is closed; name a folder with --out")
+    if STREAM in settings.paths and is_absent(sys.stdin):
+        raise UsageError("- stands for standard input, which is closed; name a file instead")
 
 
 def _planned(
     settings: Settings, scratch: pathlib.Path, plan: Plan
 ) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
-    from ..planning import check_targets, find_songs
+    from ..planning import check_targets, find_songs, told_apart
     from ..remote import is_remote
 
     streamed = settings.out == STREAM
@@ -184,6 +198,7 @@ def _planned(
     if STREAM in settings.paths:
         spooled = _spool(scratch)
         songs = [dataclasses.replace(song, path=spooled) if str(song.path) == STREAM else song for song in songs]
+    songs = told_apart(songs, lambda song: [track.target for track in plan(song, out)])
     planned = [(song, plan(song, out)) for song in songs]
     if streamed and (len(planned) != 1 or len(planned[0][1]) != 1):
         raise UsageError("--out - takes one song and one stem; choose it with --stem")
@@ -203,10 +218,18 @@ def _spool(scratch: pathlib.Path) -> pathlib.Path:
     spooled = scratch / "stdin"
     try:
         with spooled.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            while block := _read_stdin():
+                file.write(block)
     except OSError as error:
         raise OutputError(f"standard input cannot be kept in {scratch}: {reason(error)}") from None
     return spooled
+
+
+def _read_stdin() -> bytes:
+    try:
+        return sys.stdin.buffer.read(STDIN_BLOCK)
+    except OSError as error:
+        raise AudioError(f"standard input cannot be read: {reason(error)}") from None
 
 
 def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Settings) -> None:
@@ -299,7 +322,9 @@ def _song_bar(song: Song, hidden: bool | None) -> Iterator[Callable[[int, int | 
 def _report(line: str) -> None:
     from tqdm import tqdm
 
-    tqdm.write(line, file=sys.stderr)
+    # Nobody may be listening any more: that costs no song.
+    with contextlib.suppress(OSError):
+        tqdm.write(line, file=sys.stderr)
 
 
 def _to_stdout(batch: Batch) -> None:
@@ -345,17 +370,19 @@ def encoding(format_name: str, subtype: str | None, bitrate: str) -> Encoding:
 
 def target(settings: Settings, song: Song, folder: pathlib.Path, template: str, stem: str, suffix: str) -> pathlib.Path:
     """Where an output goes: the template filled in, below the folder that the song's place gives."""
-    from ..outputs import named
+    from ..names import safe_name
+    from ..outputs import FOLDER, fields_of, named
 
-    model = pathlib.Path(settings.model).stem
     fields = {
         "name": song.name,
-        "source": song.path.name,
+        "source": song.file_name,
+        FOLDER: str(song.around),
         "stem": stem,
         "ext": suffix.removeprefix("."),
-        "model": model,
+        "model": pathlib.Path(settings.model).stem,
     }
-    return folder / song.folder / named(template, fields)
+    place = () if FOLDER in fields_of(template) else map(safe_name, song.place.parts)
+    return pathlib.Path(folder, *place, named(template, fields, song.ends))
 
 
 def _bits_per_second(text: str) -> int:

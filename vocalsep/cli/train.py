@@ -55,7 +55,9 @@ def train(
     """Train a model on songs with stems, or on solo voices and instrumentals, or on any mix of them.
 
     Batches are mixed on the fly. The run's folder holds its settings, log, curve, checkpoints, and model.safetensors
-    for `vocalsep split --model`. Stop it at any moment; --resume goes on as if it had not stopped.
+    for `vocalsep split --model`. Stop it at any moment; --resume goes on as if it had not stopped. With --steps too, a
+    run that has stopped or ended trains up to that step: from there on its learning rate is that of a run which began
+    with so many.
     """
     given = {
         "batch_size": batch_size,
@@ -77,11 +79,17 @@ def train(
     }
     with session.one_line_errors():
         tables = settings.tables(config, given, sets, valid, exclude)
-        _add_semi_supervised(tables, semi_steps, bool(unlabelled))
-        own = [config, semi_steps, *given.values(), *sets.values(), valid, exclude, arch, init]
+        own: list[object] = [config, *sets.values(), valid, exclude, arch, init]
+        own += [value for name, value in given.items() if name != "steps"]
         if resume and any(setting not in (None, []) for setting in own):
-            raise UsageError("--resume goes on with the run's own settings; leave out those that it began with")
-        place = (out, cache, resume, init, device.value, devices, workers, licence)
+            raise UsageError(
+                "--resume goes on with the run's own settings; leave out those that it began with (only --steps and "
+                "--semi-steps may change)"
+            )
+        lengths = (steps, semi_steps) if resume else (None, None)
+        if not resume:
+            _add_semi_supervised(tables, semi_steps, bool(unlabelled))
+        place = (out, cache, resume, init, device.value, devices, workers, licence, *lengths)
         finished = _train(tables, arch, place, threads, quiet)
         _report(finished, quiet)
 

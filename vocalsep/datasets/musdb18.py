@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import AudioError, UsageError
+from ..names import alike
 from .clips import Clip, open_clip
 from .songs import Song
 
@@ -68,7 +69,7 @@ def find_tracks(
     held_out = set(setup["validation_tracks"])
     songs = []
     for path in _paths(root / subset):
-        name = path.name.removesuffix(STEM_SUFFIX)
+        name = path.name[: -len(STEM_SUFFIX)] if path.is_file() else path.name
         if split is not None and (name in held_out) != (split == "valid"):
             continue
         try:
@@ -102,14 +103,22 @@ def _setup(root: pathlib.Path) -> dict[str, Any]:
 
 def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
     """Stem files of a subset, or the folders of its wav files."""
-    stems = sorted(path for path in folder.glob(f"*{STEM_SUFFIX}") if not path.name.startswith("."))
-    return stems or sorted({path.parent for path in folder.glob(f"*/{VOCALS}.wav")})
+    if not folder.is_dir():
+        return []
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    stems = [path for path in inside if path.is_file() and path.name.lower().endswith(STEM_SUFFIX)]
+    return stems or [path for path in inside if path.is_dir() and _inside(path, f"{VOCALS}.wav").exists()]
+
+
+def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Return the path of a file in a folder, whatever its capitals; of one that is not there, as it would be."""
+    return next((path for path in sorted(folder.iterdir()) if alike(path.name) == alike(name)), folder / name)
 
 
 def _song(path: pathlib.Path, name: str, setup: dict[str, Any], opener: Callable[..., Clip], mixture: bool) -> Song:
     if path.is_dir():
-        clips = {source: opener(path / file) for source, file in setup["sources"].items()}
-        whole = opener(path / setup["mixture"]) if mixture else None
+        clips = {source: opener(_inside(path, file)) for source, file in setup["sources"].items()}
+        whole = opener(_inside(path, setup["mixture"])) if mixture else None
     else:
         clips = {source: opener(path, setup["stem_ids"][source]) for source in setup["sources"]}
         whole = opener(path, setup["stem_ids"]["mixture"]) if mixture else None

@@ -14,7 +14,9 @@ import numpy as np
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, UsageError
+from ..folders import files_in
 from .clips import Clip, open_clip
+from .stems import stem_name
 
 ORIGINAL = ("original", "mixture")
 INSTRUMENTAL = ("instrumental", "accompaniment")
@@ -106,7 +108,7 @@ def find_pairs(
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     pairs = []
-    for path in sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in SONG_SUFFIXES}):
+    for path in sorted({file.parent for file in files_in(folder) if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             pairs.append(_pair(path, folder, opener))
         except (AudioError, UsageError) as error:
@@ -120,7 +122,7 @@ def find_pairs(
 
 def _pair(path: pathlib.Path, root: pathlib.Path, opener: Callable[..., Clip]) -> Pair:
     name = path.relative_to(root).as_posix()
-    files = {file.stem: file for file in sorted(path.iterdir()) if file.suffix.lower() in SONG_SUFFIXES}
+    files = {stem_name(file): file for file in sorted(path.iterdir()) if file.suffix.lower() in SONG_SUFFIXES}
     original = next((files[stem] for stem in ORIGINAL if stem in files), None)
     instrumental = next((files[stem] for stem in INSTRUMENTAL if stem in files), None)
     if original is None or instrumental is None:
@@ -154,6 +156,7 @@ def find_lag(original: Clip, instrumental: Clip) -> int:
 
 
 def _lag(first: np.ndarray, second: np.ndarray, largest: int) -> int:
+    largest = min(largest, len(first) - 1)
     size = 1 << (len(first) + len(second) - 1).bit_length()
     spectrum = np.conj(np.fft.rfft(first, size)) * np.fft.rfft(second, size)
     correlation = np.fft.irfft(spectrum, size)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, UsageError
+from ..folders import files_in
+from ..names import alike
 from .clips import Clip, open_clip
 from .songs import Song
 
@@ -22,7 +24,7 @@ def find_songs(
 
     Every folder that holds a ``vocals.*`` is a song, called by its path below `folder`. Its accompaniment is
     ``accompaniment.*``; or the sum of its other stems, whatever they are called, ``mixture.*`` aside; or, where there
-    is only ``mixture.*``, the mixture minus the vocals.
+    is only ``mixture.*``, the mixture minus the vocals. Capitals in the files' names do not matter.
 
     Parameters
     ----------
@@ -44,9 +46,8 @@ def find_songs(
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     songs = []
-    # The pattern alone also takes vocals.stem.wav, which is a stem of another name.
-    vocals = (file for file in folder.rglob(f"{VOCALS}.*") if file.stem == VOCALS)
-    for path in sorted({file.parent for file in vocals if file.suffix.lower() in SONG_SUFFIXES}):
+    files = (file for file in files_in(folder) if file.suffix.lower() in SONG_SUFFIXES)
+    for path in sorted({file.parent for file in files if stem_name(file) == VOCALS}):
         try:
             songs.append(_song(path, folder, opener))
         except (AudioError, UsageError) as error:
@@ -64,9 +65,10 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
     stems: dict[str, Clip] = {}
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in SONG_SUFFIXES and not file.name.startswith("."):
-            if file.stem in stems:
-                raise UsageError(f"{name}: two files are called {file.stem}; remove or rename one")
-            stems[file.stem] = opener(file)
+            stem = stem_name(file)
+            if stem in stems:
+                raise UsageError(f"{name}: two files are called {stem}; remove or rename one")
+            stems[stem] = opener(file)
     vocals = stems.pop(VOCALS)
     mixture = stems.pop(MIXTURE, None)
     if ACCOMPANIMENT in stems:
@@ -78,6 +80,11 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
     else:
         raise UsageError(f"{name}: holds vocals alone; add accompaniment.*, other stems, or mixture.*")
     return Song(name, (vocals,), rest, mixture)
+
+
+def stem_name(file: pathlib.Path) -> str:
+    """Return which stem a file holds, by its name: without its suffix, and in small letters."""
+    return alike(file.stem)
 
 
 def inverted(clip: Clip) -> Clip:
@@ -95,8 +102,8 @@ def find_sounds(
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     sounds = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SONG_SUFFIXES and path.is_file() and not path.name.startswith("."):
+    for path in files_in(folder):
+        if path.suffix.lower() in SONG_SUFFIXES and path.is_file():
             try:
                 sounds.append(opener(path))
             except AudioError as error:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import registry
-from ..audio.formats import SONG_SUFFIXES
+from ..audio.resample import Resampler
 from ..datasets.clips import open_clip
 from ..datasets.songs import PADDING_S, Song
 from ..errors import AudioError
+from .estimates import estimate, estimates_of
 
 if TYPE_CHECKING:
     from ..separator import Separator
@@ -95,37 +96,31 @@ def _separator(model: str, device: str, precision: str, threads: int) -> Separat
 
 def _estimates(folder: pathlib.Path, track: Stems) -> Pair:
     home = estimates_of(folder, track.name)
-    if home is None:
+    vocals = None if home is None else _estimate(home, "vocals", track)
+    if home is None or vocals is None:
         raise AudioError(f"{track.name}: {folder} holds no estimate of it (a folder of that name with vocals.*)")
-    vocals = _estimate(home, "vocals", track)
-    if vocals is None:
-        raise AudioError(f"{track.name}: {home} holds no vocals.*; add it, or leave the folder out")
     rest = _estimate(home, "accompaniment", track)
     return vocals, track.mixture - vocals if rest is None else rest
 
 
-def estimates_of(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    """Return the folder of a track's estimates: by its name, or below ``train`` or ``test`` as musdb writes them."""
-    places = (folder / name, folder / "test" / name, folder / "train" / name, folder / pathlib.PurePath(name).name)
-    return next((place for place in places if place.is_dir()), None)
-
-
 def _estimate(home: pathlib.Path, stem: str, track: Stems) -> np.ndarray | None:
-    files = sorted(file for file in home.glob(f"{stem}.*") if file.suffix.lower() in SONG_SUFFIXES)
-    if not files:
+    path = estimate(home, stem)
+    if path is None:
         return None
-    clip = open_clip(files[0])
-    if clip.sample_rate != track.sample_rate:
-        raise AudioError(f"{files[0]}: has {clip.sample_rate} Hz, the track {track.sample_rate} Hz; convert it")
+    clip = open_clip(path)
     samples = track.mixture.shape[1]
-    if abs(clip.samples - samples) > PADDING_S * track.sample_rate:
-        raise AudioError(
-            f"{files[0]}: has {clip.samples} samples, the track {samples}; an estimate is as long as its track"
-        )
-    if clip.channels not in (1, track.mixture.shape[0]):
-        channels = track.mixture.shape[0]
-        raise AudioError(f"{files[0]}: has {clip.channels} channels, the track {channels}; write it with as many")
-    return np.broadcast_to(clip.read(0, samples), track.mixture.shape)
+    length = round(clip.samples * track.sample_rate / clip.sample_rate)
+    if abs(length - samples) > PADDING_S * track.sample_rate:
+        raise AudioError(f"{path}: has {length} samples, the track {samples}; an estimate is as long as its track")
+    channels = track.mixture.shape[0]
+    if clip.channels not in (1, channels):
+        raise AudioError(f"{path}: has {clip.channels} channels, the track {channels}; write it with as many")
+    if clip.sample_rate == track.sample_rate:
+        return np.broadcast_to(clip.read(0, samples), track.mixture.shape)
+    # Opus knows no other rate than 48000 Hz, whatever the track's.
+    resampler = Resampler(clip.channels, clip.sample_rate, track.sample_rate)
+    found = np.concatenate([resampler.push(clip.read()), resampler.flush()], axis=1)[:, :samples]
+    return np.broadcast_to(np.pad(found, ((0, 0), (0, samples - found.shape[1]))), track.mixture.shape)
 
 
 def load(song: Song, snr_db: float | None) -> Stems:

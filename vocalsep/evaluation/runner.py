@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,11 +15,12 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from ..datasets.songs import Song
-from ..errors import OutputError, VocalsepError
+from ..errors import AudioError, OutputError, VocalsepError
 from ..interruption import interruption, pool, ready, without_interruptions
 from ..outputs import reason, write_text
+from .estimates import estimates_of
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
-from .rows import Row, estimates_of, load
+from .rows import Row, load
 from .scoring import Settings, score, silent_stems
 
 # Results of other versions of the scoring code are made again.
@@ -176,7 +178,11 @@ def _key(song: Song, plan: Plan) -> str:
 
 
 def _estimate_state(row: Row, song: Song) -> list[list[Any]]:
-    home = estimates_of(pathlib.Path(row.source), song.name) if row.kind == "estimates" else None
+    home = None
+    if row.kind == "estimates":
+        # Several that fit are an error where the song is scored.
+        with contextlib.suppress(AudioError):
+            home = estimates_of(pathlib.Path(row.source), song.name)
     if home is None:
         return []
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in sorted(home.iterdir())]

@@ -1,7 +1,7 @@
 """Tags and cover art of songs, from any format to any other."""
 
-from .fields import Picture, Tags
+from .fields import Chapter, Picture, Tags
 from .reading import read_tags
 from .writing import write_tags
 
-__all__ = ["Picture", "Tags", "read_tags", "write_tags"]
+__all__ = ["Chapter", "Picture", "Tags", "read_tags", "write_tags"]

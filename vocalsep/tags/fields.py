@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from .broadcast import Broadcast
 
 FRONT_COVER = 3
 # A FLAC block holds 2**24 bytes, and the picture shares it with its description.
@@ -14,15 +17,37 @@ MOST_PICTURES = 8
 MOST_TEXT = 1_000_000
 
 
+# Fields under names of the user's own, and characters in such a name.
+MOST_FREE, LONGEST_FREE = 200, 100
+MOST_CHAPTERS = 1000
+
+
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field's name in each family of formats; empty where the family has none."""
+    """One field's name in each family of formats; empty where the family has none.
+
+    In `id3`, ``TXXX:`` stands before the description of a frame of the user's own, and ``UFID:`` before the owner of an
+    identifier. What has no name in `mp4` goes into a free-form atom.
+    """
 
     name: str
-    id3: str
-    mp4: str
-    asf: str
+    id3: str = ""
+    mp4: str = ""
+    asf: str = ""
     riff: str = ""
+
+    @property
+    def atom(self) -> str:
+        """The field's atom in MP4."""
+        return self.mp4 or FREE_ATOM + self.name.upper()
+
+
+FREE_ATOM = "----:com.apple.iTunes:"
+
+
+def _musicbrainz(name: str) -> tuple[str, str]:
+    """Return a MusicBrainz field's name in MP4 and in ASF."""
+    return f"{FREE_ATOM}MusicBrainz {name}", f"MusicBrainz/{name}"
 
 
 # Replay gain is missing on purpose: a stem is not as loud as its song.
@@ -35,21 +60,63 @@ FIELDS = (
     Field("genre", "TCON", "\xa9gen", "WM/Genre", "IGNR"),
     Field("tracknumber", "TRCK", "trkn", "WM/TrackNumber", "ITRK"),
     Field("discnumber", "TPOS", "disk", "WM/PartOfSet"),
-    Field("composer", "TCOM", "\xa9wrt", "WM/Composer"),
-    Field("lyricist", "TEXT", "----:com.apple.iTunes:LYRICIST", "WM/Writer"),
-    Field("conductor", "TPE3", "----:com.apple.iTunes:CONDUCTOR", "WM/Conductor"),
+    Field("composer", "TCOM", "\xa9wrt", "WM/Composer", "IMUS"),
+    Field("lyricist", "TEXT", "", "WM/Writer", "IWRI"),
+    Field("conductor", "TPE3", "", "WM/Conductor"),
     Field("copyright", "TCOP", "cprt", "Copyright", "ICOP"),
-    Field("organization", "TPUB", "----:com.apple.iTunes:LABEL", "WM/Publisher"),
-    Field("isrc", "TSRC", "----:com.apple.iTunes:ISRC", "WM/ISRC"),
-    Field("bpm", "TBPM", "tmpo", "WM/BeatsPerMinute"),
-    Field("language", "TLAN", "----:com.apple.iTunes:LANGUAGE", "WM/Language"),
+    Field("organization", "TPUB", "----:com.apple.iTunes:LABEL", "WM/Publisher", "IPUB"),
+    Field("isrc", "TSRC", "", "WM/ISRC"),
+    Field("bpm", "TBPM", "tmpo", "WM/BeatsPerMinute", "IBPM"),
+    Field("language", "TLAN", "", "WM/Language", "ILNG"),
     Field("compilation", "TCMP", "cpil", "WM/IsCompilation"),
     Field("comment", "COMM", "\xa9cmt", "Description", "ICMT"),
     Field("lyrics", "USLT", "\xa9lyr", "WM/Lyrics"),
+    Field("initialkey", "TKEY", "----:com.apple.iTunes:initialkey", "WM/InitialKey"),
+    Field("remixer", "TPE4", "", "WM/ModifiedBy", "IEDT"),
+    Field("grouping", "TIT1", "\xa9grp", "WM/ContentGroupDescription"),
+    Field("subtitle", "TIT3", "", "WM/SubTitle"),
+    Field("discsubtitle", "TSST", "", "WM/SetSubTitle"),
+    Field("media", "TMED", "", "WM/Media", "IMED"),
+    Field("originalartist", "TOPE", "", "WM/OriginalArtist"),
+    Field("originalalbum", "TOAL", "", "WM/OriginalAlbumTitle"),
+    Field("originaldate", "TDOR", "", "WM/OriginalReleaseTime"),
+    Field("titlesort", "TSOT", "sonm", "WM/TitleSortOrder"),
+    Field("artistsort", "TSOP", "soar", "WM/ArtistSortOrder"),
+    Field("albumsort", "TSOA", "soal", "WM/AlbumSortOrder"),
+    Field("albumartistsort", "TSO2", "soaa", "WM/AlbumArtistSortOrder"),
+    Field("composersort", "TSOC", "soco", "WM/ComposerSortOrder"),
+    Field("work", "TXXX:WORK", "\xa9wrk", "WM/Work"),
+    Field("movementname", "MVNM", "\xa9mvn"),
+    Field("website", "TXXX:WEBSITE", "", "WM/AuthorURL"),
+    Field("barcode", "TXXX:BARCODE", "", "WM/Barcode"),
+    Field("catalognumber", "TXXX:CATALOGNUMBER", "", "WM/CatalogNo"),
+    Field("arranger", "TIPL:arranger", "", "WM/Arranger"),
+    Field("engineer", "TIPL:engineer", "", "WM/Engineer", "IENG"),
+    Field("producer", "TIPL:producer", "", "WM/Producer", "IPRO"),
+    Field("mixer", "TIPL:mix", "", "WM/Mixer"),
+    Field("djmixer", "TIPL:DJ-mix", "", "WM/DJMixer"),
+    Field("performer", "TXXX:PERFORMER"),
+    Field("musicbrainz_trackid", "UFID:http://musicbrainz.org", *_musicbrainz("Track Id")),
+    *(
+        Field(f"musicbrainz_{name}", f"TXXX:MusicBrainz {spelt}", *_musicbrainz(spelt))
+        for name, spelt in (
+            ("releasetrackid", "Release Track Id"),
+            ("albumid", "Album Id"),
+            ("artistid", "Artist Id"),
+            ("albumartistid", "Album Artist Id"),
+            ("releasegroupid", "Release Group Id"),
+            ("workid", "Work Id"),
+            ("discid", "Disc Id"),
+        )
+    ),
+    Field("releasetype", "TXXX:MusicBrainz Album Type", *_musicbrainz("Album Type")),
+    Field("releasestatus", "TXXX:MusicBrainz Album Status", *_musicbrainz("Album Status")),
+    Field("releasecountry", "TXXX:MusicBrainz Album Release Country", *_musicbrainz("Album Release Country")),
 )
 TOTALS = {"tracknumber": "tracktotal", "discnumber": "disctotal"}
 NAMES = {field.name for field in FIELDS} | set(TOTALS.values())
-# What writers of free-form tags (Vorbis, APE, Matroska) call the same; counts only where the proper name is missing.
+# What writers of free-form tags (Vorbis, APE, Matroska, frames of the user's own) call the same; counts only where the
+# proper name is missing.
 ALIASES = {
     "author": "artist",
     "album artist": "albumartist",
@@ -65,7 +132,39 @@ ALIASES = {
     "tempo": "bpm",
     "description": "comment",
     "unsyncedlyrics": "lyrics",
+    "key": "initialkey",
+    "initial key": "initialkey",
+    "initial_key": "initialkey",
+    "remixed_by": "remixer",
+    "remixedby": "remixer",
+    "mixartist": "remixer",
+    "modifiedby": "remixer",
+    "content group": "grouping",
+    "contentgroup": "grouping",
+    "original artist": "originalartist",
+    "originalyear": "originaldate",
+    "original date": "originaldate",
+    "ean/upc": "barcode",
+    "upc": "barcode",
+    "country": "releasecountry",
+    **{
+        # As frames, atoms and ASF attributes spell them.
+        field.id3.partition(":")[2].lower(): field.name
+        for field in FIELDS
+        if field.id3.startswith("TXXX:MusicBrainz")
+    },
+    "musicbrainz track id": "musicbrainz_trackid",
 }
+# What describes the file that was read, not the song: its loudness, its encoder, its disc, its decoder's settings.
+OF_THE_FILE = re.compile(
+    r"replay_?gain|^rg_|^r128|loudness|dynamic ?range|\bpeak\b|_peak|mp3gain|^itun|^serato|^traktor|fingerprint|"
+    r"accurate ?rip|^ctdb|^cdtoc|^toc$|cue_?sheet|^log$|^ripp|^md5|^crc|checksum|"
+    r"encod|^tool ?(name|version)|^software|^length$|^duration$|^bitrate$|^bps$|^number_of_|^_statistics|"
+    r"^major_brand|^minor_version|^compatible_brands|^creation_time|^handler_name|^vendor_id|"
+    r"^wmfsdk|^isvbr|^deviceconformance|^mediaprimaryclass|^mediaclass|^wmadrc|^uniquefile|^provider|^waveformat|"
+    r"^coverart|^metadata_block_picture|^chapter\d|^coding_history|^time_reference|^originat|^umid",
+    re.IGNORECASE,
+)
 IMAGE_STARTS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"GIF8": "image/gif", b"BM": "image/bmp"}
 
 
@@ -77,6 +176,15 @@ class Picture:
     mime: str
     kind: int = FRONT_COVER
     description: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Chapter:
+    """A part of a song or an audiobook that has a name: where it begins and ends, in seconds, and the name."""
+
+    start: float
+    end: float
+    title: str
 
 
 Item = tuple[str, Any] | Picture
@@ -91,24 +199,65 @@ class Tags:
     fields : mapping of str to tuple of str
         Names as in `FIELDS`; a number may hold its total too, as in ``3/12``.
     pictures : tuple of Picture
+    free : mapping of str to tuple of str
+        Fields of the user's own, as they are spelt.
+    chapters : tuple of Chapter
+        In the order of their starts.
+    broadcast : Broadcast, optional
+        What a Broadcast WAV says of its recording.
     """
 
     fields: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
+    free: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    chapters: tuple[Chapter, ...] = ()
+    broadcast: Broadcast | None = None
 
     def marked(self, mark: str, fallback_title: str) -> Tags:
         """Return the same tags with ``(mark)`` behind the title, an empty one with nothing.
 
         A song without a title gets `fallback_title`.
         """
-        title = (self.fields.get("title") or (_clean(fallback_title),))[0]
+        title = (self.fields.get("title") or (clean(fallback_title),))[0]
         return dataclasses.replace(self, fields={**self.fields, "title": (f"{title} ({mark})" if mark else title,)})
+
+    def passage(self, start: int, samples: int, sample_rate: int) -> Tags:
+        """Return the tags of a passage of the song: its chapters, and its own time of recording.
+
+        Parameters
+        ----------
+        start, samples : int
+            First sample and length, at `sample_rate` in Hz.
+        """
+        first, last = start / sample_rate, (start + samples) / sample_rate
+        chapters = tuple(
+            Chapter(max(0.0, one.start - first), min(last, one.end) - first, one.title)
+            for one in self.chapters
+            if one.start < last and one.end > first
+        )
+        broadcast = self.broadcast and self.broadcast.shifted(start)
+        return dataclasses.replace(self, chapters=chapters, broadcast=broadcast)
+
+    def changed(self, key: float, tempo: float) -> Tags:
+        """Return the tags of the song in another key (by semitones) and tempo (in percent of its own).
+
+        Chapters and beats per minute follow; a key that is not the song's any more is left out.
+        """
+        if key == 0 and tempo == 100:
+            return self
+        fields = {name: values for name, values in self.fields.items() if name != "initialkey" or key == 0}
+        if "bpm" in fields:
+            fields["bpm"] = tuple(_scaled(value, tempo / 100) for value in fields["bpm"])
+        chapters = tuple(Chapter(one.start * 100 / tempo, one.end * 100 / tempo, one.title) for one in self.chapters)
+        return dataclasses.replace(self, fields=fields, chapters=chapters)
 
 
 def tidy(items: Iterable[Item]) -> Tags:
     """Bring what was found into the common form: known names, clean text, sound pictures, no duplicates."""
     proper: dict[str, list[str]] = {}
     aliased: dict[str, list[str]] = {}
+    # By the name in small letters: the name as it was first spelt, and its values.
+    free: dict[str, tuple[str, list[str]]] = {}
     pictures: list[Picture] = []
     room = MOST_TEXT
     for item in items:
@@ -117,21 +266,39 @@ def tidy(items: Iterable[Item]) -> Tags:
             if picture and picture not in pictures and len(pictures) < MOST_PICTURES:
                 pictures.append(picture)
             continue
-        name, text = item[0].lower(), _clean(str(item[1]))
-        if name not in NAMES and name not in ALIASES:
+        spelt, text = clean(item[0]), clean(str(item[1]))
+        name = spelt.lower()
+        if name in NAMES:
+            values = proper.setdefault(name, [])
+        elif name in ALIASES:
+            values = aliased.setdefault(ALIASES[name], [])
+        elif _is_free(name) and (name in free or len(free) < MOST_FREE):
+            values = free.setdefault(name, (spelt, []))[1]
+        else:
             continue
-        fields = proper if name in NAMES else aliased
-        values = fields.setdefault(ALIASES.get(name, name), [])
         if text and text not in values and len(text) <= room:
             values.append(text)
             room -= len(text)
     found = {**aliased, **{name: values for name, values in proper.items() if values}}
     _join_numbers(found)
     ordered = {field.name: tuple(found[field.name]) for field in FIELDS if found.get(field.name)}
-    return Tags(ordered, tuple(pictures))
+    return Tags(ordered, tuple(pictures), {name: tuple(values) for name, values in free.values() if values})
 
 
-def _clean(text: str) -> str:
+def _is_free(name: str) -> bool:
+    """Whether a name of the user's own may go along: it can be written, and says something of the song."""
+    return 0 < len(name) <= LONGEST_FREE and name.isprintable() and "=" not in name and not OF_THE_FILE.search(name)
+
+
+def _scaled(number: str, factor: float) -> str:
+    try:
+        return f"{float(number) * factor:.6g}"
+    except ValueError:
+        return number
+
+
+def clean(text: str) -> str:
+    """Return a text that every tag can hold."""
     # File names that are no UTF-8 come with surrogates, which no tag can hold.
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip()
 
@@ -156,4 +323,4 @@ def _checked(picture: Picture) -> Picture | None:
     if not mime.startswith("image/") or not 0 < len(picture.data) <= LARGEST_PICTURE:
         return None
     kind = picture.kind if 0 <= picture.kind <= 20 else 0
-    return Picture(picture.data, mime, kind, _clean(picture.description)[:1000])
+    return Picture(picture.data, mime, kind, clean(picture.description)[:1000])

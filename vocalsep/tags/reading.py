@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
+import itertools
 import pathlib
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from ..audio.container import QuietFile, open_container
-from .fields import FIELDS, FRONT_COVER, Item, Picture, Tags, tidy
-from .riff import info_lists
+from .broadcast import BEXT, IXML, Broadcast
+from .fields import ALIASES, FIELDS, FRONT_COVER, MOST_CHAPTERS, NAMES, Chapter, Item, Picture, Tags, clean, tidy
+from .riff import LARGEST_LIST, chunks, info_lists, read_chunk
+
+Read = TypeVar("Read")
+LONGEST_TITLE = 1000
+# Frames and atoms whose fields have another home when they are written.
+MORE_FRAMES = {"GRP1": "grouping", "TMOO": "mood", "TDRL": "releasedate", "TORY": "originaldate", "WOAR": "website"}
+MORE_ATOMS = {"desc": "description"}
 
 
 def read_tags(path: str | pathlib.Path) -> Tags:
@@ -27,14 +36,18 @@ def read_tags(path: str | pathlib.Path) -> Tags:
     Tags
         Without what is too large for some format: pictures of more than 16 MB and endless texts.
     """
+    path = pathlib.Path(path)
+    tags = Tags()
     for reader in (_read_with_mutagen, _read_riff_info, _read_with_ffmpeg):
-        tags = tidy(_until_broken(reader(pathlib.Path(path))))
-        if tags.fields or tags.pictures:
-            return tags
-    return Tags()
+        tags = tidy(_until_broken(reader(path)))
+        if tags != Tags():
+            break
+    broadcast = next(_until_broken(_read_broadcast(path)), None)
+    chapters = tuple(itertools.islice(_until_broken(_read_chapters(path)), MOST_CHAPTERS))
+    return dataclasses.replace(tags, broadcast=broadcast, chapters=chapters)
 
 
-def _until_broken(items: Iterator[Item]) -> Iterator[Item]:
+def _until_broken(items: Iterator[Read]) -> Iterator[Read]:
     # Parsers raise many kinds of errors on damaged tags; what came before the damage is worth keeping.
     with contextlib.suppress(Exception):
         yield from items
@@ -61,34 +74,55 @@ def _read_with_mutagen(path: pathlib.Path) -> Iterator[Item]:
 
 def _read_id3(tags: Any) -> Iterator[Item]:
     for field in FIELDS:
-        for frame in tags.getall(field.id3):
+        kind, _, what = field.id3.partition(":")
+        for frame in tags.getall(kind) if kind and not what else []:
             # iTunes keeps its own data in comments with a description.
-            if field.id3 == "COMM" and frame.desc:
+            if kind == "COMM" and frame.desc:
+                if not frame.desc.lower().startswith(("itun", "id3v1")):
+                    yield from ((f"comment:{frame.desc}", text) for text in frame.text)
                 continue
-            values = frame.genres if field.id3 == "TCON" else frame.text
+            values = frame.genres if kind == "TCON" else frame.text
             for value in [values] if isinstance(values, str) else values:
                 yield field.name, value
+        if kind == "UFID":
+            yield from ((field.name, f.data.decode("ascii")) for f in tags.getall(kind) if f.owner == what)
+    names = {field.id3.lower(): field.name for field in FIELDS}
+    for frame in tags.getall("TXXX"):
+        name = names.get(f"txxx:{frame.desc.lower()}", frame.desc)
+        yield from ((name, text) for text in frame.text)
+    for kind in ("TIPL", "IPLS", "TMCL"):
+        for frame in tags.getall(kind):
+            for role, person in frame.people:
+                known = names.get(f"tipl:{role.lower()}")
+                yield (known, person) if known else ("performer", f"{person} ({role})" if role else person)
+    for kind, name in MORE_FRAMES.items():
+        for frame in tags.getall(kind):
+            yield from ((name, text) for text in ([frame.url] if kind[0] == "W" else frame.text))
     for frame in tags.getall("APIC"):
         yield Picture(frame.data, frame.mime, int(frame.type), frame.desc)
 
 
 def _read_mp4(tags: Any) -> Iterator[Item]:
-    for field in FIELDS:
-        values = tags.get(field.mp4, [])
-        for value in values if isinstance(values, list) else [values]:
+    names = {field.atom.lower(): field.name for field in FIELDS}
+    for atom, values in tags.items():
+        free = atom.split(":", 2)[2] if atom.count(":") > 1 and atom.startswith("----") else ""
+        name = names.get(atom.lower(), free or MORE_ATOMS.get(atom, ""))
+        for value in values if isinstance(values, list) and name else [values] if name else []:
             if isinstance(value, bytes):
                 value = value.decode("utf-8", "replace")
             elif isinstance(value, tuple):
                 value = "/".join(str(number or "") for number in value)
-            yield field.name, value
+            yield name, value
     for cover in tags.get("covr", []):
         yield Picture(bytes(cover), "image/png" if cover.imageformat == cover.FORMAT_PNG else "image/jpeg")
 
 
 def _read_asf(tags: Any) -> Iterator[Item]:
-    for field in FIELDS:
-        for value in tags.get(field.asf, []):
-            yield field.name, value
+    names = {field.asf.lower(): field.name for field in FIELDS if field.asf}
+    for key, value in tags:
+        known = names.get(key.lower())
+        if known or isinstance(value.value, str):
+            yield known or key.removeprefix("WM/"), value
     for packed in tags.get("WM/Picture", []):
         with contextlib.suppress(ValueError, struct.error):
             kind, size = struct.unpack_from("<BI", packed.value)
@@ -147,5 +181,28 @@ def _decoded(text: bytes) -> str:
 def _read_with_ffmpeg(path: pathlib.Path) -> Iterator[Item]:
     with path.open("rb") as file, open_container(QuietFile(file)) as container:
         for key, value in container.metadata.items():
-            # FFmpeg adds the language, as in lyrics-eng.
-            yield key.partition("-")[0], value
+            # FFmpeg adds the language, as in lyrics-eng, and names of its own: only known ones are the user's.
+            name = key.partition("-")[0]
+            if name.lower() in NAMES or name.lower() in ALIASES:
+                yield name, value
+
+
+def _read_chapters(path: pathlib.Path) -> Iterator[Chapter]:
+    with path.open("rb") as file, open_container(QuietFile(file)) as container:
+        # PyAV has them from version 15 on.
+        found = container.chapters() if hasattr(container, "chapters") else []
+        for one in sorted(found, key=lambda chapter: chapter["start"]):
+            start, end = (float(one[name] * one["time_base"]) for name in ("start", "end"))
+            if 0 <= start <= end:
+                yield Chapter(start, end, clean(one["metadata"].get("title", ""))[:LONGEST_TITLE])
+
+
+def _read_broadcast(path: pathlib.Path) -> Iterator[Broadcast]:
+    held = {BEXT: b"", IXML: b""}
+    with path.open("rb") as file:
+        for name, at, size in chunks(file):
+            if name in held and size <= LARGEST_LIST:
+                held[name] = read_chunk(file, at, size)
+    broadcast = Broadcast.of(held[BEXT], held[IXML])
+    if broadcast:
+        yield broadcast

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
+import fractions
+import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..audio.container import QuietFile, open_container
 from ..audio.layouts import MASK_COMMENT
 from ..errors import OutputError
-from .fields import FIELDS, FRONT_COVER, MOST_TEXT, TOTALS, Picture, Tags, tidy
-from .riff import info_lists, is_riff_wave
+from .broadcast import BEXT, IXML, Broadcast
+from .fields import FIELDS, FREE_ATOM, FRONT_COVER, MOST_CHAPTERS, MOST_TEXT, TOTALS, Chapter, Picture, Tags, tidy
+from .riff import append_chunks, chunks, is_riff_wave, read_chunk
+
+# What version 2.3 of ID3 lacks, of the frames that we write.
+NEW_FRAMES = ("TSOT", "TSOP", "TSOA", "TSST")
+# The offset of a chapter that is told by its time alone.
+NO_OFFSET = 0xFFFFFFFF
+MOST_IN_CONTENTS = 255
+LONGEST_INFO = 60_000
 
 
 def write_tags(path: str | pathlib.Path, tags: Tags) -> None:
@@ -34,9 +47,12 @@ def write_tags(path: str | pathlib.Path, tags: Tags) -> None:
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         return
-    items = ((name, value) for name, values in tags.fields.items() for value in values)
+    items = ((name, value) for held in (tags.fields, tags.free) for name, values in held.items() for value in values)
+    tidied = dataclasses.replace(
+        tidy((*items, *tags.pictures)), chapters=tags.chapters[:MOST_CHAPTERS], broadcast=tags.broadcast
+    )
     try:
-        writer(path, tidy((*items, *tags.pictures)))
+        writer(path, tidied)
     except Exception as error:
         # Besides its own errors, mutagen lets through whatever its parsers stumble over.
         cause = next((e for e in (error, *error.args) if isinstance(e, OSError)), None)
@@ -57,9 +73,13 @@ def _write_wave(path: pathlib.Path, tags: Tags) -> None:
     if not riff or path.stat().st_size + added >= 1 << 32:
         return
     with path.open("r+b") as file:
-        for at, _ in list(info_lists(file)):
-            file.seek(at)
-            file.write(b"JUNK")
+        for name, at, _ in list(chunks(file)):
+            if name in (BEXT, IXML) or (name == b"LIST" and read_chunk(file, at, 4) == b"INFO"):
+                file.seek(at)
+                file.write(b"JUNK")
+    broadcast = tags.broadcast or Broadcast()
+    held = ((b"LIST", _info(tags)), (BEXT, broadcast.bext), (IXML, broadcast.ixml))
+    append_chunks(path, [(name, data) for name, data in held if data])
     wave: Any = WAVE(path)
     wave.tags = None
     wave.add_tags()
@@ -67,29 +87,53 @@ def _write_wave(path: pathlib.Path, tags: Tags) -> None:
     wave.tags.save(path)
 
 
+def _info(tags: Tags) -> bytes:
+    """Return the data of a LIST INFO chunk, which some programs read where they know no ID3; empty without fields."""
+    entries = b""
+    for field in FIELDS:
+        if field.riff and tags.fields.get(field.name):
+            text = "; ".join(tags.fields[field.name]).encode()[:LONGEST_INFO].decode("utf-8", "ignore").encode() + b"\0"
+            entries += field.riff.encode() + struct.pack("<I", len(text)) + text + b"\0" * (len(text) % 2)
+    return b"INFO" + entries if entries else b""
+
+
 def _write_mp3(path: pathlib.Path, tags: Tags) -> None:
     from mutagen.id3 import ID3
 
     target = ID3()
-    _fill_id3(target, tags)
+    _fill_id3(target, tags, old=True)
     # Old car radios and Windows read nothing newer than 2.3; its rule is to separate several values with a slash.
     target.update_to_v23()
     target.save(path, v2_version=3)
 
 
-def _fill_id3(target: Any, tags: Tags) -> None:
+def _fill_id3(target: Any, tags: Tags, old: bool = False) -> None:
+    """Fill an ID3 tag; `old` is version 2.3, which lacks some frames."""
     from mutagen import id3
 
+    people = []
     for field in FIELDS:
         values = list(tags.fields.get(field.name, ()))
-        if field.name == "date":
+        kind, _, what = field.id3.partition(":")
+        if kind in ("TDRC", "TDOR"):
             values = [date for value in values if (date := _id3_date(value))]
         if not values:
             continue
-        # ID3's name for an unknown language.
-        more = {"lang": "XXX", "desc": ""} if field.id3 in ("COMM", "USLT") else {}
-        text = "\n".join(values) if more else values
-        target.add(getattr(id3, field.id3)(encoding=_id3_encoding(values), text=text, **more))
+        if kind == "TIPL":
+            people += [[what, value] for value in values]
+        elif kind == "UFID":
+            target.add(id3.UFID(owner=what, data=values[0].encode("ascii", "replace")[:64]))
+        elif kind == "TXXX" or (old and kind in NEW_FRAMES):
+            _add_free(target, what or field.name.upper(), values)
+        else:
+            # ID3's name for an unknown language.
+            more = {"lang": "XXX", "desc": ""} if kind in ("COMM", "USLT") else {}
+            text = "\n".join(values) if more else values
+            target.add(getattr(id3, kind)(encoding=_id3_encoding(values), text=text, **more))
+    if people:
+        target.add(id3.TIPL(encoding=_id3_encoding(person for _, person in people), people=people))
+    for name, free in tags.free.items():
+        _add_free(target, name, list(free))
     for number, picture in enumerate(tags.pictures):
         # ID3 allows one picture a description; the spaces go away in reading.
         description = picture.description + " " * number
@@ -97,6 +141,32 @@ def _fill_id3(target: Any, tags: Tags) -> None:
         target.add(
             id3.APIC(encoding=encoding, mime=picture.mime, type=picture.kind, desc=description, data=picture.data)
         )
+    _add_chapters(target, tags.chapters)
+
+
+def _add_free(target: Any, name: str, values: list[str]) -> None:
+    from mutagen import id3
+
+    kind, _, description = name.partition(":")
+    encoding = _id3_encoding([name, *values])
+    if kind.lower() == "comment" and description:
+        target.add(id3.COMM(encoding=encoding, lang="XXX", desc=description, text="\n".join(values)))
+    else:
+        target.add(id3.TXXX(encoding=encoding, desc=name, text=values))
+
+
+def _add_chapters(target: Any, chapters: Sequence[Chapter]) -> None:
+    from mutagen import id3
+
+    if not chapters:
+        return
+    names = [f"chp{number}" for number in range(len(chapters))]
+    for name, chapter in zip(names, chapters, strict=True):
+        title = [id3.TIT2(encoding=_id3_encoding([chapter.title]), text=[chapter.title])] if chapter.title else []
+        start, end = (min(round(seconds * 1000), NO_OFFSET - 1) for seconds in (chapter.start, chapter.end))
+        target.add(id3.CHAP(name, start, end, NO_OFFSET, NO_OFFSET, sub_frames=title))
+    flags = id3.CTOCFlags.TOP_LEVEL | id3.CTOCFlags.ORDERED
+    target.add(id3.CTOC("toc", flags, names[:MOST_IN_CONTENTS], sub_frames=[]))
 
 
 def _id3_date(text: str) -> str:
@@ -117,6 +187,9 @@ def _id3_encoding(texts: Iterable[str]) -> int:
 def _write_mp4(path: pathlib.Path, tags: Tags) -> None:
     from mutagen.mp4 import MP4, MP4Cover
 
+    # In others there is more than one sound, which would have to stay as it is.
+    if tags.chapters and path.suffix.lower() == ".m4a":
+        _remux_with_chapters(path, tags.chapters)
     file: Any = MP4(path)
     file.tags = None
     file.add_tags()
@@ -125,7 +198,12 @@ def _write_mp4(path: pathlib.Path, tags: Tags) -> None:
         # A number that is none has no place in these atoms.
         with contextlib.suppress(ValueError, OverflowError):
             if values:
-                file.tags[field.mp4] = _mp4_value(field.mp4, values)
+                file.tags[field.atom] = _mp4_value(field.atom, values)
+    for name, free in tags.free.items():
+        # Atoms have names in Latin-1.
+        with contextlib.suppress(UnicodeEncodeError):
+            name.encode("latin-1")
+            file.tags[FREE_ATOM + name] = [value.encode() for value in free]
     kinds = {"image/jpeg": MP4Cover.FORMAT_JPEG, "image/png": MP4Cover.FORMAT_PNG}
     # All pictures are covers here, and players show the first.
     pictures = sorted(tags.pictures, key=lambda picture: picture.kind != FRONT_COVER)
@@ -133,6 +211,45 @@ def _write_mp4(path: pathlib.Path, tags: Tags) -> None:
     if covers:
         file.tags["covr"] = covers
     file.save()
+
+
+def _remux_with_chapters(path: pathlib.Path, chapters: Sequence[Chapter]) -> None:
+    """Add chapters in both of MP4's ways, a list and a track of texts: packet by packet into a new file."""
+    import av
+
+    whole = path.with_name(f"{path.stem}-chapters{path.suffix}")
+    try:
+        with (
+            path.open("rb") as old,
+            open_container(QuietFile(old)) as container,
+            whole.open("wb") as new,
+        ):
+            quiet = QuietFile(new)
+            options = {"fflags": "+bitexact"}
+            with av.open(quiet, "w", format="ipod", options=options) as out:
+                if not hasattr(out, "set_chapters"):
+                    return
+                out.set_chapters([_av_chapter(number, chapter) for number, chapter in enumerate(chapters)])
+                copies = {stream: out.add_stream_from_template(stream) for stream in container.streams.audio}
+                for packet in container.demux(*copies):
+                    if packet.dts is not None:
+                        packet.stream = copies[packet.stream]
+                        out.mux(packet)
+            if quiet.error is not None:
+                raise quiet.error
+        os.replace(whole, path)
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _av_chapter(number: int, chapter: Chapter) -> Any:
+    return {
+        "id": number,
+        "start": round(chapter.start * 1000),
+        "end": round(chapter.end * 1000),
+        "time_base": fractions.Fraction(1, 1000),
+        "metadata": {"title": chapter.title},
+    }
 
 
 def _mp4_value(atom: str, values: tuple[str, ...]) -> Any:
@@ -180,6 +297,13 @@ def _comments(tags: Tags) -> list[tuple[str, str]]:
             comments.append((name.upper(), number))
             if slash:
                 comments.append((TOTALS[name].upper(), total))
+    for name, free in tags.free.items():
+        if all(" " <= character <= "}" for character in name):
+            comments += [(name.upper(), value) for value in free]
+    for place, chapter in enumerate(tags.chapters, 1):
+        minutes, milliseconds = divmod(round(chapter.start * 1000), 60_000)
+        time = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
+        comments += [(f"CHAPTER{place:03}", time), (f"CHAPTER{place:03}NAME", chapter.title)]
     return comments
 
 

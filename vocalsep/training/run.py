@@ -28,8 +28,8 @@ from . import losses
 from .config import TrainingConfig, read_toml
 from .data import gather
 from .folder import RunFolder
-from .loop import Ended, Trainer
-from .state import Progress
+from .loop import Ended, Trainer, learning_rate
+from .state import Progress, load_progress
 from .validation import Scores, Validation
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Place:
         Processes that make examples, for each device.
     licence : str
         What the exported model says of its licence.
+    steps, semi_steps : int, optional
+        Of a resumed run, the steps that it shall have instead of those in its configuration, see `lengthened`.
     """
 
     out: pathlib.Path
@@ -69,6 +71,8 @@ class Place:
     devices: int = 1
     workers: int = 2
     licence: str = "not stated"
+    steps: int | None = None
+    semi_steps: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +107,9 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
     folder = RunFolder(place.out)
     if place.resume:
         config = TrainingConfig.from_dict(read_toml(folder.held_config()))
+        if (place.steps, place.semi_steps) != (None, None):
+            done = load_progress(folder.last).step if folder.last.exists() else 0
+            config = lengthened(config, place.steps, place.semi_steps, done)
     fabric = _fabric(place, config.training.precision)
     if fabric.global_rank:
         say = _silent
@@ -113,6 +120,42 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
                 if not place.resume:
                     folder.begin()
         return _train(config, place, folder, fabric, say, quiet)
+
+
+def lengthened(config: TrainingConfig, steps: int | None, semi_steps: int | None, done: int) -> TrainingConfig:
+    """Return the configuration of a run that goes on for other numbers of steps than it began with.
+
+    Its learning rate is then, from the next step on, that of a run which began with these numbers: the cosine is
+    stretched to the new length, so that after the end of a run it rises again before it falls.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    steps, semi_steps : int, optional
+        Of the supervised and of the semi-supervised training; by default as they are.
+    done : int
+        Steps done so far.
+
+    Raises
+    ------
+    UsageError
+        So many steps are done already, or that part of the training is over, or the run has no such part.
+    """
+    before = config.training.steps
+    if steps is not None and steps != before and config.adversarial.steps and done >= before:
+        raise UsageError(f"the supervised training is over after {before} steps; --semi-steps makes the rest longer")
+    if semi_steps is not None and not config.adversarial.steps:
+        raise UsageError("the run has no semi-supervised steps, which need data of their own; begin a new run for them")
+    longer = dataclasses.replace(
+        config,
+        training=dataclasses.replace(config.training, steps=before if steps is None else steps),
+        adversarial=dataclasses.replace(
+            config.adversarial, steps=config.adversarial.steps if semi_steps is None else semi_steps
+        ),
+    )
+    if longer.steps <= done or (steps is not None and steps < min(done, before)):
+        raise UsageError(f"the run has done {done} of {config.steps} steps; --steps names more than it has done")
+    return longer
 
 
 def _train(
@@ -152,6 +195,17 @@ def _train(
     if place.resume and folder.last.exists():
         trainer.resume()
         say(f"going on from step {trainer.progress.step}")
+    if (place.steps, place.semi_steps) != (None, None):
+        # Those that were counted belong to the shorter run.
+        trainer.progress.worse = 0
+        step = min(trainer.progress.step, config.steps - 1)
+        say(
+            f"up to step {config.steps}: the learning rate follows the schedule of a run of so many steps, "
+            f"{learning_rate(config, step):.3g} at first, {learning_rate(config, config.steps - 1):.3g} at the end"
+        )
+        with _together(fabric):
+            if fabric.is_global_zero:
+                folder.write_config(config.to_dict())
     return Finished(folder, _run(trainer, pools, place, quiet), tuple(unusable), fabric.is_global_zero)
 
 

@@ -6,9 +6,11 @@ remembered of them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -118,6 +120,12 @@ def save(path: pathlib.Path, held: State, progress: Progress) -> None:
         pending.commit()
 
 
+def load_progress(path: pathlib.Path) -> Progress:
+    """Read how far a run is from its checkpoint; raises ModelError where that is missing or damaged."""
+    with _opened(path) as file:
+        return _progress(file)
+
+
 def load(path: pathlib.Path, held: State) -> Progress:
     """Read a checkpoint into the objects of a run.
 
@@ -127,18 +135,11 @@ def load(path: pathlib.Path, held: State) -> Progress:
         The file is missing, damaged, or of another architecture.
     """
     parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*held.modules(), *held.optimizers())}
-    try:
-        with safe_open(path, "pt") as file:
-            progress = Progress(**json.loads(file.metadata()[HEADER_KEY]))
-            for key in file.keys():  # noqa: SIM118 - not a dictionary
-                part, _, name = key.partition("/")
-                parts[part][name] = file.get_tensor(key)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no checkpoint to resume from; begin a new run with another --out") from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        raise ModelError(
-            f"{path}: is no checkpoint of a training run, or a damaged one; put a copy of best.safetensors there"
-        ) from None
+    with _opened(path) as file:
+        progress = _progress(file)
+        for key in file.keys():  # noqa: SIM118 - not a dictionary
+            part, _, name = key.partition("/")
+            parts[part][name] = file.get_tensor(key)
     try:
         for name, module in held.modules().items():
             module.load_state_dict(parts[name])
@@ -150,6 +151,23 @@ def load(path: pathlib.Path, held: State) -> Progress:
             "a new run with another --out"
         ) from None
     return progress
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no checkpoint to resume from; begin a new run with another --out") from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        raise ModelError(
+            f"{path}: is no checkpoint of a training run, or a damaged one; put a copy of best.safetensors there"
+        ) from None
+
+
+def _progress(file: Any) -> Progress:
+    return Progress(**json.loads(file.metadata()[HEADER_KEY]))
 
 
 def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
