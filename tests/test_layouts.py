@@ -1,6 +1,7 @@
 """Channel layouts keep their names and each channel its place, whatever the format; or are refused beforehand."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -18,6 +19,10 @@ from vocalsep.audio.source import MOST_CHANNELS
 
 RATE = 48000
 FFMPEG = shutil.which("ffmpeg")
+# Ogg's codecs have one layout for each number of channels.
+OTHERS = {"2.1", "3.0(back)", "4.0", "3.1", "4.1", "6.0", "6.0(front)", "hexagonal", "6.1(front)", "7.0", "7.0(front)"}
+OTHERS |= {"7.1(wide)", "7.1(wide-side)", "octagonal"}
+REFUSED = {"wav": set(), "flac": set(), "ogg": OTHERS, "opus": OTHERS, "m4a": {"6.0(front)"}}
 needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="needs the ffmpeg program")
 
 
@@ -56,13 +61,11 @@ def _probed(path) -> tuple[str, np.ndarray]:
 @pytest.mark.parametrize("name", ["wav", "flac", "ogg", "opus", "m4a"])
 def test_each_channel_keeps_its_place(tmp_path, name, layout):
     form, audio = FORMATS[name], _tone_each(layout)
-    try:
-        fitted = form.fitted(len(audio), layout)
-    except AudioError as error:
-        assert f"({layout}); use wav, flac" in str(error)
-        with pytest.raises(AudioError):
+    if layout in REFUSED[name]:
+        with pytest.raises(AudioError, match=re.escape(f"({layout}); use wav, flac")):
             _written(tmp_path, form, layout, audio)
         return
+    fitted = form.fitted(len(audio), layout)
     path = _written(tmp_path, form, layout, audio)
     expected = [_pitches(audio)[place] for place in fitted.order]
     probed, decoded = _probed(path)

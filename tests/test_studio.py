@@ -24,6 +24,7 @@ from conftest import DEMO, RATE, read, tones, write
 from vocalsep.checkpoint import save
 from vocalsep.config import ModelConfig
 from vocalsep.networks.table import build, config_class
+from vocalsep.tags import read_tags
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
@@ -198,6 +199,12 @@ def test_a_stem_file_holds_mixture_and_four_stems_and_names_them(studio, done, t
     path.write_bytes(answer.content)
     from vocalsep.datasets.clips import open_clip
 
+    fields = read_tags(path).fields
+    assert {name: fields[name] for name in ("title", "artist", "album")} == {
+        "title": ("Paper Lantern",),
+        "artist": ("vocalsep",),
+        "album": ("vocalsep examples",),
+    }
     sounds = [open_clip(path, stream).read() for stream in range(5)]
     length = min(sound.shape[1] for sound in sounds)
     assert length == pytest.approx(done["samples"], abs=4096)
@@ -217,6 +224,16 @@ def test_what_a_format_cannot_hold_is_no_failure_of_the_server(studio, tmp_path)
         answer = studio.http.get(f"api/songs/{song['id']}/mix", params={"format": form})
         assert answer.status_code == 422
         assert "3" in answer.json()["detail"]
+
+
+def test_eight_channels_come_out_as_m4a(studio, tmp_path):
+    song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 8), 8000), "s.wav").json()
+    assert studio.until(song["id"], "done", "failed")["state"] == "done"
+    for params in ({"format": "m4a"}, {"format": "flac", "key": 2, "tempo": 90}):
+        answer = studio.http.get(f"api/songs/{song['id']}/mix", params=params)
+        assert answer.status_code == 200, answer.text
+        with av.open(io.BytesIO(answer.content)) as container:
+            assert container.streams.audio[0].codec_context.layout.name == "7.1"
 
 
 def test_the_original_comes_back_with_ranges(studio, done):
