@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import pathlib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 from ..errors import AudioError
 from .container import QuietFile, open_container
 from .formats import INTEGER_BITS
-from .layouts import layout_named
+from .layouts import LAYOUTS, layout_named
 from .source import Source, SourceInfo
 
 # Containers round their duration; only a larger shortfall than this means that the end is missing.
@@ -24,6 +25,7 @@ GUESSED_DURATIONS = frozenset(("aac", "ac3", "eac3", "dts", "dtshd", "truehd", "
 TOLERATED_LOSS = 0.01
 # PyAV counts one plane too many of so many, and reads beyond them.
 MISCOUNTED_PLANES = 8
+SAMPLE_TYPES = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "fltp": "f4", "dblp": "f8"}
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
 
 
@@ -39,12 +41,14 @@ class FfmpegSource(Source):
             self.file.close()
             raise
         try:
-            super().__init__(self._describe(path, stream), salvage)
+            info, order = self._describe(path, stream)
+            super().__init__(info, salvage)
+            self.order = order
         except BaseException:
             self.close()
             raise
 
-    def _describe(self, path: pathlib.Path, stream: int) -> SourceInfo:
+    def _describe(self, path: pathlib.Path, stream: int) -> tuple[SourceInfo, list[int] | None]:
         sounds = self.container.streams.audio
         if not sounds:
             raise AudioError("holds no audio")
@@ -55,7 +59,8 @@ class FfmpegSource(Source):
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")
         self.stream.thread_type = "AUTO"
-        if context.format is None or not context.sample_rate or not context.channels:
+        layout = lasting_layout(context)
+        if context.format is None or not context.sample_rate or not layout.nb_channels:
             raise AudioError("is no audio file, or one too damaged to open")
         name = context.name
         lossless = name.startswith("pcm_") or name in LOSSLESS_CODECS
@@ -67,20 +72,22 @@ class FfmpegSource(Source):
             duration = float(self.stream.duration * self.stream.time_base)
         elif self.container.duration is not None:
             duration = self.container.duration / 1e6
-        return SourceInfo(
+        named, order = layout_named(layout.name, tuple(channel.name for channel in layout.channels))
+        info = SourceInfo(
             path=path,
             container=self.container.format.name,
             codec=name,
             sample_rate=context.sample_rate,
-            channels=context.channels,
+            channels=layout.nb_channels,
             # A damaged header can announce less than nothing.
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
-            layout=layout_named(context.layout.name, tuple(channel.name for channel in context.layout.channels)),
+            layout=named,
             video=any(not _is_cover(stream) for stream in self.container.streams.video),
             slack_s=ROUNDED_S if own and _counts(path, self.container.format.name) else math.inf,
         )
+        return info, order
 
     def close(self) -> None:
         """Close the file."""
@@ -101,7 +108,7 @@ class FfmpegSource(Source):
                     lost += 1
                     continue
                 for frame in frames:
-                    if (frame.sample_rate, frame.layout.nb_channels) == (info.sample_rate, info.channels):
+                    if (frame.sample_rate, lasting_layout(frame).nb_channels) == (info.sample_rate, info.channels):
                         yield _samples(frame, info.wide)
                     else:
                         lost += 1
@@ -152,24 +159,31 @@ def _subtype(context: Any) -> str:
     return next((name for name, held in INTEGER_BITS.items() if held >= bits and name != "PCM_S8"), "PCM_32")
 
 
-def _packed(frame: Any) -> Any:
-    """Return a frame of planes as one with channel beside channel, of the same samples."""
-    import av
+def lasting_layout(owner: Any) -> Any:
+    """Return the channel layout of a codec or a frame, once for each.
 
-    resampler = av.AudioResampler(format=frame.format.packed, layout=frame.layout, rate=frame.sample_rate)
-    return resampler.resample(frame)[0]
+    PyAV has the layout of FFmpeg's own, and frees what belongs to it a second time where its channels are in an order
+    of their own, as those of a QuickTime file can be. So it must never be freed.
+    """
+    layout = owner.layout
+    if layout.name not in LAYOUTS:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout
 
 
 def _samples(frame: Any, wide: bool) -> np.ndarray:
     """Return a decoded frame as (channels, samples), float64 if `wide`, else float32."""
-    if frame.format.is_planar and frame.layout.nb_channels == MISCOUNTED_PLANES:
-        frame = _packed(frame)
+    channels = frame.layout.nb_channels
     try:
-        array = frame.to_ndarray()
-    except ValueError:
+        if frame.format.is_planar and channels == MISCOUNTED_PLANES:
+            kind = SAMPLE_TYPES[frame.format.name]
+            array = np.stack([np.frombuffer(plane, kind, frame.samples) for plane in frame.planes[:channels]])
+        else:
+            array = frame.to_ndarray()
+    except (ValueError, LookupError):
         raise AudioError(f"holds samples of a type that is not supported ({frame.format.name})") from None
     if not frame.format.is_planar:
-        array = array.reshape(-1, frame.layout.nb_channels).T
+        array = array.reshape(-1, channels).T
     if array.dtype == np.uint8:
         array = (array.astype(np.float32) - 128) / 128
     elif array.dtype.kind == "i":
