@@ -6,6 +6,7 @@ import numpy as np
 
 from .layouts import ASSUMED
 from .resample import Resampler
+from .sink import packed_frame
 from .source import SourceInfo
 
 
@@ -90,10 +91,10 @@ def mixing_matrix(layout: str, channels: int, target: str, target_channels: int)
 
     def mixed(source: str, wanted: str) -> np.ndarray:
         # Each channel by itself, at full scale.
-        frame = av.AudioFrame.from_ndarray(np.eye(channels, dtype=np.float32), format="fltp", layout=source)
-        frame.sample_rate = 48000
-        resampler = av.AudioResampler(format="fltp", layout=wanted)
-        return np.concatenate([part.to_ndarray() for part in resampler.resample(frame)], axis=1)
+        frame = packed_frame(np.eye(channels), source, 48000, 0)
+        resampler = av.AudioResampler(format="flt", layout=wanted)
+        parts = [part.to_ndarray() for part in resampler.resample(frame)]
+        return np.concatenate(parts, axis=1).reshape(-1, target_channels).T
 
     try:
         matrix = mixed(layout, target)

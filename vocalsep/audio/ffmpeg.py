@@ -15,7 +15,7 @@ from .boxes import is_fragmented
 from .container import QuietFile, is_cover, open_container
 from .conversion import Conversion
 from .formats import INTEGER_BITS
-from .layouts import layout_named
+from .layouts import lasting_layout, layout_named
 from .parts import Part, PartFile
 from .refusals import protection
 from .selection import audio_streams, chosen_stream
@@ -59,6 +59,7 @@ TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 TOLERATED_LOSS = 0.01
 # PyAV counts one plane too many of so many, and reads beyond them.
 MISCOUNTED_PLANES = 8
+SAMPLE_TYPES = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "fltp": "f4", "dblp": "f8"}
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
 
 
@@ -75,12 +76,14 @@ class FfmpegSource(Source):
             self.file.close()
             raise
         try:
-            super().__init__(self._describe(path, stream), salvage)
+            info, order = self._describe(path, stream)
+            super().__init__(info, salvage)
+            self.order = order
         except BaseException:
             self.close()
             raise
 
-    def _describe(self, path: pathlib.Path, stream: int | str | None) -> SourceInfo:
+    def _describe(self, path: pathlib.Path, stream: int | str | None) -> tuple[SourceInfo, list[int] | None]:
         sounds = self.container.streams.audio
         if protected := protection(self.file):
             raise AudioError(protected)
@@ -93,7 +96,8 @@ class FfmpegSource(Source):
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")
         self.stream.thread_type = "AUTO"
-        if context.format is None or not context.sample_rate or not context.channels:
+        layout = lasting_layout(context)
+        if context.format is None or not context.sample_rate or not layout.nb_channels:
             raise AudioError("is no audio file, or one too damaged to open")
         name = context.name
         lossless = name.startswith("pcm_") or name in LOSSLESS_CODECS
@@ -117,22 +121,25 @@ class FfmpegSource(Source):
         if duration and not counted and 8 * (self.part.stop - self.part.start) / duration < LEAST_BITRATE:
             # The times of a clock that began anew.
             duration = None
-        return SourceInfo(
+        self.layout_name = layout.name
+        named, order = layout_named(layout.name, tuple(channel.name for channel in layout.channels))
+        info = SourceInfo(
             path=path,
             container=container,
             codec=name,
             sample_rate=context.sample_rate,
-            channels=context.channels,
+            channels=layout.nb_channels,
             # A damaged header can announce less than nothing.
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
             subtype=subtype,
             lossy=not lossless,
-            layout=layout_named(context.layout.name, tuple(channel.name for channel in context.layout.channels)),
+            layout=named,
             video=any(not is_cover(self.quiet, picture) for picture in self.container.streams.video),
             slack_s=ROUNDED_S if counted else math.inf,
             stream=chosen,
             streams=described,
         )
+        return info, order
 
     def close(self) -> None:
         """Close the file."""
@@ -145,7 +152,7 @@ class FfmpegSource(Source):
         if cut and not is_fragmented(self.file):
             self._damage("it is cut short: its index names sound behind its end")
         timeline = Timeline()
-        conversion = Conversion(info, self.stream.codec_context.layout.name)
+        conversion = Conversion(info, self.layout_name)
         self.decoded = 0
         for block, rate, layout in self._timed(timeline):
             for ready in conversion.push(block, rate, layout, self.decoded / info.sample_rate):
@@ -167,8 +174,8 @@ class FfmpegSource(Source):
         info = self.info
         timed = info.container in TIMED or info.video
         for frame, following in _with_next(self._frames()):
+            rate, layout = frame.sample_rate, lasting_layout(frame).name
             block = _samples(frame, info.wide)
-            rate, layout = frame.sample_rate, frame.layout.name
             gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following)) if timed else 0.0
             missing = round(gap_s * rate)
             for start in range(0, missing, BLOCK_SAMPLES):
@@ -276,24 +283,19 @@ def _subtype(context: Any) -> str:
     return next((name for name, held in INTEGER_BITS.items() if held >= bits and name != "PCM_S8"), "PCM_32")
 
 
-def _packed(frame: Any) -> Any:
-    """Return a frame of planes as one with channel beside channel, of the same samples."""
-    import av
-
-    resampler = av.AudioResampler(format=frame.format.packed, layout=frame.layout, rate=frame.sample_rate)
-    return resampler.resample(frame)[0]
-
-
 def _samples(frame: Any, wide: bool) -> np.ndarray:
     """Return a decoded frame as (channels, samples), float64 if `wide`, else float32."""
-    if frame.format.is_planar and frame.layout.nb_channels == MISCOUNTED_PLANES:
-        frame = _packed(frame)
+    channels = frame.layout.nb_channels
     try:
-        array = frame.to_ndarray()
-    except ValueError:
+        if frame.format.is_planar and channels == MISCOUNTED_PLANES:
+            kind = SAMPLE_TYPES[frame.format.name]
+            array = np.stack([np.frombuffer(plane, kind, frame.samples) for plane in frame.planes[:channels]])
+        else:
+            array = frame.to_ndarray()
+    except (ValueError, LookupError):
         raise AudioError(f"holds samples of a type that is not supported ({frame.format.name})") from None
     if not frame.format.is_planar:
-        array = array.reshape(-1, frame.layout.nb_channels).T
+        array = array.reshape(-1, channels).T
     if array.dtype == np.uint8:
         array = (array.astype(np.float32) - 128) / 128
     elif array.dtype.kind == "i":

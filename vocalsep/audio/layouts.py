@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+from typing import Any
+
 # In the order of the bits of a WAVE file's channel mask.
 SPEAKERS = (
     *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC"),
@@ -59,17 +62,20 @@ def speakers_of(layout: str, channels: int) -> tuple[str, ...]:
     return speakers if len(speakers) == channels and all(speakers) else LAYOUTS[ASSUMED[channels - 1]]
 
 
-def layout_named(name: str, speakers: tuple[str, ...]) -> str:
-    """Return how a layout is called here that FFmpeg calls `name`: empty where the speakers have no names either.
+def layout_named(name: str, speakers: tuple[str, ...]) -> tuple[str, list[int] | None]:
+    """Return how a layout is called here that FFmpeg calls `name`, and its order in a WAVE file where it has another.
 
-    Of one or two channels the speakers do not matter.
+    The name is empty where the speakers have none either. Of one or two channels the speakers do not matter.
     """
     if len(speakers) <= 2:
-        return ASSUMED[len(speakers) - 1]
+        return ASSUMED[len(speakers) - 1], None
     if name in LAYOUTS:
-        return name
-    named = all(speaker and not speaker.startswith(("NONE", "UNSD", "UNK")) for speaker in speakers)
-    return "+".join(speakers) if named and len(set(speakers)) == len(speakers) else ""
+        return name, None
+    if not set(speakers) <= set(SPEAKERS) or len(set(speakers)) < len(speakers):
+        return "", None
+    order = sorted(range(len(speakers)), key=lambda place: SPEAKERS.index(speakers[place]))
+    mask = sum(1 << SPEAKERS.index(speaker) for speaker in speakers)
+    return layout_of_mask(mask, len(speakers)), order
 
 
 def layout_of_mask(mask: int, channels: int) -> str:
@@ -117,3 +123,15 @@ def _surround(speakers: tuple[str, ...]) -> tuple[str, ...]:
     if {"BL", "SL"} <= set(speakers):
         return speakers
     return tuple({"BL": "SL", "BR": "SR"}.get(name, name) for name in speakers)
+
+
+def lasting_layout(owner: Any) -> Any:
+    """Return the channel layout of a codec or a frame, once for each.
+
+    PyAV has the layout of FFmpeg's own, and frees what belongs to it a second time where its channels are in an order
+    of their own, as those of a QuickTime file can be. So it must never be freed.
+    """
+    layout = owner.layout
+    if layout.name not in LAYOUTS:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import AudioError
 from .languages import same_language
+from .layouts import lasting_layout
 
 # Native Instruments' Stem files hold the mixture first, whatever their other streams are marked as.
 STEM_SUFFIX = ".stem.mp4"
@@ -52,7 +53,7 @@ def audio_streams(container: Any) -> tuple[AudioStream, ...]:
             AudioStream(
                 number,
                 "unknown" if context is None else context.name,
-                0 if context is None else context.channels,
+                0 if context is None else lasting_layout(context).nb_channels,
                 0 if context is None else context.sample_rate,
                 "" if language in NO_LANGUAGE else language,
                 stream.metadata.get("title", ""),

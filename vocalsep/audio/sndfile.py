@@ -64,6 +64,9 @@ class SoundFileSource(Source):
             salvage,
         )
         self.announced = max(part.announced if part.patches else samples or 0, _announced(file))
+        if file.format == "OGG" and file.channels in VORBIS_ORDER:
+            # libsndfile gives them in the order that they have in the file.
+            self.order = [VORBIS_ORDER[file.channels].index(place) for place in range(file.channels)]
 
     def close(self) -> None:
         """Close the file."""
@@ -73,17 +76,6 @@ class SoundFileSource(Source):
     def _close_part(self) -> None:
         if self.quiet is not None:
             self.quiet.file.close()
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield arrays (channels, samples), see `Source.blocks`, the channels in the order of a WAVE file."""
-        channels = self.info.channels
-        if self.info.container != "OGG" or channels not in VORBIS_ORDER:
-            yield from super().blocks()
-            return
-        # libsndfile gives them in the order that they have in the file.
-        places = [VORBIS_ORDER[channels].index(place) for place in range(channels)]
-        for block in super().blocks():
-            yield block[places]
 
     def _decoded(self) -> Iterator[np.ndarray]:
         import soundfile

@@ -91,6 +91,8 @@ class Source:
         Samples per channel that `blocks` has yielded so far.
     repaired : int
         Samples that were NaN, infinite or impossibly large, and were replaced by silence.
+    order : list of int or None
+        Which channel of the file comes first, second ... in a WAVE file, where that is another order.
     damaged : str
         What was passed over in a damaged file: a few packets, or more where `salvage` allows it; else empty.
     remarks : list of str
@@ -109,6 +111,7 @@ class Source:
         self.salvage = salvage
         self.read = 0
         self.repaired = 0
+        self.order: list[int] | None = None
         self.damaged = ""
         self.remarks: list[str] = []
         self.began_as = _state(info.path)
@@ -140,7 +143,7 @@ class Source:
                 self.repaired += int(wrong.sum())
                 block = np.where(wrong, block.dtype.type(0), block)
             self.read += block.shape[1]
-            yield block
+            yield block if self.order is None else block[self.order]
         if missing_s := self._missing_s(self.read):
             self.remarks.append(f"ends {missing_s:.1f} s before the length that its header gives")
         if _state(self.info.path) not in (self.began_as, None):
