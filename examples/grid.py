@@ -16,7 +16,7 @@ import numpy as np
 from spleeter_estimates import RATE, load_spleeter, separate, take_songs, tracks
 
 from vocalsep import Separator
-from vocalsep.metrics import usdr
+from vocalsep.dsp.metrics import usdr
 
 HOP = 1024
 GRID = 64  # frames

@@ -12,13 +12,13 @@ from conftest import tones, vocalsep, write
 from safetensors.torch import load_file
 from test_train import _step
 
-from vocalsep.config import FrontEndConfig
+from vocalsep.dsp.front_end import FrontEndConfig
+from vocalsep.dsp.stft import frames_inside
 from vocalsep.networks.critic import Critic
-from vocalsep.stft import frames_inside
 from vocalsep.training.adversarial import Adversary
 from vocalsep.training.config import AdversarialConfig
+from vocalsep.training.estimate import MaskEstimate
 from vocalsep.training.loader import UnpairedBatch
-from vocalsep.training.outcome import MaskOutcome
 
 RATE = 8000
 FRONT_END = FrontEndConfig(RATE, 256, 64, 64)
@@ -132,7 +132,7 @@ def separate_with(mask):
         level = torch.ones(mixture.shape[0], 1, 1, spectrum.shape[3])
         valid = torch.ones(mixture.shape[0], 1, 64, 1)
         shape = spectrum[:, :, :64].shape
-        return [MaskOutcome(spectrum, torch.zeros_like(spectrum), level, valid, FRONT_END, mask.expand(shape))]
+        return [MaskEstimate(spectrum, torch.zeros_like(spectrum), level, valid, FRONT_END, mask.expand(shape))]
 
     return separate
 

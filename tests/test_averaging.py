@@ -2,10 +2,11 @@ import pytest
 import torch
 from conftest import vocalsep
 
-from vocalsep.averaging import average
-from vocalsep.checkpoint import load, save
-from vocalsep.config import FrontEndConfig, ModelConfig
+from vocalsep.dsp.front_end import FrontEndConfig
 from vocalsep.errors import UsageError
+from vocalsep.model_files.averaging import average
+from vocalsep.model_files.checkpoint import load, save
+from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.spleeter import SpleeterConfig, SpleeterUNet
 from vocalsep.networks.unet import UNet, UNetConfig
 

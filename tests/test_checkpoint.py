@@ -5,10 +5,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vocalsep import registry
-from vocalsep.checkpoint import load, read_info, save
-from vocalsep.config import FrontEndConfig, ModelConfig
+from vocalsep.dsp.front_end import FrontEndConfig
 from vocalsep.errors import ModelError, OutputError
+from vocalsep.model_files import registry
+from vocalsep.model_files.checkpoint import load, read_info, save
+from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.unet import UNet, UNetConfig
 
 CONFIG = ModelConfig(FrontEndConfig(n_fft=256, hop=64, bins=64), UNetConfig(filters=(2, 4)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocalsep.chunking import Chunker
+from vocalsep.dsp.chunking import Chunker
 
 
 def _copied(chunk):

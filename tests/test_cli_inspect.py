@@ -3,7 +3,7 @@ import json
 import pytest
 from conftest import tones, vocalsep, write
 
-from vocalsep import registry
+from vocalsep.model_files import registry
 
 
 def test_models_lists_what_one_wants_to_know():

@@ -19,7 +19,7 @@ from conftest import RATE, tones, write
 from faults.cases import CASES
 from test_studio import opened
 
-from vocalsep.progress import Bar
+from vocalsep.system.progress import Bar
 
 LIBRARIES = sorted(pathlib.Path("/usr").glob("lib*/**/faketime/libfaketimeMT.so.1"))
 needs_faketime = pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed")

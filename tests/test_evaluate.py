@@ -181,8 +181,9 @@ def test_a_bad_song_is_named_and_the_others_are_scored(songs, estimates, tmp_pat
 def test_a_model_is_a_row(tmp_path, songs):
     import torch
 
-    from vocalsep import checkpoint
-    from vocalsep.config import FrontEndConfig, ModelConfig
+    from vocalsep.dsp.front_end import FrontEndConfig
+    from vocalsep.model_files import checkpoint
+    from vocalsep.model_files.config import ModelConfig
     from vocalsep.networks.table import build
 
     torch.manual_seed(0)

@@ -12,10 +12,10 @@ from conftest import vocalsep
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocalsep.checkpoint import load
 from vocalsep.errors import ModelError
-from vocalsep.importing.spleeter import read_spleeter
-from vocalsep.importing.tensor_bundle import MAGIC, read_index, read_tensor
+from vocalsep.model_files.checkpoint import load
+from vocalsep.model_files.spleeter_import import read_spleeter
+from vocalsep.model_files.tensor_bundle import MAGIC, read_index, read_tensor
 from vocalsep.networks.bottleneck import narrow_bottleneck
 
 FILTERS = (2, 16, 32, 64, 128, 256, 512)

@@ -84,7 +84,7 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
     code = (
         "import pathlib, sys\n"
         "from vocalsep.audio.decoding import open_source\n"
-        "from vocalsep.cli.interrupts import Interrupts\n"
+        "from vocalsep.system.interrupts import Interrupts\n"
         "Interrupts(None).install()\n"
         "print('ready', flush=True)\n"
         "try:\n"
@@ -113,7 +113,7 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
 
 COMMAND = """
 import sys, time
-from vocalsep.cli.interrupts import Interrupts
+from vocalsep.system.interrupts import Interrupts
 
 def command(busy):
     Interrupts(sys._getframe()).install()

@@ -1,4 +1,4 @@
-"""The house's floors: a module imports only from floors below its own."""
+"""The layers of the package: a package imports only from packages below it."""
 
 import ast
 import pathlib
@@ -9,193 +9,87 @@ import pytest
 
 import vocalsep
 
-HOUSE = pathlib.Path(vocalsep.__file__).parent
-FLOORS = [
-    {"errors", "callbacks", "progress", "names", "folders", "audio.boxes", "audio.layouts", "audio.headers"},
-    {
-        "bounds",
-        "networks",
-        "backends",
-        "pipeline",
-        "parent",
-        "holding",
-        "audio.formats",
-        "audio.languages",
-        "audio.clock",
-        "audio.container",
-        "audio.flac",
-        "audio.native",
-        "audio.resample",
-        "tags.riff",
-        "tags.broadcast",
-        "outputs",
-        "passage",
-    },
-    {
-        "networks.configs",
-        "networks.reach",
-        "interruption",
-        "figures",
-        "audio.parts",
-        "audio.timeline",
-        "audio.refusals",
-        "audio.selection",
-    },
-    {"networks.network", "networks.level", "networks.shared", "networks.critic", "channels", "backends.backend"},
-    {"networks.table", "networks.heads", "networks.folding", "networks.phases"},
-    {"config", "networks.pair"},
-    {"networks.skeleton", "networks.unet", "networks.spleeter", "networks.wave_unet"},
-    {
-        "networks.resunet",
-        "networks.denseunet",
-        "networks.multiresunet",
-        "networks.r2unet",
-        "networks.attention_unet",
-        "networks.unet3d",
-        "networks.tfc_tdf",
-        "networks.band_tfc_tdf",
-        "networks.bottleneck",
-    },
-    {"networks.attention_r2unet"},
-    {
-        "streaming_stft",
-        "audio.source",
-        "audio.video_plan",
-        "audio.sink",
-        "remainder",
-        "registry",
-        "remote",
-        "tags.fields",
-        "chunking",
-        "sides",
-        "metrics",
-        "mixing",
-        "mixing.config",
-        "mixing.levels",
-        "mixing.filters",
-        "mixing.rooms",
-        "mixing.codecs",
-        "mixing.speed",
-    },
-    {"mixing.dynamics", "stft", "backends.onnx_backend", "backends.torch_backend", "audio.conversion"},
-    {"audio.sndfile", "audio.ffmpeg", "audio.joined", "audio.stem_file"},
-    {
-        "audio.decoding",
-        "tags.reading",
-        "tags.writing",
-        "checkpoint",
-        "masking",
-        "waves",
-        "planning",
-        "audio.key_tempo",
-        "audio.video",
-    },
-    {"importing.tensor_bundle"},
-    {"importing.spleeter"},
-    {"importing"},
-    {"streams", "tags", "datasets.clips", "averaging", "backends.opening", "exporting"},
-    {"engine"},
-    {"datasets.songs", "datasets.cache"},
-    {"datasets.stems"},
-    {"datasets.musdb18", "datasets.pairs"},
-    {"datasets.pools"},
-    {"datasets", "mixing.mixer"},
-    {"training.config", "training.outcome", "training.folder", "training.state", "training.events"},
-    {
-        "training.losses",
-        "training.forward",
-        "training.loader",
-        "training.journal",
-        "training.norms",
-        "training.validation",
-    },
-    {"training.adversarial", "training.data", "training.clock", "training.signals"},
-    {"training.loop"},
-    {"training.run"},
-    {"training.trial"},
-    {"training"},
-    {"rendering"},
-    {"separator", "batch"},
-    {"processes"},
-    {"cluster"},
-    {"estimate", "evaluation.bss", "evaluation.oracles", "evaluation.results", "evaluation.estimates"},
-    {"evaluation.rows"},
-    {"evaluation.scoring"},
-    {"evaluation.tables", "evaluation.pictures"},
-    {"evaluation.runner", "evaluation.report"},
+ROOT = pathlib.Path(vocalsep.__file__).parent
+# From the bottom up. Packages of one line do not import each other.
+LAYERS = [
+    {"errors"},
+    {"checks"},
+    {"system"},
+    {"dsp", "audio"},
+    {"tags", "networks"},
+    {"model_files"},
+    {"inference", "datasets"},
+    {"mixing", "jobs"},
+    {"separator", "training"},
     {"evaluation"},
-    {"comparison.entries"},
-    {"comparison.budget", "comparison.measuring"},
-    {"comparison.table"},
-    {"comparison.run"},
-    {"comparison"},
-    {"benchmark.stages", "benchmark.processes"},
-    {"benchmark.run"},
-    {"benchmark"},
-    {"studio.limits", "studio.library", "studio.stems", "studio.events", "studio.guard", "studio.ranges"},
-    {"studio.uploads", "studio.worker", "studio.mixes"},
-    {"studio.api"},
-    {"studio.server"},
+    {"comparison", "benchmark"},
     {"studio"},
-    {"cli.interrupts", "cli.streams"},
-    {"cli.options", "cli.session", "cli.settings"},
-    {
-        "cli.split",
-        "cli.karaoke",
-        "cli.inspect",
-        "cli.train",
-        "cli.evaluate",
-        "cli.plot",
-        "cli.import_spleeter",
-        "cli.average",
-        "cli.compare",
-        "cli.studio",
-        "cli.bench",
-        "cli.export",
-    },
-    {"cli.app"},
-    {"cli", "audio"},
-    {"__main__", ""},
+    {"cli"},
+    {"__main__"},
 ]
+LAYER_OF = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 LONGEST_FILE = 420
-FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 
 
-def _modules():
-    for path in sorted(HOUSE.rglob("*.py")):
-        parts = path.relative_to(HOUSE).with_suffix("").parts
+def modules():
+    """Every module of the package: its path, its dotted name below `vocalsep`, and whether it is a package."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
         yield path, ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path.name == "__init__.py"
 
 
-def _imports(path, module, package):
-    """Modules of the house that a file imports, at the top or inside functions."""
+def imported_modules(path, module, package):
+    """What a file imports from `vocalsep`, at the top or inside functions, as dotted names below it."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = module.split(".") if module else []
             up = node.level - (1 if package else 0)
             base = base[: len(base) - up] if up else base
-            if node.module:
-                base = [*base, *node.module.split(".")]
-            target = ".".join(base)
+            target = ".".join([*base, *(node.module.split(".") if node.module else [])])
             for alias in node.names:
-                inner = f"{target}.{alias.name}" if target else alias.name
-                yield inner if inner in FLOOR_OF else target
+                yield f"{target}.{alias.name}" if target else alias.name
 
 
-def test_every_module_has_a_floor():
-    assert {module for _, module, _ in _modules()} == set(FLOOR_OF)
+def test_every_package_has_a_layer():
+    assert {module.split(".")[0] for _, module, _ in modules() if module} == set(LAYER_OF)
 
 
-@pytest.mark.parametrize(("path", "module", "package"), list(_modules()), ids=lambda value: str(value)[-30:])
+@pytest.mark.parametrize(("path", "module", "package"), list(modules()), ids=lambda value: str(value)[-30:])
 def test_imports_run_downwards(path, module, package):
-    for imported in _imports(path, module, package):
-        if imported == "" and (module.startswith("cli") or module in ("training.run", "studio.api")):
-            continue  # the version number
-        assert FLOOR_OF[imported] < FLOOR_OF[module], f"{module} imports {imported}"
+    own = module.split(".")[0]
+    for imported in imported_modules(path, module, package):
+        other = imported.split(".")[0]
+        # The root module holds the version number and the lazy public names.
+        if own and other != own and other != "__version__":
+            assert LAYER_OF[other] < LAYER_OF[own], f"{module} imports {imported}"
+
+
+def test_modules_of_a_package_import_each_other_in_one_direction():
+    arrows = {}
+    names = {module for _, module, _ in modules()}
+    for path, module, package in modules():
+        targets = set()
+        for imported in imported_modules(path, module, package):
+            targets.add(imported if imported in names else imported.rpartition(".")[0])
+        arrows[module] = {target for target in targets if target != module and target}
+    done, path_so_far = set(), []
+
+    def visit(module):
+        assert module not in path_so_far, f"circle: {' -> '.join([*path_so_far, module])}"
+        if module in done or module not in arrows:
+            return
+        path_so_far.append(module)
+        for target in arrows[module]:
+            visit(target)
+        path_so_far.pop()
+        done.add(module)
+
+    for module in arrows:
+        visit(module)
 
 
 def test_files_stay_short():
-    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path, _, _ in _modules()}
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path, _, _ in modules()}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from conftest import RATE, tones
 
-from vocalsep.backends.backend import MaskBackend, MaskShape
-from vocalsep.config import FrontEndConfig
+from vocalsep.dsp.front_end import FrontEndConfig
 from vocalsep.errors import ModelError
-from vocalsep.masking import MaskStream, masked
-from vocalsep.training.outcome import extend_mask
+from vocalsep.inference.backend import MaskBackend, MaskShape
+from vocalsep.inference.mask_stream import MaskStream, masked
+from vocalsep.training.estimate import extend_mask
 
 FRONT_END = FrontEndConfig(n_fft=256, hop=64, bins=64)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vocalsep.dsp.metrics import si_sdr, usdr
 from vocalsep.errors import AudioError
-from vocalsep.metrics import si_sdr, usdr
 
 SEEDS = st.integers(0, 2**16)
 

@@ -21,10 +21,10 @@ from vocalsep.datasets.stems import find_songs as find_stems
 from vocalsep.datasets.stems import find_sounds
 from vocalsep.errors import AudioError
 from vocalsep.evaluation.estimates import estimates_of
-from vocalsep.folders import files_in
-from vocalsep.names import alike, safe_name
-from vocalsep.outputs import named
-from vocalsep.planning import check_targets, find_songs, told_apart
+from vocalsep.jobs.inputs import check_targets, find_songs, told_apart
+from vocalsep.jobs.name_template import named
+from vocalsep.system.folders import files_in
+from vocalsep.system.names import alike, safe_name
 
 TEMPLATE = "{name}/{stem}.{ext}"
 RESERVED = ["CON", "nul", "Aux.wav", "COM1", "com9.tar.gz", "LPT3 .txt", "prn", "COM²", "conin$"]

@@ -8,15 +8,16 @@ import torch
 from conftest import tones
 
 from vocalsep import Separator
-from vocalsep.checkpoint import load, save
-from vocalsep.config import FrontEndConfig, ModelConfig
+from vocalsep.dsp.front_end import FrontEndConfig
+from vocalsep.dsp.stft import stft
 from vocalsep.errors import ModelError, UsageError
+from vocalsep.model_files.checkpoint import load, save
+from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.folding import fold
 from vocalsep.networks.network import MaskNetwork, WaveNetwork
 from vocalsep.networks.table import ARCHITECTURES, build, config_class
 from vocalsep.networks.unet3d import UNet3DConfig
 from vocalsep.networks.wave_unet import WaveUNetConfig
-from vocalsep.stft import stft
 
 RATE = 8000
 FRONT_END = FrontEndConfig(RATE, 256, 64, 64)
@@ -106,7 +107,7 @@ def test_folded_batch_norms_change_nothing(variant):
     network, config = model(*variant)
     frames = 4 * config.network.stride
     heard = torch.rand(1, 2, 64, frames) if isinstance(network, MaskNetwork) else torch.randn(1, 2, 3000)
-    if isinstance(network, MaskNetwork) and not network.hears_magnitudes:
+    if isinstance(network, MaskNetwork) and not network.takes_magnitudes:
         heard = network.hear(torch.randn(1, 2, 129, frames, dtype=torch.complex64), 64)
     if isinstance(network, WaveNetwork):
         heard = torch.randn(1, 2, config.network.samples_heard(3000))
@@ -302,8 +303,8 @@ def test_a_pair_of_waveform_networks_is_refused_and_so_is_another_number_of_bins
 
 @pytest.mark.parametrize("hop", [192, 128, 100, 64])
 def test_any_hop_up_to_three_quarters_of_the_window_rebuilds_the_signal(hop):
-    from vocalsep.stft import frames_inside, istft, samples_inside
-    from vocalsep.streaming_stft import InverseStft, Stft
+    from vocalsep.dsp.stft import frames_inside, istft, samples_inside
+    from vocalsep.dsp.streaming_stft import InverseStft, Stft
 
     config = dataclasses.replace(FRONT_END, hop=hop)
     signal = torch.randn(2, 3001)

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from vocalsep.config import FrontEndConfig, ModelConfig
+from vocalsep.dsp.front_end import FrontEndConfig
 from vocalsep.errors import ModelError
+from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.level import relative_level
 from vocalsep.networks.unet import UNet, UNetConfig
 

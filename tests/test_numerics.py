@@ -20,9 +20,9 @@ from test_networks import RATE as OWN_RATE
 
 from vocalsep import Separator
 from vocalsep.audio.formats import INTEGER_BITS
-from vocalsep.checkpoint import save
-from vocalsep.engine import GROUPS
-from vocalsep.exporting import export
+from vocalsep.inference.engine import GROUPS
+from vocalsep.inference.onnx_export import export
+from vocalsep.model_files.checkpoint import save
 
 # Documented: results for any two ways to cut agree so far, for songs of full scale.
 AGREED = 1e-5

@@ -11,9 +11,10 @@ from conftest import RATE, tones, vocalsep, write
 from test_networks import RATE as SMALL_RATE
 from test_networks import SMALL, model, named
 
-from vocalsep import Separator, registry
-from vocalsep.checkpoint import save
+from vocalsep import Separator
 from vocalsep.errors import ModelError, UsageError
+from vocalsep.model_files import registry
+from vocalsep.model_files.checkpoint import save
 
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
@@ -27,7 +28,7 @@ EXPORTED = [
 
 @pytest.mark.parametrize("variant", EXPORTED, ids=named)
 def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
-    from vocalsep.exporting import export
+    from vocalsep.inference.onnx_export import export
 
     network, config = model(*variant, channels=2)
     save(tmp_path / "m.safetensors", network, config, {"licence": "CC0"})
@@ -45,8 +46,8 @@ def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
 @pytest.mark.parametrize("variant", [(name, SMALL[name]) for name in ("spleeter", "unet", "band-tfc-tdf")], ids=named)
 def test_context_may_be_any_or_none(variant, tmp_path):
     """First chunks have nothing before them, last ones nothing after; the graph leaves out what nobody asked for."""
-    from vocalsep.backends.opening import open_model
-    from vocalsep.exporting import export
+    from vocalsep.inference.onnx_export import export
+    from vocalsep.inference.opening import open_model
 
     network, config = model(*variant, channels=2)
     save(tmp_path / "m.safetensors", network, config, {})
@@ -85,7 +86,7 @@ def test_the_shipped_file_is_the_shipped_model_exported(tmp_path):
     """Exporters differ in details; weights do not."""
     said = onnx.load(registry.exported(registry.find("default")))
     config, card = (json.loads(said.metadata_props[0].value)[key] for key in ("config", "card"))
-    from vocalsep.checkpoint import read_info
+    from vocalsep.model_files.checkpoint import read_info
 
     info = read_info(registry.find("default"))
     assert card == info.card
@@ -134,7 +135,7 @@ def test_export_from_the_command_line(tmp_path):
 
 
 def test_a_network_that_hears_more_than_magnitudes_is_refused(tmp_path):
-    from vocalsep.exporting import export
+    from vocalsep.inference.onnx_export import export
 
     network, config = model("unet3d", SMALL["unet3d"])
     save(tmp_path / "m.safetensors", network, config, {})
@@ -220,7 +221,7 @@ def test_a_graph_that_makes_no_masks_is_a_clear_error(tmp_path, kind, said):
 
 
 def test_a_card_that_is_none_is_a_clear_error(tmp_path):
-    from vocalsep.backends.opening import model_info
+    from vocalsep.inference.opening import model_info
 
     with pytest.raises(ModelError, match=r"m\.onnx: not a vocalsep model"):
         model_info(_graph_of_one_node(tmp_path / "m.onnx", "Sigmoid", card=7))
@@ -251,8 +252,8 @@ def test_a_graph_cannot_have_other_files_read(tmp_path, monkeypatch, place):
 
 
 def test_a_card_may_hold_any_word(tmp_path):
-    from vocalsep.backends.opening import model_info
-    from vocalsep.exporting import export
+    from vocalsep.inference.onnx_export import export
+    from vocalsep.inference.opening import model_info
 
     network, config = model("unet", SMALL["unet"])
     card = {"trained_on": "location, allocations, C:\\location \\\\location"}
@@ -262,7 +263,7 @@ def test_a_card_may_hold_any_word(tmp_path):
 
 
 def test_a_graph_for_other_inputs_is_refused_before_it_ends_the_process(tmp_path):
-    from vocalsep.exporting import export
+    from vocalsep.inference.onnx_export import export
 
     network, config = model("wave-unet", {"levels": 2, "filters": 3, "tile": 300})
     save(tmp_path / "m.safetensors", network, config, {})

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vocalsep.errors import OutputError, UsageError
-from vocalsep.outputs import Pending, check_template, named, write_text
-from vocalsep.planning import Song, check_targets, find_songs
+from vocalsep.jobs.inputs import Song, check_targets, find_songs
+from vocalsep.jobs.name_template import check_template, named
+from vocalsep.system.atomic_files import Pending, write_text
 
 
 def test_nothing_stands_under_the_final_name_before_commit(tmp_path):

@@ -7,8 +7,8 @@ from test_networks import RATE as SMALL_RATE
 from test_networks import SMALL, model
 
 from vocalsep import AudioError, Separator, UsageError
-from vocalsep.checkpoint import save
-from vocalsep.passage import Passage, seconds
+from vocalsep.jobs.passage import Passage, seconds
+from vocalsep.model_files.checkpoint import save
 from vocalsep.tags import Tags, read_tags, write_tags
 
 PASSAGES = [(0.0, 1.0), (2.5, 3.0), (29.0, 4.0), (61.5, None), (0.3333, 0.3333), (70.0, 100.0)]

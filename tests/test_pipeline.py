@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocalsep.pipeline import ahead, begin
+from vocalsep.system.background import prefetch, run_in_thread
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 5))
 def test_everything_comes_in_order(items, most):
-    assert list(ahead(iter(items), most)) == items
+    assert list(prefetch(iter(items), most)) == items
 
 
 def test_an_error_comes_after_what_went_before_it():
@@ -23,7 +23,7 @@ def test_an_error_comes_after_what_went_before_it():
         yield 2
         raise ValueError("broken")
 
-    items = ahead(failing(), 4)
+    items = prefetch(failing(), 4)
     assert [next(items), next(items)] == [1, 2]
     with pytest.raises(ValueError, match="broken"):
         next(items)
@@ -42,7 +42,7 @@ def test_it_stays_only_so_far_ahead_and_ends_when_closed():
             closed.set()
 
     before = threading.active_count()
-    with contextlib.closing(ahead(counting(), 3)) as items:
+    with contextlib.closing(prefetch(counting(), 3)) as items:
         assert next(items) == 0
         deadline = time.monotonic() + 5
         while len(made) < 5 and time.monotonic() < deadline:
@@ -65,17 +65,17 @@ def test_stages_close_one_another():
             closed.set()
 
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(contextlib.closing(ahead(source(), 1)))
-        second = stack.enter_context(contextlib.closing(ahead((item + 1 for item in first), 1)))
+        first = stack.enter_context(contextlib.closing(prefetch(source(), 1)))
+        second = stack.enter_context(contextlib.closing(prefetch((item + 1 for item in first), 1)))
         assert next(second) == 2
     assert closed.is_set()
 
 
 def test_a_call_that_was_begun_gives_what_it_returns_or_raises():
     gate = threading.Event()
-    begun = begin(lambda: gate.wait(10) and 7)
+    begun = run_in_thread(lambda: gate.wait(10) and 7)
     assert not begun.done()
     gate.set()
     assert begun.result(10) == 7
     with pytest.raises(ZeroDivisionError):
-        begin(lambda: 1 / 0).result(10)
+        run_in_thread(lambda: 1 / 0).result(10)

@@ -16,12 +16,12 @@ import pytest
 from conftest import RATE, read, tones, vocalsep, write
 
 from vocalsep.audio.formats import FORMATS
-from vocalsep.batch import Manner, Task
-from vocalsep.planning import Song
-from vocalsep.processes import EngineSettings, in_processes
-from vocalsep.rendering import Encoding, stem_track
+from vocalsep.jobs.batch import Task, WriteOptions
+from vocalsep.jobs.inputs import Song
+from vocalsep.jobs.process_pool import EngineSettings, separate_in_processes
+from vocalsep.jobs.rendering import Encoding, stem_output
 
-MANNER = Manner(Encoding(FORMATS["wav"]), overwrite=False, skip_existing=False, salvage=False)
+MANNER = WriteOptions(Encoding(FORMATS["wav"]), overwrite=False, skip_existing=False, salvage=False)
 SETTINGS = EngineSettings("default", "cpu", 1, None, False, "auto", "float32")
 
 
@@ -52,7 +52,7 @@ def test_in_processes_all_comes_out_as_in_one(songs, tmp_path):
 def tasks_of(songs, out):
     found = [Song(path) for path in sorted(songs.glob("s[0-4].wav"))]
     return [
-        Task(song, tuple(stem_track(s, out / f"{song.name}-{s}.wav") for s in ("vocals", "accompaniment")))
+        Task(song, tuple(stem_output(s, out / f"{song.name}-{s}.wav") for s in ("vocals", "accompaniment")))
         for song in found
     ]
 
@@ -71,7 +71,7 @@ def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcomes = list(in_processes(tasks, MANNER, SETTINGS, 2))
+    outcomes = list(separate_in_processes(tasks, MANNER, SETTINGS, 2))
     killer.join()
     assert sorted(outcome.source for outcome in outcomes) == sorted(str(task.song.path) for task in tasks)
     assert {outcome.status for outcome in outcomes} == {"done"}
@@ -83,8 +83,8 @@ def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
 def test_closing_it_stops_the_processes_and_leaves_nothing_unfinished(tmp_path):
     long = write(tmp_path / "long" / "song.wav", tones(60), RATE)
     others = [write(tmp_path / "long" / f"{n}.wav", tones(0.5), RATE) for n in range(2)]
-    tasks = [Task(Song(path), (stem_track("vocals", tmp_path / f"{path.stem}.wav"),)) for path in [*others, long]]
-    running = in_processes(tasks, MANNER, SETTINGS, 2)
+    tasks = [Task(Song(path), (stem_output("vocals", tmp_path / f"{path.stem}.wav"),)) for path in [*others, long]]
+    running = separate_in_processes(tasks, MANNER, SETTINGS, 2)
     next(running)
     running.close()
     deadline = time.monotonic() + 20

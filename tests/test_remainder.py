@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vocalsep.remainder import accompaniment_of
+from vocalsep.dsp.exact_sum import exact_accompaniment
 
 SAMPLES = hnp.arrays(np.float64, (2, 50), elements=st.floats(-1, 1))
 VOICES = hnp.arrays(np.float32, (2, 50), elements=st.floats(-3, 3, width=32))
@@ -14,7 +14,7 @@ VOICES = hnp.arrays(np.float32, (2, 50), elements=st.floats(-3, 3, width=32))
 def test_integer_stems_sum_to_the_mixture_and_stay_in_range(mixture, vocals, bits):
     scale = 2 ** (bits - 1)
     mixture = np.clip(np.rint(mixture * scale), -scale, scale - 1) / scale
-    voice, rest = accompaniment_of(mixture, vocals, bits)
+    voice, rest = exact_accompaniment(mixture, vocals, bits)
     assert np.array_equal(voice + rest, mixture)
     for stem in (voice, rest):
         assert np.array_equal(np.rint(stem * scale), stem * scale)
@@ -25,7 +25,7 @@ def test_integer_stems_sum_to_the_mixture_and_stay_in_range(mixture, vocals, bit
 @settings(max_examples=100, deadline=None)
 @given(SAMPLES, VOICES)
 def test_voices_in_range_are_only_rounded(mixture, vocals):
-    voice, _ = accompaniment_of(mixture, vocals, 16)
+    voice, _ = exact_accompaniment(mixture, vocals, 16)
     inside = (np.abs(vocals) < 0.99) & (np.abs(mixture - vocals) < 0.99)
     assert np.abs(voice - vocals)[inside].max(initial=0) <= 0.5 / 32768 + 1e-9
 
@@ -34,6 +34,6 @@ def test_voices_in_range_are_only_rounded(mixture, vocals):
 @given(hnp.arrays(np.float32, (1, 40), elements=st.floats(-4, 4, width=32)), st.floats(0, 1, width=32))
 def test_floating_point_stems_sum_to_the_last_bit_that_floats_hold(mixture, share):
     vocals = mixture * np.float32(share)
-    voice, rest = accompaniment_of(mixture, vocals)
+    voice, rest = exact_accompaniment(mixture, vocals)
     assert rest.dtype == mixture.dtype
     assert np.all(np.abs(voice + rest - mixture) <= np.spacing(np.abs(mixture).astype(np.float32) + 1e-30) * 2)

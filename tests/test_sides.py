@@ -7,9 +7,9 @@ from test_networks import RATE as SMALL_RATE
 from test_networks import SMALL, model
 
 from vocalsep import Separator
-from vocalsep.checkpoint import save
-from vocalsep.sides import REACH_S, Sides
-from vocalsep.streams import Stream
+from vocalsep.inference.one_sided import REACH_S, Sides
+from vocalsep.inference.streams import Stream
+from vocalsep.model_files.checkpoint import save
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocalsep.config import FrontEndConfig
-from vocalsep.stft import istft, stft
-from vocalsep.streaming_stft import InverseStft, Stft, frame_count
+from vocalsep.dsp.front_end import FrontEndConfig
+from vocalsep.dsp.stft import istft, stft
+from vocalsep.dsp.streaming_stft import InverseStft, Stft, frame_count
 
 SMALL = FrontEndConfig(n_fft=64, hop=16, bins=32)
 

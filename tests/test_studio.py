@@ -21,8 +21,8 @@ import soundfile
 import torch
 from conftest import DEMO, RATE, read, tones, write
 
-from vocalsep.checkpoint import save
-from vocalsep.config import ModelConfig
+from vocalsep.model_files.checkpoint import save
+from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.table import build, config_class
 from vocalsep.tags import read_tags
 

@@ -259,7 +259,7 @@ def test_tags_of_windows_media(tmp_path):
 def test_ape_tags(tmp_path):
     path = song(tmp_path / "a.wv")
     tags = APEv2()
-    tags.update({"Title": "T", "Artist": ["One", "Два"], "Year": "1999", "Track": "3/12", "Publisher": "Label"})
+    tags.update({"Title": "T", "Artist": ["One", "Два"], "Year": "1999", "OutputSpec": "3/12", "Publisher": "Label"})
     tags["Cover Art (Front)"] = APEBinaryValue(b"cover.png\0" + png())
     tags.save(path)
     assert read_tags(path) == Tags(

@@ -137,7 +137,7 @@ def test_players_find_the_frames_that_they_look_for(tagged, tmp_path):
     assert written["TXXX:MusicBrainz Album Id"].text == ["album-id"]
     atoms = MP4(song(tmp_path / "a.m4a", tags)).tags
     assert bytes(atoms["----:com.apple.iTunes:initialkey"][0]) == b"8A"
-    assert bytes(atoms["----:com.apple.iTunes:MusicBrainz Track Id"][0]) == b"f27ec8db"
+    assert bytes(atoms["----:com.apple.iTunes:MusicBrainz OutputSpec Id"][0]) == b"f27ec8db"
     assert atoms["\xa9grp"] == ["Group"]
     comments = mutagen.File(song(tmp_path / "a.flac", tags)).tags
     assert (comments["INITIALKEY"], comments["MUSICBRAINZ_ALBUMID"]) == (["8A"], ["album-id"])

@@ -10,7 +10,7 @@ from conftest import RATE, tones, vocalsep, write
 from faults.cases import TRAINING, write_stems
 
 from vocalsep.errors import OutputError
-from vocalsep.outputs import Pending
+from vocalsep.system.atomic_files import Pending
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")

@@ -14,7 +14,7 @@ from vocalsep.audio.languages import same_language
 from vocalsep.audio.selection import AudioStream, chosen_stream
 from vocalsep.audio.video_plan import CONTAINERS, plan_video
 from vocalsep.errors import AudioError
-from vocalsep.planning import find_songs
+from vocalsep.jobs.inputs import find_songs
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program makes the videos")
 

@@ -18,12 +18,13 @@ import numpy as np
 from .audio.formats import output_format
 from .audio.source import LOUDEST, MOST_CHANNELS
 from .audio.stem_file import STEM_FILE
-from .engine import Engine
 from .errors import AudioError, OutputError, UsageError
-from .outputs import named, reason
-from .passage import Passage, seconds
-from .planning import Song
-from .rendering import Encoding, render, stem_file_track, stem_track
+from .inference.engine import Engine
+from .jobs.inputs import Song
+from .jobs.name_template import named
+from .jobs.passage import Passage, seconds
+from .jobs.rendering import Encoding, render, stem_file_track, stem_output
+from .system.atomic_files import reason
 
 STEMS = ("vocals", "accompaniment")
 # Largest piece of an array that is handed to the stream at once, in samples.
@@ -252,7 +253,7 @@ class Separator(Engine):
                 tracks = [stem_file_track(pathlib.Path(out) / name)]
             else:
                 suffix = encoding.format.suffix
-                tracks = [stem_track(stem, pathlib.Path(out) / f"{stem}{suffix}") for stem in dict.fromkeys(wanted)]
+                tracks = [stem_output(stem, pathlib.Path(out) / f"{stem}{suffix}") for stem in dict.fromkeys(wanted)]
             render(
                 self,
                 song,

@@ -34,14 +34,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vocalsep.checkpoint import save
-from vocalsep.config import ModelConfig
-from vocalsep.metrics import usdr
+from vocalsep.dsp.metrics import usdr
+from vocalsep.dsp.stft import istft, stft
+from vocalsep.model_files.checkpoint import save
+from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.network import MaskNetwork
 from vocalsep.networks.table import build
-from vocalsep.stft import istft, stft
 from vocalsep.training.config import TrainingConfig, read_toml
-from vocalsep.training.forward import outcomes
+from vocalsep.training.forward import estimates
 from vocalsep.training.losses import parse
 from vocalsep.training.norms import measure_statistics
 
@@ -246,7 +246,7 @@ class Run:
         torch.manual_seed(config.training.seed)
         network = build(config.model.architecture, config.model.network)
         assert isinstance(network, MaskNetwork)
-        self.network = network.to(device).laid_out()
+        self.network = network.to(device).to_channels_last()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         settings = config.training
         self.optimizer = torch.optim.AdamW(
@@ -363,7 +363,7 @@ def finish(run: Run, mixer: Mixer, valid: Bank | None, out: pathlib.Path, batch:
 
     def forward(network: MaskNetwork, mixture: Tensor) -> object:
         band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
-        return outcomes(network, network, mixture, mixture, band, config.model.front_end, config.data.frames)
+        return estimates(network, network, mixture, mixture, band, config.model.front_end, config.data.frames)
 
     mixtures = (mixer.batch(number, batch, config.training.seed + 1)[1] for number in range(STATISTICS_BATCHES))
     measure_statistics(network, mixtures, forward)
@@ -420,7 +420,7 @@ def main() -> None:
             vocals, mixture, band = mixer.batch(run.step, settings.batch_size, settings.seed)
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 front_end, frames = config.model.front_end, config.data.frames
-                results = outcomes(run.network, forward, vocals, mixture, band, front_end, frames)
+                results = estimates(run.network, forward, vocals, mixture, band, front_end, frames)
             loss = torch.stack([loss_of(result) for result in results]).mean()
             run.optimizer.zero_grad(set_to_none=True)
             loss.backward()

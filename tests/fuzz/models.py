@@ -12,10 +12,10 @@ import onnx
 import torch
 from test_networks import RATE, SMALL, model
 
-from vocalsep.backends.opening import model_info
-from vocalsep.checkpoint import load, save
-from vocalsep.engine import Engine
-from vocalsep.exporting import export
+from vocalsep.inference.engine import Engine
+from vocalsep.inference.onnx_export import export
+from vocalsep.inference.opening import model_info
+from vocalsep.model_files.checkpoint import load, save
 
 from .defect import expect
 from .mutations import TEXTS, damaged, flipped, odd_tree, odd_value

@@ -17,9 +17,9 @@ import soundfile
 from conftest import tones
 from test_networks import model
 
-from vocalsep.checkpoint import save
-from vocalsep.engine import Engine
 from vocalsep.errors import VocalsepError
+from vocalsep.inference.engine import Engine
+from vocalsep.model_files.checkpoint import save
 from vocalsep.studio import library as states
 from vocalsep.studio.api import Studio, application
 from vocalsep.studio.events import Events

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
-from ..outputs import DISK_FULL
+from ..system.atomic_files import DISK_FULL
 from .container import QuietFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
 from .headers import finish_ogg, finish_wave

@@ -20,15 +20,15 @@ from ..audio.formats import FORMATS
 from ..audio.resample import Resampler
 from ..audio.sink import Sink
 from ..audio.source import BLOCK_SAMPLES
-from ..backends.backend import MaskBackend
-from ..backends.opening import model_info
-from ..channels import to_network
-from ..estimate import network_flops
-from ..masking import STFT_FRAMES
-from ..pipeline import begin
-from ..remainder import accompaniment_of
+from ..dsp.exact_sum import exact_accompaniment
+from ..dsp.streaming_stft import InverseStft, Stft
+from ..inference.backend import MaskBackend
+from ..inference.channels import to_network
+from ..inference.cost import network_flops
+from ..inference.mask_stream import STFT_FRAMES
+from ..inference.opening import model_info
 from ..separator import Separator
-from ..streaming_stft import InverseStft, Stft
+from ..system.background import run_in_thread
 
 # A common rate that is not the model's.
 OTHER_RATE = 48000
@@ -146,7 +146,7 @@ class _Work:
             if len(begun) == backend.at_once:
                 begun.popleft().result()
             spectra = to_network(padded, backend.shape.channels)
-            begun.append(begin(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
+            begun.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
         for masks in begun:
             masks.result()
 
@@ -160,7 +160,7 @@ class _Work:
             sinks = [stack.enter_context(self._sink(scratch / name)) for name in ("first.wav", "second.wav")]
             for at in range(0, self.mixture.shape[1], BLOCK_SAMPLES):
                 block = self.mixture[:, at : at + BLOCK_SAMPLES]
-                for sink, stem in zip(sinks, accompaniment_of(block, block * np.float32(0.5), 16), strict=True):
+                for sink, stem in zip(sinks, exact_accompaniment(block, block * np.float32(0.5), 16), strict=True):
                     sink.write(stem)
             for sink in sinks:
                 sink.finish()

@@ -12,8 +12,8 @@ GARBAGE_AFTER = 50_000
 
 def main() -> None:
     """Run the command line."""
-    from ..outputs import reason
-    from .interrupts import INTERRUPTED, Interrupts
+    from ..system.atomic_files import reason
+    from ..system.interrupts import INTERRUPTED, Interrupts
     from .streams import complain, drop_output, prepare
 
     gc.set_threshold(GARBAGE_AFTER)

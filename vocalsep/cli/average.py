@@ -63,8 +63,8 @@ def _figures(said: list[str] | None) -> dict[str, float]:
 def _average(
     models: list[str], shares: list[float] | None, bottleneck: int | None, said: dict[str, Any], out: pathlib.Path
 ) -> None:
-    from ..averaging import average
-    from ..checkpoint import save
+    from ..model_files.averaging import average
+    from ..model_files.checkpoint import save
 
     network, config, card = average(models, shares)
     if bottleneck is not None:

@@ -10,8 +10,8 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
+from ..system.interrupts import INTERRUPTED
 from . import options, session, settings
-from .interrupts import INTERRUPTED
 
 Names = list[str] | None
 
@@ -71,10 +71,10 @@ def compare(
 
         import torch
 
-        from .. import registry
         from ..comparison.entries import Entry, entries
         from ..comparison.run import Budget, compare
         from ..comparison.table import as_markdown
+        from ..model_files import registry
         from ..training.config import TrainingConfig
         from ..training.run import Place
 

@@ -93,9 +93,9 @@ def _chosen(option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) -> list[Row]:
-    from .. import registry
     from ..evaluation.oracles import ORACLES
     from ..evaluation.rows import Row
+    from ..model_files import registry
 
     rows = [Row("mixture", "mixture")]
     if oracles != "none":
@@ -138,7 +138,7 @@ def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Name
 
 def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[TrackResult]:
     from ..evaluation.runner import evaluate as run
-    from ..progress import Bar
+    from ..system.progress import Bar
 
     with Bar(total=len(songs), unit="track", disable=quiet or not sys.stderr.isatty()) as bar:
         return run(songs, plan, jobs, lambda _: bar.update())
@@ -174,7 +174,7 @@ def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) ->
     ]
     if plan.folder is not None:
         from ..evaluation.report import as_html
-        from ..outputs import write_text
+        from ..system.atomic_files import write_text
 
         write_text(plan.folder / "results.json", json.dumps(plain(said), indent=1, ensure_ascii=False) + "\n")
         write_text(plan.folder / "results.csv", as_csv(results))

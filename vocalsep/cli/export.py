@@ -23,13 +23,13 @@ def export(
     the file's metadata.
     """
     with session.one_line_errors():
-        from .. import registry
+        from ..model_files import registry
 
         session.check_model_target(out, overwrite, registry.EXPORTED_SUFFIX)
         path = registry.find(model)
         if path.suffix == registry.EXPORTED_SUFFIX:
             raise UsageError(f"{path} is exported already; give a {registry.SUFFIX} model")
-        from ..exporting import export as write
+        from ..inference.onnx_export import export as write
 
         write(path, out)
         if not quiet:

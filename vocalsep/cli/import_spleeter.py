@@ -49,9 +49,10 @@ def import_spleeter(
 
 
 def _convert(source: pathlib.Path, out: pathlib.Path, bottleneck: int | None, any_level: bool, both: bool) -> None:
-    from ..checkpoint import save
-    from ..config import FrontEndConfig, ModelConfig
-    from ..importing.spleeter import read_both, read_spleeter
+    from ..dsp.front_end import FrontEndConfig
+    from ..model_files.checkpoint import save
+    from ..model_files.config import ModelConfig
+    from ..model_files.spleeter_import import read_both, read_spleeter
 
     if both:
         pair, card = read_both(source, any_level=any_level)

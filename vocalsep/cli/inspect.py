@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def models(as_json: options.Json = False) -> None:
     """List the models that ship with vocalsep."""
-    from .. import registry
+    from ..model_files import registry
 
     with session.one_line_errors():
         described = [_describe_model(name, path) for name, path in registry.shipped().items()]
@@ -38,16 +38,16 @@ def info(
     audio_stream: options.AudioStream = None,
 ) -> None:
     """Say what a file is, and what splitting it would take here."""
-    from .. import registry
     from ..audio.decoding import open_source
     from ..audio.selection import AudioStream
     from ..errors import AudioError
+    from ..model_files import registry
 
     with session.one_line_errors():
         path = session.on_this_machine(file)
         if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
-            from ..backends.opening import model_info
-            from ..estimate import network_flops
+            from ..inference.cost import network_flops
+            from ..inference.opening import model_info
 
             said = {**_describe_model(path.stem, path), "flops": network_flops(model_info(path).config)}
         else:
@@ -68,8 +68,8 @@ def info(
 
 
 def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
-    from .. import registry
-    from ..backends.opening import model_info
+    from ..inference.opening import model_info
+    from ..model_files import registry
 
     model = model_info(path)
     front_end = model.config.front_end
@@ -89,7 +89,7 @@ def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
 
 
 def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
-    from ..estimate import split_cost
+    from ..inference.cost import split_cost
     from ..tags import read_tags
 
     said: dict[str, Any] = {

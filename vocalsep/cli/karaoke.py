@@ -12,8 +12,8 @@ from ..errors import UsageError, VocalsepError
 from . import options, session
 
 if TYPE_CHECKING:
-    from ..planning import Song
-    from ..rendering import Encoding, Track
+    from ..jobs.inputs import Song
+    from ..jobs.rendering import Encoding, OutputSpec
 
 NAME = "{name} (karaoke).{ext}"
 SILENT_DB = -100.0
@@ -79,7 +79,7 @@ def karaoke(
     )
     with session.one_line_errors():
         from ..audio.stem_file import STEM_FILE
-        from ..outputs import check_template
+        from ..jobs.name_template import check_template
 
         check_template(name, 1)
         encoding = session.encoding(format_name or "wav", subtype, bitrate)
@@ -103,11 +103,11 @@ def _track(
     gain: float,
     key: float,
     tempo: float,
-) -> Track:
+) -> OutputSpec:
     from ..audio.decoding import has_video
     from ..audio.formats import AUDIO_SUFFIXES
     from ..audio.video_plan import ANY, plan_video
-    from ..rendering import Track
+    from ..jobs.rendering import OutputSpec
 
     container = ""
     # An .ogg may hold a Theora film.
@@ -122,4 +122,4 @@ def _track(
     if container and (settings.start, settings.duration) != (None, None):
         raise UsageError(f"{song.path}: --start and --duration cut sound only; add --format for the sound alone")
     target = session.target(settings, song, folder, name, "karaoke", container or encoding.format.suffix)
-    return Track("karaoke", "Karaoke", gain, 1.0, target, container, key, tempo)
+    return OutputSpec("karaoke", "Karaoke", gain, 1.0, target, container, key, tempo)

@@ -19,7 +19,7 @@ def finite(value: float | None) -> float | None:
 def time_s(text: str) -> float:
     """Understand a time such as 83.5 or 1:23.5, in seconds; raises typer.BadParameter."""
     from ..errors import UsageError
-    from ..passage import seconds
+    from ..jobs.passage import seconds
 
     try:
         return seconds(text)

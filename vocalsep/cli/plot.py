@@ -71,8 +71,8 @@ def _draw(
     import numpy as np
 
     from ..evaluation.pictures import spectrograms
-    from ..figures import save
     from ..separator import Separator
+    from ..system.plotting import save
 
     vocals, accompaniment = Separator(model, device=device, threads=threads).separate(mixture, rate)
     panels = {

@@ -17,17 +17,17 @@ import typer
 
 from .. import __version__
 from ..errors import AudioError, OutputError, UsageError, VocalsepError
-from ..outputs import reason
-from .interrupts import INTERRUPTED
+from ..system.atomic_files import reason
+from ..system.interrupts import INTERRUPTED
 from .streams import complain, drop_output, is_absent
 
 if TYPE_CHECKING:
-    from ..batch import Batch, Manner, Outcome, Task
-    from ..passage import Passage
-    from ..planning import Missing, Song
-    from ..processes import EngineSettings
-    from ..rendering import Encoding, Track
-    from ..separator import Separator
+    from ..inference.engine import Engine
+    from ..jobs.batch import Batch, SongResult, Task, WriteOptions
+    from ..jobs.inputs import Missing, Song
+    from ..jobs.passage import Passage
+    from ..jobs.process_pool import EngineSettings
+    from ..jobs.rendering import Encoding, OutputSpec
 
 STREAM = "-"
 STDIN_BLOCK = 1 << 20
@@ -63,13 +63,13 @@ class Settings:
     @property
     def passage(self) -> Passage | None:
         """The part of each song that is asked for, None for all of it; raises UsageError."""
-        from ..passage import Passage
+        from ..jobs.passage import Passage
 
         whole = self.start is None and self.duration is None
         return None if whole else Passage(self.start or 0.0, self.duration)
 
 
-Plan = Callable[["Song", pathlib.Path], "list[Track]"]
+Plan = Callable[["Song", pathlib.Path], "list[OutputSpec]"]
 
 
 @contextlib.contextmanager
@@ -97,7 +97,7 @@ def one_line_errors() -> Iterator[None]:
 
 def on_this_machine(named: str) -> pathlib.Path:
     """Return the path of a file that is not fetched from elsewhere; raises UsageError for a URL."""
-    from ..remote import DOWNLOAD, is_remote, is_web
+    from ..jobs.remote import DOWNLOAD, is_remote, is_web
 
     path = pathlib.Path(named)
     if (is_remote(named) or is_web(named)) and not path.exists():
@@ -127,11 +127,11 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
         With the batch's exit code where it is not 0.
     """
     with one_line_errors(), _scratch(settings) as scratch:
-        from ..batch import Batch, Manner
+        from ..jobs.batch import Batch, WriteOptions
 
         _check(settings)
         planned, missing = _planned(settings, scratch, plan)
-        manner = Manner(
+        write_options = WriteOptions(
             encoding,
             settings.overwrite,
             settings.skip_existing,
@@ -139,7 +139,7 @@ def run(settings: Settings, encoding: Encoding, plan: Plan) -> None:
             stream=settings.audio_stream,
             passage=settings.passage,
         )
-        batch = Batch(manner, _report)
+        batch = Batch(write_options, _report)
         interrupted = False
         try:
             batch.add_missing(missing)
@@ -187,9 +187,9 @@ def _check(settings: Settings) -> None:
 
 def _planned(
     settings: Settings, scratch: pathlib.Path, plan: Plan
-) -> tuple[list[tuple[Song, list[Track]]], list[Missing]]:
-    from ..planning import check_targets, find_songs, told_apart
-    from ..remote import is_remote
+) -> tuple[list[tuple[Song, list[OutputSpec]]], list[Missing]]:
+    from ..jobs.inputs import check_targets, find_songs, told_apart
+    from ..jobs.remote import is_remote
 
     streamed = settings.out == STREAM
     far = is_remote(settings.out)
@@ -209,7 +209,7 @@ def _planned(
     return planned, missing
 
 
-def _sent(track: Track, out: str) -> Track:
+def _sent(track: OutputSpec, out: str) -> OutputSpec:
     return dataclasses.replace(track, url=f"{out.rstrip('/')}/{track.target.as_posix()}")
 
 
@@ -232,9 +232,9 @@ def _read_stdin() -> bytes:
         raise AudioError(f"standard input cannot be read: {reason(error)}") from None
 
 
-def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Settings) -> None:
-    from ..batch import Task, separate
-    from ..progress import Bar
+def _work(batch: Batch, planned: list[tuple[Song, list[OutputSpec]]], settings: Settings) -> None:
+    from ..jobs.batch import Task, separate
+    from ..system.progress import Bar
 
     if not planned:
         return
@@ -256,7 +256,7 @@ def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Setti
         leave=False,
     ) as bar:
         if settings.engine == RAY or min(settings.jobs, len(tasks)) > 1:
-            for outcome in _elsewhere(tasks, batch.manner, settings):
+            for outcome in _elsewhere(tasks, batch.write_options, settings):
                 batch.take(outcome)
                 bar.update()
             places = {song.source: place for place, (song, _) in enumerate(planned)}
@@ -265,26 +265,26 @@ def _work(batch: Batch, planned: list[tuple[Song, list[Track]]], settings: Setti
             separator = _separator(settings)
             for task in tasks:
                 with _song_bar(task.song, hidden) as progress:
-                    batch.take(separate(separator, task, batch.manner, progress))
+                    batch.take(separate(separator, task, batch.write_options, progress))
                 bar.update()
 
 
-def _elsewhere(tasks: list[Task], manner: Manner, settings: Settings) -> Iterator[Outcome]:
+def _elsewhere(tasks: list[Task], write_options: WriteOptions, settings: Settings) -> Iterator[SongResult]:
     """Work in other processes, here or on a cluster."""
     engine = _engine_settings(settings)
     if settings.engine == RAY:
-        from ..cluster import on_ray
+        from ..jobs.ray_cluster import separate_on_ray
 
-        return on_ray(tasks, manner, engine)
-    from ..processes import in_processes
+        return separate_on_ray(tasks, write_options, engine)
+    from ..jobs.process_pool import separate_in_processes
 
     if not settings.quiet:
         _report(f"model {settings.model}, {settings.jobs} processes")
-    return in_processes(tasks, manner, engine, settings.jobs)
+    return separate_in_processes(tasks, write_options, engine, settings.jobs)
 
 
 def _engine_settings(settings: Settings) -> EngineSettings:
-    from ..processes import EngineSettings
+    from ..jobs.process_pool import EngineSettings
 
     return EngineSettings(
         settings.model,
@@ -297,7 +297,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def _separator(settings: Settings) -> Separator:
+def _separator(settings: Settings) -> Engine:
     separator = _engine_settings(settings).build()
     if separator.fallback:
         _report(f"vocalsep: {separator.fallback}")
@@ -308,7 +308,7 @@ def _separator(settings: Settings) -> Separator:
 
 @contextlib.contextmanager
 def _song_bar(song: Song, hidden: bool | None) -> Iterator[Callable[[int, int | None], None]]:
-    from ..progress import Bar
+    from ..system.progress import Bar
 
     with Bar(desc=song.name, disable=hidden, leave=False, bar_format=BAR_FORMAT) as bar:
 
@@ -337,7 +337,7 @@ def _to_stdout(batch: Batch) -> None:
 
 
 def _summary(batch: Batch, settings: Settings, inputs: int, interrupted: bool) -> None:
-    from ..batch import DONE, FAILED, SKIPPED
+    from ..jobs.batch import DONE, FAILED, SKIPPED
 
     counts = {status: batch.count(status) for status in (DONE, SKIPPED, FAILED)}
     if settings.json:
@@ -361,7 +361,7 @@ def _summary(batch: Batch, settings: Settings, inputs: int, interrupted: bool) -
 def encoding(format_name: str, subtype: str | None, bitrate: str) -> Encoding:
     """Understand --format, --subtype and --bitrate; raises UsageError."""
     from ..audio.formats import output_format
-    from ..rendering import Encoding
+    from ..jobs.rendering import Encoding
 
     form = output_format(format_name)
     form.subtype_for("FLOAT", subtype)
@@ -370,8 +370,8 @@ def encoding(format_name: str, subtype: str | None, bitrate: str) -> Encoding:
 
 def target(settings: Settings, song: Song, folder: pathlib.Path, template: str, stem: str, suffix: str) -> pathlib.Path:
     """Where an output goes: the template filled in, below the folder that the song's place gives."""
-    from ..names import safe_name
-    from ..outputs import FOLDER, fields_of, named
+    from ..jobs.name_template import FOLDER, fields_of, named
+    from ..system.names import safe_name
 
     fields = {
         "name": song.name,

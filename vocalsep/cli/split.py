@@ -11,8 +11,8 @@ from ..errors import UsageError
 from . import options, session
 
 if TYPE_CHECKING:
-    from ..planning import Song
-    from ..rendering import Encoding, Track
+    from ..jobs.inputs import Song
+    from ..jobs.rendering import Encoding, OutputSpec
 
 NAME = "{name}/{stem}.{ext}"
 # Of a format whose files hold all stems.
@@ -75,7 +75,7 @@ def split(
     )
     with session.one_line_errors():
         from ..audio.stem_file import STEM_FILE
-        from ..outputs import check_template
+        from ..jobs.name_template import check_template
 
         encoding = session.encoding(format_name or "wav", subtype, bitrate)
         stems = [stem.value] if stem else [one.value for one in options.Stem]
@@ -91,9 +91,9 @@ def split(
 
 def _track(
     settings: session.Settings, encoding: Encoding, song: Song, folder: pathlib.Path, name: str, stem: str
-) -> Track:
+) -> OutputSpec:
     from ..audio.stem_file import STEM_FILE
-    from ..rendering import stem_file_track, stem_track
+    from ..jobs.rendering import stem_file_track, stem_output
 
     target = session.target(settings, song, folder, name, stem, encoding.format.suffix)
-    return stem_file_track(target) if encoding.format.name == STEM_FILE else stem_track(stem, target)
+    return stem_file_track(target) if encoding.format.name == STEM_FILE else stem_output(stem, target)

@@ -10,8 +10,8 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
+from ..system.interrupts import INTERRUPTED
 from . import options, session, settings
-from .interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..training.run import Finished
@@ -116,8 +116,8 @@ def _train(
 ) -> Finished:
     import torch
 
-    from .. import registry
-    from ..checkpoint import read_info
+    from ..model_files import registry
+    from ..model_files.checkpoint import read_info
     from ..training.config import TrainingConfig
     from ..training.run import Place, train
 

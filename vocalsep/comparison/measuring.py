@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..checkpoint import read_info
 from ..datasets.songs import Song
-from ..estimate import network_flops
 from ..evaluation.rows import Row
 from ..evaluation.runner import Plan, evaluate
 from ..evaluation.scoring import Settings
 from ..evaluation.tables import Summary, summarise
+from ..inference.cost import network_flops
+from ..model_files.checkpoint import read_info
 from ..separator import Separator
 from .entries import Entry
 

@@ -11,8 +11,8 @@ from typing import Any
 from ..datasets.cache import Cache
 from ..errors import UsageError
 from ..evaluation.results import plain
-from ..figures import save
-from ..outputs import write_text
+from ..system.atomic_files import write_text
+from ..system.plotting import save
 from ..training.config import TrainingConfig, read_toml
 from ..training.data import gather
 from ..training.folder import RunFolder

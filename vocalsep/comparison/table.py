@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..evaluation.pictures import COLOURS
-from ..figures import new_figure
+from ..system.plotting import new_figure
 from .measuring import Measured
 
 if TYPE_CHECKING:

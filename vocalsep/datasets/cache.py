@@ -13,7 +13,7 @@ import numpy as np
 from ..audio.decoding import open_source
 from ..audio.native import native
 from ..errors import AudioError, OutputError
-from ..outputs import DISK_FULL, Pending, write_text
+from ..system.atomic_files import DISK_FULL, Pending, write_text
 from .clips import Clip, open_clip
 
 VERSION = 1

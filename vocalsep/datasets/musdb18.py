@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import AudioError, UsageError
-from ..names import alike
+from ..system.names import alike
 from .clips import Clip, open_clip
 from .songs import Song
 

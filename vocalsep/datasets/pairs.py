@@ -14,7 +14,7 @@ import numpy as np
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, UsageError
-from ..folders import files_in
+from ..system.folders import files_in
 from .clips import Clip, open_clip
 from .stems import stem_name
 
@@ -86,8 +86,8 @@ def derived_vocals(original: np.ndarray, instrumental: np.ndarray) -> np.ndarray
     """Vocals (channels, samples) with the magnitude by which the original exceeds its instrumental, and its phase."""
     import torch
 
-    from ..config import FrontEndConfig
-    from ..stft import istft, stft
+    from ..dsp.front_end import FrontEndConfig
+    from ..dsp.stft import istft, stft
 
     front_end = FrontEndConfig(n_fft=N_FFT, hop=N_FFT // 4, bins=N_FFT // 2)
     mixture = stft(torch.from_numpy(original), front_end)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, UsageError
-from ..folders import files_in
-from ..names import alike
+from ..system.folders import files_in
+from ..system.names import alike
 from .clips import Clip, open_clip
 from .songs import Song
 

@@ -8,8 +8,8 @@ import re
 from ..audio.formats import SONG_SUFFIXES
 from ..datasets.stems import MIXTURE, VOCALS, stem_name
 from ..errors import AudioError
-from ..folders import files_in
-from ..names import alike, safe_name
+from ..system.folders import files_in
+from ..system.names import alike, safe_name
 
 # Folders that data sets put their tracks in.
 SUBSETS = ("train", "test", "valid")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..config import FrontEndConfig
-from ..streaming_stft import InverseStft, Stft
+from ..dsp.front_end import FrontEndConfig
+from ..dsp.streaming_stft import InverseStft, Stft
 
 FRONT_END = FrontEndConfig(n_fft=4096, hop=1024, bins=2049)
 TINY = 1e-12

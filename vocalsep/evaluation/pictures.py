@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..figures import new_figure, save
+from ..system.plotting import new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-from ..figures import as_png
+from ..system.plotting import as_png
 from .pictures import boxplots
 from .results import TrackResult, picture_path
 from .scoring import SCORED

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import registry
 from ..audio.resample import Resampler
 from ..datasets.clips import open_clip
 from ..datasets.songs import PADDING_S, Song
 from ..errors import AudioError
+from ..model_files import registry
 from .estimates import estimate, estimates_of
 
 if TYPE_CHECKING:

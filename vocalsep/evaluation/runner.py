@@ -16,8 +16,8 @@ from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import AudioError, OutputError, VocalsepError
-from ..interruption import interruption, pool, ready, without_interruptions
-from ..outputs import reason, write_text
+from ..system.atomic_files import reason, write_text
+from ..system.process_pool import interruption, pool, ready, without_interruptions
 from .estimates import estimates_of
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
 from .rows import Row, load

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..metrics import si_sdr, usdr
+from ..dsp.metrics import si_sdr, usdr
 from .bss import bss_v3, bss_v4, median_v4
 from .rows import Pair, Stems
 

@@ -19,7 +19,7 @@ class MixingConfig:
     remix : float
         Vocals meet the accompaniment of another song, or instrumental music, instead of their own.
     balance_db : tuple of float
-        Mean and standard deviation of the vocals' level over the accompaniment's where strangers meet.
+        Mean and standard deviation of the vocals' level over the accompaniment's where held_out_sources meet.
     own_balance_db : float
         Standard deviation by which the vocals' level is changed over their own accompaniment.
     no_vocals, no_accompaniment : float

@@ -11,6 +11,6 @@ from .r2unet import R2UNet
 class AttentionR2UNet(R2UNet):
     """Estimate masks with recurrent residual blocks and attention gates."""
 
-    def skip(self, entering: int, gating: int, depth: int) -> nn.Module:
+    def skip(self, in_channels: int, gating: int, depth: int) -> nn.Module:
         """Return an attention gate."""
-        return AttentionGate(entering, gating)
+        return AttentionGate(in_channels, gating)

@@ -10,9 +10,9 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
+from .block_unet import BlockUNet, block_context, convolution, normed
 from .configs import MaskConfig
 from .shared import BatchNorm2d
-from .skeleton import BlockUNet, block_context, convolution, normed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +28,10 @@ class AttentionUNetConfig(MaskConfig):
 class AttentionGate(nn.Module):
     """Lets through those places of a skip to which the decoder's maps point."""
 
-    def __init__(self, entering: int, gating: int):
+    def __init__(self, in_channels: int, gating: int):
         super().__init__()
         between = max(1, gating // 2)
-        self.skipped = nn.Sequential(convolution(entering, between, 1), BatchNorm2d(between))
+        self.skipped = nn.Sequential(convolution(in_channels, between, 1), BatchNorm2d(between))
         self.gate = nn.Sequential(convolution(gating, between, 1), BatchNorm2d(between))
         self.weight = nn.Sequential(convolution(between, 1, 1), BatchNorm2d(1), nn.Sigmoid())
 
@@ -46,12 +46,13 @@ class AttentionUNet(BlockUNet):
 
     Config = AttentionUNetConfig
 
-    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return two convolutions."""
         return nn.Sequential(
-            normed(convolution(entering, leaving), leaving), normed(convolution(leaving, leaving), leaving)
+            normed(convolution(in_channels, out_channels), out_channels),
+            normed(convolution(out_channels, out_channels), out_channels),
         )
 
-    def skip(self, entering: int, gating: int, depth: int) -> nn.Module:
+    def skip(self, in_channels: int, gating: int, depth: int) -> nn.Module:
         """Return an attention gate."""
-        return AttentionGate(entering, gating)
+        return AttentionGate(in_channels, gating)

@@ -14,15 +14,15 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import whole_number
+from ..checks import whole_number
 from ..errors import ModelError
+from .block_unet import convolution, normed
 from .configs import MaskConfig
 from .level import SILENCE, local_level
 from .network import MaskNetwork
-from .reach import Down, Same, Step, Up, context
+from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d
-from .skeleton import convolution, normed
-from .spleeter import heard_span
+from .spleeter import input_span
 
 MOST_BINS = 1 << 15
 
@@ -160,8 +160,8 @@ class BandTfcTdfUNet(MaskNetwork):
         self.config: BandTfcTdfConfig = config
         self._reach = config.reach
         filters, stacked = config.filters, config.channels * config.bands
-        entering = 2 * stacked if config.mid_side else stacked
-        self.stem = normed(nn.Conv2d(entering, filters[0], 1, bias=False), filters[0])
+        in_channels = 2 * stacked if config.mid_side else stacked
+        self.stem = normed(nn.Conv2d(in_channels, filters[0], 1, bias=False), filters[0])
         self.encoder, self.down = nn.ModuleList(), nn.ModuleList()
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         for scale, count in enumerate(filters):
@@ -194,7 +194,7 @@ class BandTfcTdfUNet(MaskNetwork):
         return spectrum.abs()
 
     @property
-    def hears_magnitudes(self) -> bool:
+    def takes_magnitudes(self) -> bool:
         """Whether `hear` gives the magnitudes of the channels alone."""
         return not self.config.mid_side
 
@@ -209,7 +209,7 @@ class BandTfcTdfUNet(MaskNetwork):
         """Return the masks of some frames, see `MaskNetwork.masks_between`; layers work on no more than they need."""
         frames = magnitude.shape[3]
         level = local_level(magnitude[:, : self.config.channels], self.config.level_frames)
-        first, last = heard_span(start, stop, frames, self._reach, self.config.stride)
+        first, last = input_span(start, stop, frames, self._reach, self.config.stride)
         magnitude, level = magnitude[..., first:last], level[..., first:last]
         torch._check(magnitude.shape[3] == last - first)
         masks = self._masks((magnitude / (level + SILENCE)) ** self.config.compression)

@@ -35,13 +35,13 @@ def narrow_bottleneck(network: SpleeterUNet, filters: int) -> SpleeterUNet:
     weights = network.state_dict()
     encoder = f"encoder.{len(config.filters) - 1}"
     down, bias, up = (weights[name] for name in (f"{encoder}.weight", f"{encoder}.bias", "decoder.0.weight"))
-    entering, leaving = down.double().flatten(1), up.double().flatten(1)
-    # leaving.T @ entering is far too large to decompose; with the Q of `entering` aside, its R does as well.
-    rest = torch.linalg.qr(entering.T).R
-    left, values, right = torch.linalg.svd(leaving.T @ rest.T, full_matrices=False)
+    in_channels, out_channels = down.double().flatten(1), up.double().flatten(1)
+    # out_channels.T @ in_channels is far too large to decompose; with the Q of `in_channels` aside, its R does as well.
+    rest = torch.linalg.qr(in_channels.T).R
+    left, values, right = torch.linalg.svd(out_channels.T @ rest.T, full_matrices=False)
     chosen = right[:filters] @ torch.linalg.pinv(rest.T)
     narrow = SpleeterUNet(dataclasses.replace(config, filters=(*config.filters[:-1], filters)))
-    weights[f"{encoder}.weight"] = (chosen @ entering).reshape(filters, *down.shape[1:])
+    weights[f"{encoder}.weight"] = (chosen @ in_channels).reshape(filters, *down.shape[1:])
     weights[f"{encoder}.bias"] = chosen @ bias.double()
     weights["decoder.0.weight"] = (left[:, :filters] * values[:filters]).T.reshape(filters, *up.shape[1:])
     narrow.load_state_dict(weights)

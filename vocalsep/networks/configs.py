@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ..bounds import number, whole_number
+from ..checks import number, whole_number
 from ..errors import ModelError
 
 # A model file may come from anywhere: sizes are bounded here, before anything is allocated.

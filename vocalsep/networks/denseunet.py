@@ -12,10 +12,10 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import whole_number
+from ..checks import whole_number
+from .block_unet import BlockUNet, block_context, convolution, normed
 from .configs import MaskConfig
 from .shared import BatchNorm2d
-from .skeleton import BlockUNet, block_context, convolution, normed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,21 +45,21 @@ class DenseUNetConfig(MaskConfig):
 class DenseBlock(nn.Module):
     """Convolutions that each see all maps before them."""
 
-    def __init__(self, entering: int, leaving: int, layers: int):
+    def __init__(self, in_channels: int, out_channels: int, layers: int):
         super().__init__()
-        growth = -(-leaving // layers)
+        growth = -(-out_channels // layers)
         self.layers = nn.ModuleList(
             nn.Sequential(
-                BatchNorm2d(entering + place * growth),
+                BatchNorm2d(in_channels + place * growth),
                 nn.ReLU(),
-                convolution(entering + place * growth, growth),
+                convolution(in_channels + place * growth, growth),
             )
             for place in range(layers)
         )
-        self.transition = normed(convolution(entering + layers * growth, leaving, 1), leaving)
+        self.transition = normed(convolution(in_channels + layers * growth, out_channels, 1), out_channels)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
         for layer in self.layers:
             hidden = torch.cat([hidden, layer(hidden)], dim=1)
         narrowed: Tensor = self.transition(hidden)
@@ -71,6 +71,6 @@ class DenseUNet(BlockUNet):
 
     Config = DenseUNetConfig
 
-    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a dense block."""
-        return DenseBlock(entering, leaving, self.config.layers)
+        return DenseBlock(in_channels, out_channels, self.config.layers)

@@ -12,10 +12,10 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import number
+from ..checks import number
+from .block_unet import BlockUNet, block_context, convolution, normed
 from .configs import MaskConfig
 from .shared import BatchNorm2d
-from .skeleton import BlockUNet, block_context, convolution, normed
 
 SHARES = (6, 3, 2)
 
@@ -50,24 +50,24 @@ class MultiResBlock(nn.Module):
 
     Attributes
     ----------
-    leaving : int
+    out_channels : int
         How many filters leave it.
     """
 
-    def __init__(self, entering: int, filters: int, alpha: float):
+    def __init__(self, in_channels: int, filters: int, alpha: float):
         super().__init__()
         counts = [max(1, int(alpha * filters / share)) for share in SHARES]
-        self.leaving = sum(counts)
+        self.out_channels = sum(counts)
         self.layers = nn.ModuleList(
             normed(convolution(before, count), count)
-            for before, count in zip([entering, *counts[:-1]], counts, strict=True)
+            for before, count in zip([in_channels, *counts[:-1]], counts, strict=True)
         )
-        self.kept = BatchNorm2d(self.leaving)
-        self.shortcut = nn.Sequential(convolution(entering, self.leaving, 1), BatchNorm2d(self.leaving))
-        self.last = nn.Sequential(nn.ReLU(inplace=True), BatchNorm2d(self.leaving))
+        self.kept = BatchNorm2d(self.out_channels)
+        self.shortcut = nn.Sequential(convolution(in_channels, self.out_channels, 1), BatchNorm2d(self.out_channels))
+        self.last = nn.Sequential(nn.ReLU(inplace=True), BatchNorm2d(self.out_channels))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
         found: list[Tensor] = []
         for layer in self.layers:
             found.append(layer(found[-1] if found else hidden))
@@ -80,23 +80,24 @@ class ResPath(nn.Module):
 
     Attributes
     ----------
-    leaving : int
+    out_channels : int
         How many filters leave it.
     """
 
-    def __init__(self, entering: int, leaving: int, units: int):
+    def __init__(self, in_channels: int, out_channels: int, units: int):
         super().__init__()
-        self.leaving = leaving
-        widths = [entering, *[leaving] * units]
+        self.out_channels = out_channels
+        widths = [in_channels, *[out_channels] * units]
         self.paths = nn.ModuleList(
-            nn.Sequential(convolution(widths[place], leaving), BatchNorm2d(leaving)) for place in range(units)
+            nn.Sequential(convolution(widths[place], out_channels), BatchNorm2d(out_channels)) for place in range(units)
         )
         self.shortcuts = nn.ModuleList(
-            nn.Sequential(convolution(widths[place], leaving, 1), BatchNorm2d(leaving)) for place in range(units)
+            nn.Sequential(convolution(widths[place], out_channels, 1), BatchNorm2d(out_channels))
+            for place in range(units)
         )
 
     def forward(self, skipped: Tensor, hidden: Tensor) -> Tensor:
-        """Return the skip with `leaving` filters, (batch, leaving, bins, frames)."""
+        """Return the skip with `out_channels` filters, (batch, out_channels, bins, frames)."""
         for path, shortcut in zip(self.paths, self.shortcuts, strict=True):
             skipped = torch.relu(path(skipped) + shortcut(skipped))
         return skipped
@@ -107,13 +108,13 @@ class MultiResUNet(BlockUNet):
 
     Config = MultiResUNetConfig
 
-    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a MultiRes block."""
-        return MultiResBlock(entering, leaving, self.config.alpha)
+        return MultiResBlock(in_channels, out_channels, self.config.alpha)
 
-    def skip(self, entering: int, gating: int, depth: int) -> nn.Module:
+    def skip(self, in_channels: int, gating: int, depth: int) -> nn.Module:
         """Return a Res path."""
-        return ResPath(entering, gating, _units(depth, len(self.config.filters)))
+        return ResPath(in_channels, gating, _units(depth, len(self.config.filters)))
 
 
 def _units(place: int, depth: int) -> int:

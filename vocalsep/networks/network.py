@@ -28,7 +28,7 @@ class Network(nn.Module):
     sources: int = 1
     layout: torch.memory_format = torch.channels_last
 
-    def laid_out(self) -> Network:
+    def to_channels_last(self) -> Network:
         """Bring the weights into the layout in which they run fastest, and return the network."""
         return self.to(memory_format=self.layout)  # type: ignore[call-overload]
 
@@ -48,7 +48,7 @@ class MaskNetwork(Network):
         return spectrum[:, :, :bins].abs()
 
     @property
-    def hears_magnitudes(self) -> bool:
+    def takes_magnitudes(self) -> bool:
         """Whether `hear` gives plain magnitudes."""
         return type(self).hear is MaskNetwork.hear
 

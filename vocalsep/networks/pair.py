@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..bounds import number
+from ..checks import number
 from ..errors import ModelError
 from .configs import NetworkConfig
 from .network import MaskNetwork
@@ -94,9 +94,9 @@ class Pair(MaskNetwork):
         return self.vocals.hear(spectrum, bins)
 
     @property
-    def hears_magnitudes(self) -> bool:
+    def takes_magnitudes(self) -> bool:
         """Whether `hear` gives plain magnitudes."""
-        return self.vocals.hears_magnitudes
+        return self.vocals.takes_magnitudes
 
     def forward(self, heard: Tensor) -> Tensor:
         """Return both networks' own masks, (batch, 2 * channels, bins, frames), the vocals' first."""

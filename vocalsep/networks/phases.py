@@ -38,7 +38,7 @@ class PhasedConvTranspose2d(nn.Module):
             self.padding.append(padding)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Take (batch, entering, bins, frames), return (batch, leaving, bins * stride, frames * stride)."""
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins * stride, frames * stride)."""
         weights = iter(self.weights)
         rows = []
         for row in self.padding:

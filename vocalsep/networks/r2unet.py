@@ -11,10 +11,10 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import whole_number
+from ..checks import whole_number
+from .block_unet import BlockUNet, block_context, convolution
 from .configs import MaskConfig
 from .shared import BatchNorm2d
-from .skeleton import BlockUNet, block_context, convolution
 
 LAYERS = 2
 
@@ -66,13 +66,13 @@ class RecurrentLayer(nn.Module):
 class RecurrentBlock(nn.Module):
     """Two recurrent layers, added to what goes in."""
 
-    def __init__(self, entering: int, leaving: int, steps: int):
+    def __init__(self, in_channels: int, out_channels: int, steps: int):
         super().__init__()
-        self.entry = nn.Conv2d(entering, leaving, 1)
-        self.path = nn.Sequential(*(RecurrentLayer(leaving, steps) for _ in range(LAYERS)))
+        self.entry = nn.Conv2d(in_channels, out_channels, 1)
+        self.path = nn.Sequential(*(RecurrentLayer(out_channels, steps) for _ in range(LAYERS)))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
         entered = self.entry(hidden)
         summed: Tensor = entered + self.path(entered)
         return summed
@@ -83,6 +83,6 @@ class R2UNet(BlockUNet):
 
     Config = R2UNetConfig
 
-    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a recurrent residual block."""
-        return RecurrentBlock(entering, leaving, self.config.steps)
+        return RecurrentBlock(in_channels, out_channels, self.config.steps)

@@ -10,9 +10,9 @@ import dataclasses
 
 from torch import Tensor, nn
 
+from .block_unet import BlockUNet, block_context, convolution
 from .configs import MaskConfig
 from .shared import BatchNorm2d
-from .skeleton import BlockUNet, block_context, convolution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,20 +28,20 @@ class ResUNetConfig(MaskConfig):
 class ResidualBlock(nn.Module):
     """Two convolutions, added to what goes in."""
 
-    def __init__(self, entering: int, leaving: int):
+    def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
         self.path = nn.Sequential(
-            BatchNorm2d(entering),
+            BatchNorm2d(in_channels),
             nn.ReLU(),
-            convolution(entering, leaving),
-            BatchNorm2d(leaving),
+            convolution(in_channels, out_channels),
+            BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
-            convolution(leaving, leaving),
+            convolution(out_channels, out_channels),
         )
-        self.shortcut = nn.Identity() if entering == leaving else convolution(entering, leaving, 1)
+        self.shortcut = nn.Identity() if in_channels == out_channels else convolution(in_channels, out_channels, 1)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
         summed: Tensor = self.shortcut(hidden) + self.path(hidden)
         return summed
 
@@ -51,6 +51,6 @@ class ResUNet(BlockUNet):
 
     Config = ResUNetConfig
 
-    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a residual block."""
-        return ResidualBlock(entering, leaving)
+        return ResidualBlock(in_channels, out_channels)

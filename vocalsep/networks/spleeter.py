@@ -16,11 +16,11 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import number, whole_number
+from ..checks import number, whole_number
 from .configs import LONGEST_LEVEL, NetworkConfig, check_filters
 from .level import relative_level
 from .network import MaskNetwork
-from .reach import Down, Same, Step, Up, context
+from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
@@ -94,16 +94,16 @@ class SpleeterUNet(MaskNetwork):
         self.activations = nn.ModuleList(
             nn.Sequential(_norm(wide[i + 1]), nn.LeakyReLU(0.2, inplace=True)) for i in range(depth - 1)
         )
-        leaving = (*wide[depth - 1 : 0 : -1], 1)
-        entering = (wide[depth], *(2 * filters for filters in leaving[:-1]))
+        out_channels = (*wide[depth - 1 : 0 : -1], 1)
+        in_channels = (wide[depth], *(2 * filters for filters in out_channels[:-1]))
         self.decoder = nn.ModuleList(
-            nn.ConvTranspose2d(entering[i], leaving[i], KERNEL, stride=2, padding=2, output_padding=1)
+            nn.ConvTranspose2d(in_channels[i], out_channels[i], KERNEL, stride=2, padding=2, output_padding=1)
             for i in range(depth)
         )
         self.norms = nn.ModuleList(
             nn.Sequential(
                 nn.ReLU(inplace=True),
-                _norm(leaving[i]),
+                _norm(out_channels[i]),
                 Dropout(config.dropout if i < DROPOUT_LAYERS else 0.0, whole_maps=False),
             )
             for i in range(depth)
@@ -124,7 +124,7 @@ class SpleeterUNet(MaskNetwork):
         hidden = magnitude.flip(2, 3)
         if self.config.level_frames:
             hidden = relative_level(hidden, self.config.level_frames).mul_(self.config.level)
-        first, last = heard_span(start, stop, frames, self._reach, self.config.stride)
+        first, last = input_span(start, stop, frames, self._reach, self.config.stride)
         hidden = _between(hidden, first, last)
         start, stop, frames = start - first, stop - first, last - first
         skips: list[Tensor] = []
@@ -144,7 +144,7 @@ class SpleeterUNet(MaskNetwork):
         return _between(masks, start - at, stop - at).flip(2, 3)
 
 
-def heard_span(start: int, stop: int, frames: int, reach: int, stride: int) -> tuple[int, int]:
+def input_span(start: int, stop: int, frames: int, reach: int, stride: int) -> tuple[int, int]:
     """Return the frames that layers which hear `reach` frames to either side need for masks from `start` to `stop`.
 
     Both ends are on the sampling grid of `stride` frames, as `frames` is.

@@ -12,11 +12,11 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import whole_number
+from ..checks import whole_number
 from ..errors import ModelError
+from .block_unet import BlockUNet, block_context, convolution, normed
 from .configs import MaskConfig, one_of
 from .shared import BatchNorm2d
-from .skeleton import BlockUNet, block_context, convolution, normed
 
 SKIPS = ("multiply", "concatenate")
 MOST_BINS = 1 << 15
@@ -64,19 +64,22 @@ class TfcTdfConfig(MaskConfig):
 class TfcTdfBlock(nn.Module):
     """Convolutions, and to their result added what two fully connected layers over frequency make of it."""
 
-    def __init__(self, entering: int, leaving: int, bins: int, layers: int, bottleneck: int):
+    def __init__(self, in_channels: int, out_channels: int, bins: int, layers: int, bottleneck: int):
         super().__init__()
         self.convolutions = nn.Sequential(
-            *(normed(convolution(leaving if place else entering, leaving), leaving) for place in range(layers))
+            *(
+                normed(convolution(out_channels if place else in_channels, out_channels), out_channels)
+                for place in range(layers)
+            )
         )
         between = max(1, bins // bottleneck)
         self.narrow = nn.Linear(bins, between, bias=False)
-        self.narrowed = nn.Sequential(BatchNorm2d(leaving), nn.ReLU(inplace=True))
+        self.narrowed = nn.Sequential(BatchNorm2d(out_channels), nn.ReLU(inplace=True))
         self.widen = nn.Linear(between, bins, bias=False)
-        self.widened = nn.Sequential(BatchNorm2d(leaving), nn.ReLU(inplace=True))
+        self.widened = nn.Sequential(BatchNorm2d(out_channels), nn.ReLU(inplace=True))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Take (batch, entering, bins, frames), return (batch, leaving, bins, frames)."""
+        """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
         found: Tensor = self.convolutions(hidden)
         between = self.narrowed(torch.matmul(self.narrow.weight, found))
         return found + self.widened(torch.matmul(self.widen.weight, between))
@@ -87,10 +90,10 @@ class TfcTdfUNet(BlockUNet):
 
     Config = TfcTdfConfig
 
-    def block(self, entering: int, leaving: int, depth: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a TFC-TDF block for the bins of its depth."""
         config = self.config
-        return TfcTdfBlock(entering, leaving, config.bins >> (depth + 1), config.layers, config.bottleneck)
+        return TfcTdfBlock(in_channels, out_channels, config.bins >> (depth + 1), config.layers, config.bottleneck)
 
     def joined(self, hidden: Tensor, skipped: Tensor) -> Tensor:
         """Return decoder and skip, both (batch, filters, bins, frames), as one."""

@@ -13,13 +13,13 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from ..bounds import number, whole_number
+from ..checks import number, whole_number
 from ..errors import ModelError
 from . import heads
 from .configs import MaskConfig, one_of
 from .level import SILENCE, local_level
 from .network import MaskNetwork
-from .reach import Down, Same, Step, Up, context
+from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
@@ -92,12 +92,12 @@ class UNet(MaskNetwork):
         self.encoder = nn.ModuleList(_down(wide[i], wide[i + 1], config) for i in range(len(config.filters)))
         up: list[nn.Module] = []
         for depth in range(len(config.filters), 1, -1):
-            entering = wide[depth] if depth == len(config.filters) else 2 * wide[depth]
+            in_channels = wide[depth] if depth == len(config.filters) else 2 * wide[depth]
             dropout = config.dropout if len(up) < DROPOUT_LAYERS else 0.0
-            up.append(_up(entering, wide[depth - 1], config, dropout))
+            up.append(_up(in_channels, wide[depth - 1], config, dropout))
         self.decoder = nn.ModuleList(up)
-        entering = config.filters[0] * (2 if up else 1)
-        self.head = _transposed(entering, config.channels, config.kernel, bias=True)
+        in_channels = config.filters[0] * (2 if up else 1)
+        self.head = _transposed(in_channels, config.channels, config.kernel, bias=True)
 
     def forward(self, heard: Tensor) -> Tensor:
         """Return masks of the shape of `heard`, the mixture's magnitudes (batch, channels, bins, frames).
@@ -116,11 +116,11 @@ class UNet(MaskNetwork):
         return heads.masks(self.head(hidden), heard, level, self.config.head, self.training)
 
 
-def _down(entering: int, leaving: int, config: UNetConfig) -> nn.Sequential:
+def _down(in_channels: int, out_channels: int, config: UNetConfig) -> nn.Sequential:
     pooled = config.downsampling == "max-pool"
     convolution = nn.Conv2d(
-        entering,
-        leaving,
+        in_channels,
+        out_channels,
         config.kernel,
         stride=1 if pooled else 2,
         padding=(config.kernel - 1) // 2,
@@ -128,13 +128,15 @@ def _down(entering: int, leaving: int, config: UNetConfig) -> nn.Sequential:
     )
     slope = {"negative_slope": SLOPE} if config.activation == "leaky-relu" else {}
     activation = ACTIVATIONS[config.activation](inplace=True, **slope)
-    return nn.Sequential(convolution, *_normed(leaving, activation, config), *([nn.MaxPool2d(2)] if pooled else []))
-
-
-def _up(entering: int, leaving: int, config: UNetConfig, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        _transposed(entering, leaving, config.kernel, bias=config.norm != "before"),
-        *_normed(leaving, nn.ReLU(inplace=True), config),
+        convolution, *_normed(out_channels, activation, config), *([nn.MaxPool2d(2)] if pooled else [])
+    )
+
+
+def _up(in_channels: int, out_channels: int, config: UNetConfig, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        _transposed(in_channels, out_channels, config.kernel, bias=config.norm != "before"),
+        *_normed(out_channels, nn.ReLU(inplace=True), config),
         Dropout(dropout, whole_maps=True),
     )
 
@@ -146,8 +148,8 @@ def _normed(filters: int, activation: nn.Module, config: UNetConfig) -> list[nn.
     return [norm, activation] if config.norm == "before" else [activation, norm]
 
 
-def _transposed(entering: int, leaving: int, kernel: int, bias: bool) -> nn.ConvTranspose2d:
+def _transposed(in_channels: int, out_channels: int, kernel: int, bias: bool) -> nn.ConvTranspose2d:
     padding, output_padding = (kernel - 1) // 2, kernel % 2
     return nn.ConvTranspose2d(
-        entering, leaving, kernel, stride=2, padding=padding, output_padding=output_padding, bias=bias
+        in_channels, out_channels, kernel, stride=2, padding=padding, output_padding=output_padding, bias=bias
     )

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..bounds import whole_number
+from ..checks import whole_number
 from ..errors import ModelError
 from . import heads
+from .block_unet import STEM_KERNEL, STEM_PADDING, block_context
 from .configs import MaskConfig
 from .level import SILENCE, local_level
 from .network import MaskNetwork
 from .shared import BatchNorm2d
-from .skeleton import STEM_KERNEL, STEM_PADDING, block_context
 
 LARGEST_POWER = 64
 KERNEL = (3, 3, 3)
@@ -122,10 +122,14 @@ class _Norm(BatchNorm2d):
         return super().forward(hidden.flatten(2, 3)).unflatten(2, hidden.shape[2:4])
 
 
-def _block(entering: int, leaving: int) -> nn.Sequential:
+def _block(in_channels: int, out_channels: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before in (entering, leaving):
-        layers += [nn.Conv3d(before, leaving, KERNEL, padding=1, bias=False), _Norm(leaving), nn.ReLU(inplace=True)]
+    for before in (in_channels, out_channels):
+        layers += [
+            nn.Conv3d(before, out_channels, KERNEL, padding=1, bias=False),
+            _Norm(out_channels),
+            nn.ReLU(inplace=True),
+        ]
     return nn.Sequential(*layers)
 
 

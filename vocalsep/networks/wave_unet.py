@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..bounds import LONGEST_TILE, whole_number
+from ..checks import LONGEST_TILE, whole_number
 from ..errors import ModelError
 from .configs import LARGEST_FILTERS, NetworkConfig, one_of
 from .network import WaveNetwork, middle

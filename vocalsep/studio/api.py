@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, OutputError, UsageError, VocalsepError
-from ..outputs import DISK_FULL
+from ..system.atomic_files import DISK_FULL
 from . import library as states
 from .events import Events, as_text
 from .library import Library, Song

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import OutputError, UsageError
-from ..outputs import reason, write_text
+from ..system.atomic_files import reason, write_text
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"

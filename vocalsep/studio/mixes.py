@@ -14,7 +14,7 @@ from ..audio.key_tempo import KeyTempo
 from ..audio.sink import Sink
 from ..audio.stem_file import StemSink, name_stems
 from ..errors import OutputError, UsageError
-from ..outputs import reason
+from ..system.atomic_files import reason
 from ..tags import read_tags, write_tags
 from .library import Library, Song
 from .stems import STEMS, blocks, encoded

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..holding import held
+from ..system.folder_lock import lock_folder
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..inference.engine import Engine
 
 BACKLOG = 2048
 # Idle connections are closed after this: by then most visitors have closed theirs, and no request meets the closing.
@@ -69,11 +69,11 @@ def run(options: Options, say: Callable[[str], None]) -> None:
     except ImportError:
         raise UsageError("the studio needs its extra: pip install 'vocalsep[studio]'") from None
 
-    from .. import registry
-    from ..backends.opening import model_info
+    from ..inference.opening import model_info
+    from ..model_files import registry
 
     model_info(registry.find(options.model))
-    with held(options.library, "open its page, or choose another --library"):
+    with lock_folder(options.library, "open its page, or choose another --library"):
         _serve(options, say)
 
 

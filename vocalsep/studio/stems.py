@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import OutputError
-from ..outputs import reason
+from ..system.atomic_files import reason
 
 STEMS = ("vocals", "accompaniment")
 HEADER_BYTES = 44

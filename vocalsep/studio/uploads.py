@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from ..audio.decoding import open_source
 from ..audio.source import SourceInfo
 from ..errors import AudioError
-from ..outputs import DISK_FULL
+from ..system.atomic_files import DISK_FULL
 from .library import Library, suffix_of
 from .limits import Limits
 

@@ -16,16 +16,16 @@ import numpy as np
 
 from ..audio.decoding import open_source, peak
 from ..audio.source import Source
+from ..dsp.exact_sum import exact_accompaniment
 from ..errors import OutputError, VocalsepError
-from ..outputs import write_text
-from ..remainder import accompaniment_of
+from ..system.atomic_files import write_text
 from . import library as states
 from .library import PEAKS, Library, Song
 from .limits import Limits
 from .stems import PEAK_SAMPLES, Peaks, StemWriter
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..inference.engine import Engine
 
 # Pages are told of progress at most this often, in seconds.
 NEWS_S = 0.2
@@ -251,7 +251,7 @@ class Worker:
             with StemWriter(*paths, bits) as writer:
                 blocks = (self._checked(song, source, block * np.float32(gain)) for block in source.blocks())
                 for mixture, vocals in engine.vocals_of(blocks, info.sample_rate, info.channels, layout=info.layout):
-                    stems = accompaniment_of(mixture, vocals, bits)
+                    stems = exact_accompaniment(mixture, vocals, bits)
                     writer.write(*stems)
                     peaks.push(*stems)
                     song = library.put(dataclasses.replace(song, ready=song.ready + mixture.shape[1]), keep=False)

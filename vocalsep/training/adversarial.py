@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..config import FrontEndConfig
+from ..dsp.front_end import FrontEndConfig
+from ..dsp.stft import frames_inside
 from ..networks.critic import Critic
 from ..networks.level import SILENCE
-from ..stft import frames_inside
 from .config import AdversarialConfig
+from .estimate import Estimate
 from .loader import UnpairedBatch
-from .outcome import Outcome
 
 # Of the critics' Adam, as Gulrajani et al. have them.
 BETAS = (0.0, 0.9)
@@ -45,7 +45,7 @@ class Adversary:
         self.critics = nn.ModuleList(Critic(channels) for _ in range(2)).to(device)
         self.optimizer = torch.optim.Adam(self.critics.parameters(), lr=config.critic_lr, betas=BETAS)
 
-    def term(self, batch: UnpairedBatch, separate: Callable[[Tensor], Sequence[Outcome]]) -> Tensor:
+    def term(self, batch: UnpairedBatch, separate: Callable[[Tensor], Sequence[Estimate]]) -> Tensor:
         """Train the critics on a batch, and return what is added to the separator's loss.
 
         Parameters
@@ -68,7 +68,7 @@ class Adversary:
         missing = (mixture_magnitude - magnitudes[0] - magnitudes[1]).square().mean()
         return -self.config.weight * pleased + self.config.additivity * missing
 
-    def _estimates(self, found: Sequence[Outcome]) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+    def _estimates(self, found: Sequence[Estimate]) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         """Return both sources' magnitudes on a common level, and those of mixture and sources on the mixture's."""
         outcome = found[0]
         mixture = outcome.mixture[:, :, : self.front_end.bins]

@@ -10,9 +10,10 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from ..config import FrontEndConfig, ModelConfig
+from ..dsp.front_end import FrontEndConfig
 from ..errors import UsageError, VocalsepError
 from ..mixing.config import MixingConfig
+from ..model_files.config import ModelConfig
 from ..networks.table import config_class
 
 KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise", "unlabelled")

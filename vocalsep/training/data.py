@@ -61,14 +61,14 @@ def gather(config: TrainingConfig, cache: Cache, unusable: list[str]) -> tuple[P
         pools["songs" if entry.kind in SONGS else entry.kind].append(Pool(items, entry.weight))
         described["train"].append(_described(entry.kind, entry.path, items))
     made = Pools(**{name: tuple(held_pools) for name, held_pools in pools.items()})
-    strangers = (
+    held_out_sources = (
         Pools(voices=tuple(held_voices), instrumentals=tuple(held_music)) if held_voices and held_music else None
     )
-    if not held and strangers is None:
+    if not held and held_out_sources is None:
         # One song only: learning it by heart can still be watched.
         held = [item for pool in made.songs for item in pool.items]
         described["valid_is_train"] = True
-    validation = Validation(held, strangers, data, config.model)
+    validation = Validation(held, held_out_sources, data, config.model)
     if validation.count == 0:
         raise UsageError("there is nothing to validate on; give --valid a folder of songs with stems")
     described["valid"] = [song.name for song in validation.songs] or "held-out voices over held-out instrumentals"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from ..errors import OutputError
-from ..outputs import reason
+from ..system.atomic_files import reason
 
 
 class Events:

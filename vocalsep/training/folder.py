@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OutputError, UsageError
-from ..outputs import reason, write_text
+from ..system.atomic_files import reason, write_text
 
 COLUMNS = (
     "step",

@@ -1,4 +1,4 @@
-"""From a batch through the network to outcomes, one for each source that it estimates."""
+"""From a batch through the network to estimates, one for each source that it estimates."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import FrontEndConfig
+from ..dsp.front_end import FrontEndConfig
+from ..dsp.stft import frames_inside
 from ..networks.level import SILENCE, local_level
 from ..networks.network import MaskNetwork, Network, WaveNetwork, middle
-from ..stft import frames_inside
-from .outcome import MaskOutcome, Outcome, WaveOutcome
+from .estimate import Estimate, MaskEstimate, WaveEstimate
 
 # The losses look at magnitudes relative to the mixture's level over this many frames to either side.
 LEVEL_FRAMES = 64
@@ -19,7 +19,7 @@ LEVEL_FRAMES = 64
 LEAST_LEVEL = 0.1
 
 
-def outcomes(
+def estimates(
     network: Network,
     wrapped: Any,
     vocals: Tensor,
@@ -27,7 +27,7 @@ def outcomes(
     band: Tensor,
     front_end: FrontEndConfig,
     frames: int,
-) -> list[Outcome]:
+) -> list[Estimate]:
     """Run a network on a batch, on the batch's device.
 
     Parameters
@@ -45,7 +45,7 @@ def outcomes(
 
     Returns
     -------
-    list of Outcome
+    list of Estimate
         Of the vocals; and of the accompaniment, where the network estimates it.
     """
     samples = (frames - 1) * front_end.hop + front_end.n_fft
@@ -60,10 +60,10 @@ def outcomes(
     if isinstance(network, MaskNetwork):
         inputs = network.hear(heard, front_end.bins).contiguous(memory_format=torch.channels_last)
         masks = wrapped(inputs).to(level.dtype).chunk(network.sources, dim=1)
-        return [MaskOutcome(vocals=truth, mask=mask, **common) for truth, mask in zip(truths, masks, strict=True)]
+        return [MaskEstimate(vocals=truth, mask=mask, **common) for truth, mask in zip(truths, masks, strict=True)]
     estimates = middle(wrapped(mixture).to(level.dtype), samples).chunk(network.sources, dim=1)
     return [
-        WaveOutcome(vocals=truth, spectrum=frames_inside(estimate, front_end), **common)
+        WaveEstimate(vocals=truth, spectrum=frames_inside(estimate, front_end), **common)
         for truth, estimate in zip(truths, estimates, strict=True)
     ]
 

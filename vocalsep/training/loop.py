@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .. import checkpoint
 from ..datasets.pools import Pools
 from ..errors import AudioError
+from ..model_files import checkpoint
 from ..networks.network import Network
 from . import losses, state
 from .adversarial import Adversary
 from .clock import Clock
 from .config import TrainingConfig
+from .estimate import Estimate
 from .folder import RunFolder
-from .forward import outcomes
-from .journal import Journal
+from .forward import estimates
 from .loader import Batch, UnpairedBatch, batches, first_mixtures, unpaired_batches
 from .norms import has_statistics, measure_statistics
-from .outcome import Outcome
+from .run_log import RunLog
 from .signals import Signals
 from .validation import Scores, Validation
 
@@ -42,7 +42,7 @@ FEWEST_TRIES = 200
 
 
 @dataclasses.dataclass
-class Ended:
+class TrainResult:
     """How a run ended.
 
     Parameters
@@ -98,7 +98,7 @@ class Trainer:
         self.loss = losses.parse(config.training.loss)
         self.dtype = torch.float64 if config.training.precision == "64-true" else torch.float32
         network = network.to(self.dtype)
-        self.network = network.to(fabric.device).laid_out()
+        self.network = network.to(fabric.device).to_channels_last()
         self.average: Network = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.training.lr, weight_decay=config.training.weight_decay
@@ -118,7 +118,7 @@ class Trainer:
         self.progress = state.load(self.folder.last, self._state())
         self.logged = list(torch.tensor(self.progress.losses, device=self.fabric.device))
 
-    def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> Ended:
+    def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> TrainResult:
         """Train to the end, or until a signal asks to stop.
 
         Parameters
@@ -139,8 +139,8 @@ class Trainer:
         """
         fabric, settings, progress = self.fabric, self.config.training, self.progress
         wrapped, optimizer = fabric.setup(self.network, self.optimizer)
-        journal = Journal(self.folder, progress.step) if fabric.is_global_zero else None
-        ended = Ended(progress)
+        run_log = RunLog(self.folder, progress.step) if fabric.is_global_zero else None
+        ended = TrainResult(progress)
         clock = Clock(progress.seconds)
         stream = self._stream(pools, workers)
         saved = time.monotonic()
@@ -182,13 +182,13 @@ class Trainer:
                     if row or progress.step % LOG_EVERY == 0:
                         row |= self._train_row(rate, norm, clock)
                         self.logged.clear()
-                        if journal is not None:
-                            journal.write(row)
+                        if run_log is not None:
+                            run_log.write(row)
                         bar.set_postfix(loss=f"{row['loss']:.4f}", wait=f"{row['data_wait']:.1%}")
                     early = self._agreed(self.stop or self._too_faulty() or self._converged())
                     due = time.monotonic() - saved > settings.checkpoint_minutes * 60
-                    if ended.scores is not None and "vocals_usdr_db" in row and journal is not None:
-                        journal.draw()
+                    if ended.scores is not None and "vocals_usdr_db" in row and run_log is not None:
+                        run_log.draw()
                         tell(_line(progress.step, row, ended.scores))
                     if self.adversary is not None and progress.step == settings.steps:
                         self._end_supervised()
@@ -199,8 +199,8 @@ class Trainer:
                         break
             finally:
                 stream.close()
-                if journal is not None:
-                    journal.close()
+                if run_log is not None:
+                    run_log.close()
         if self._too_faulty():
             raise AudioError(
                 f"{progress.faults} of {progress.tries} excerpts are unreadable, such as "
@@ -230,18 +230,18 @@ class Trainer:
         found = self._outcomes(wrapped, vocals.to(self.dtype), mixture.to(self.dtype), band)
         return torch.stack([self.loss(outcome) for outcome in found]).mean()
 
-    def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Outcome]]:
+    def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Estimate]]:
         """Return what runs the network on mixtures of which nothing else is known."""
 
-        def separate(mixture: Tensor) -> list[Outcome]:
+        def separate(mixture: Tensor) -> list[Estimate]:
             band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
             return self._outcomes(wrapped, torch.zeros_like(mixture), mixture, band)
 
         return separate
 
-    def _outcomes(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Outcome]:
+    def _outcomes(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Estimate]:
         front_end, frames = self.config.model.front_end, self.config.data.frames
-        return outcomes(self.network, wrapped, vocals, mixture, band, front_end, frames)
+        return estimates(self.network, wrapped, vocals, mixture, band, front_end, frames)
 
     def _stream(self, pools: Pools, workers: int) -> Generator[Drawn, None, None]:
         """Yield a batch for each step that remains, after the supervised ones with an unpaired one beside it."""
@@ -302,7 +302,7 @@ class Trainer:
             # The band only matters to losses.
             band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
             front_end, frames = self.config.model.front_end, self.config.data.frames
-            return outcomes(network, network, torch.zeros_like(mixture), mixture, band, front_end, frames)
+            return estimates(network, network, torch.zeros_like(mixture), mixture, band, front_end, frames)
 
         measure_statistics(network, (mixture.to(fabric.device, self.dtype) for mixture in mixtures), run)
         return network

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..networks.level import SILENCE
-from .outcome import Outcome
+from .estimate import Estimate
 
 # An error 30 dB below the mixture is as good as none; it bounds the logarithmic losses where the vocals are silent.
 FLOOR = 1e-3
@@ -27,63 +27,63 @@ WINDOW_FLOOR = 1e-2
 QUIETEST = 0.02
 
 
-Loss = Callable[[Outcome], Tensor]
+Loss = Callable[[Estimate], Tensor]
 
 
-def l1(outcome: Outcome) -> Tensor:
+def l1(result: Estimate) -> Tensor:
     """Mean absolute difference of magnitudes (Jansson et al., ISMIR 2017)."""
-    return ((outcome.magnitude - outcome.target.abs()).abs() * outcome.valid).mean()
+    return ((result.magnitude - result.target.abs()).abs() * result.valid).mean()
 
 
-def mse(outcome: Outcome) -> Tensor:
+def mse(result: Estimate) -> Tensor:
     """Mean squared difference of magnitudes."""
-    return ((outcome.magnitude - outcome.target.abs()).square() * outcome.valid).mean()
+    return ((result.magnitude - result.target.abs()).square() * result.valid).mean()
 
 
-def log1p(outcome: Outcome) -> Tensor:
+def log1p(result: Estimate) -> Tensor:
     """Mean squared difference of ``log(1 + magnitude)`` (Stoller, Ewert, Dixon, ICASSP 2018)."""
-    estimate = torch.log1p(outcome.magnitude)
-    return ((estimate - torch.log1p(outcome.target.abs())).square() * outcome.valid).mean()
+    estimate = torch.log1p(result.magnitude)
+    return ((estimate - torch.log1p(result.target.abs())).square() * result.valid).mean()
 
 
-def complex_l1(outcome: Outcome) -> Tensor:
+def complex_l1(result: Estimate) -> Tensor:
     """Mean absolute difference of real and imaginary parts: the mask learns to mind the phase."""
-    difference = torch.view_as_real(outcome.estimate / outcome.level - outcome.target).abs().sum(-1)
-    return (difference * outcome.valid).mean()
+    difference = torch.view_as_real(result.estimate / result.level - result.target).abs().sum(-1)
+    return (difference * result.valid).mean()
 
 
-def sdr(outcome: Outcome) -> Tensor:
+def sdr(result: Estimate) -> Tensor:
     """Mean over examples of the negative SDR of vocals and accompaniment in bels, of complex spectra.
 
     With one mask for both stems their errors are equal, so one logarithm serves both.
     """
-    return _negative_sdr(outcome, _energy, lambda energy: energy + SILENCE, FLOOR)
+    return _negative_sdr(result, _energy, lambda energy: energy + SILENCE, FLOOR)
 
 
-def windowed_sdr(outcome: Outcome) -> Tensor:
+def windowed_sdr(result: Estimate) -> Tensor:
     """As `sdr`, for windows of about a second, over which BSS Eval v4 takes its median: quiet passages count too."""
 
     def least(energy: Tensor) -> Tensor:
         return energy + QUIETEST * energy.mean(dim=1, keepdim=True) + SILENCE
 
-    return _negative_sdr(outcome, _window_energy, least, WINDOW_FLOOR)
+    return _negative_sdr(result, _window_energy, least, WINDOW_FLOOR)
 
 
-def waveform_l1(outcome: Outcome) -> Tensor:
+def waveform_l1(result: Estimate) -> Tensor:
     """Mean absolute difference of waveforms (Demucs)."""
-    estimate, vocals, _ = outcome.waveforms()
+    estimate, vocals, _ = result.waveforms()
     return (estimate - vocals).abs().mean()
 
 
-def waveform_mse(outcome: Outcome) -> Tensor:
+def waveform_mse(result: Estimate) -> Tensor:
     """Mean squared difference of waveforms (Stoller, Ewert, Dixon, ISMIR 2018)."""
-    estimate, vocals, _ = outcome.waveforms()
+    estimate, vocals, _ = result.waveforms()
     return (estimate - vocals).square().mean()
 
 
-def si_sdr(outcome: Outcome) -> Tensor:
+def si_sdr(result: Estimate) -> Tensor:
     """Mean over examples of the negative scale-invariant SDR in bels (Le Roux et al., ICASSP 2019), of waveforms."""
-    estimate, vocals, _ = (signal.flatten(1) for signal in outcome.waveforms())
+    estimate, vocals, _ = (signal.flatten(1) for signal in result.waveforms())
     count = estimate.shape[1]
     scale = (estimate * vocals).sum(1, keepdim=True) / (vocals.square().sum(1, keepdim=True) + count * FLOOR**2)
     true = (scale * vocals).square().mean(1) + FLOOR
@@ -91,9 +91,9 @@ def si_sdr(outcome: Outcome) -> Tensor:
     return (wrong.log10() - true.log10()).mean()
 
 
-def multi_resolution(outcome: Outcome) -> Tensor:
+def multi_resolution(result: Estimate) -> Tensor:
     """Mean over window lengths of the L1 distance of magnitudes of the waveforms' STFTs (Yamamoto et al., 2020)."""
-    estimate, vocals, _ = (signal.flatten(0, 1) for signal in outcome.waveforms())
+    estimate, vocals, _ = (signal.flatten(0, 1) for signal in result.waveforms())
     total = torch.zeros((), dtype=estimate.dtype, device=estimate.device)
     for n_fft in RESOLUTIONS:
         window = torch.hann_window(n_fft, dtype=estimate.dtype, device=estimate.device)
@@ -136,23 +136,23 @@ def parse(expression: str) -> Loss:
             )
         terms.append((float(found[1] or 1), LOSSES[found[2]]))
 
-    def total(outcome: Outcome) -> Tensor:
-        return torch.stack([weight * loss(outcome) for weight, loss in terms]).sum()
+    def total(result: Estimate) -> Tensor:
+        return torch.stack([weight * loss(result) for weight, loss in terms]).sum()
 
     return total
 
 
 def _negative_sdr(
-    outcome: Outcome,
+    result: Estimate,
     energy: Callable[[Tensor], Tensor],
     reference: Callable[[Tensor], Tensor],
     floor: float,
 ) -> Tensor:
     """Mean negative SDR of both stems in bels; `reference` makes of the mixture's energies what the others stand to."""
-    spectra = (outcome.mixture, outcome.vocals)
-    mixture, vocals = (spectrum[:, :, : outcome.front_end.bins] * outcome.valid for spectrum in spectra)
+    spectra = (result.mixture, result.vocals)
+    mixture, vocals = (spectrum[:, :, : result.front_end.bins] * result.valid for spectrum in spectra)
     power = reference(energy(mixture))
-    error = energy(outcome.estimate * outcome.valid - vocals) / power + floor
+    error = energy(result.estimate * result.valid - vocals) / power + floor
     own = energy(vocals) / power + floor
     rest = energy(mixture - vocals) / power + floor
     return (error.log10() - 0.5 * own.log10() - 0.5 * rest.log10()).mean()

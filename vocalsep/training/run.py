@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .. import __version__, registry
-from ..checkpoint import ModelInfo, load
+from .. import __version__
 from ..datasets.cache import Cache
 from ..datasets.pools import Pools
 from ..errors import ModelError, UsageError, VocalsepError
-from ..holding import held
+from ..model_files import registry
+from ..model_files.checkpoint import ModelInfo, load
 from ..networks.network import Network
 from ..networks.table import build
-from ..progress import Bar
+from ..system.folder_lock import lock_folder
+from ..system.progress import Bar
 from . import losses
 from .config import TrainingConfig, read_toml
 from .data import gather
 from .folder import RunFolder
-from .loop import Ended, Trainer, learning_rate
+from .loop import Trainer, TrainResult, learning_rate
 from .state import Progress, load_progress
 from .validation import Scores, Validation
 
@@ -80,7 +81,7 @@ class Finished:
     """A run that ended: where, how, and what it left out."""
 
     folder: RunFolder
-    outcome: Ended
+    outcome: TrainResult
     unusable: tuple[str, ...]
     main: bool
 
@@ -116,7 +117,7 @@ def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quie
     with contextlib.ExitStack() as stack:
         with _together(fabric):
             if fabric.is_global_zero:
-                stack.enter_context(held(folder.path, "wait for it, or choose another --out"))
+                stack.enter_context(lock_folder(folder.path, "wait for it, or choose another --out"))
                 if not place.resume:
                     folder.begin()
         return _train(config, place, folder, fabric, say, quiet)
@@ -209,12 +210,12 @@ def _train(
     return Finished(folder, _run(trainer, pools, place, quiet), tuple(unusable), fabric.is_global_zero)
 
 
-def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> Ended:
+def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> TrainResult:
     from tqdm import tqdm
 
     progress, steps = trainer.progress, trainer.config.steps
     if progress.step >= steps:
-        return Ended(progress)
+        return TrainResult(progress)
     hidden = quiet or not trainer.fabric.is_global_zero
 
     def tell(line: str) -> None:

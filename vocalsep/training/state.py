@@ -19,7 +19,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from ..errors import ModelError, OutputError
-from ..outputs import Pending, reason
+from ..system.atomic_files import Pending, reason
 
 HEADER_KEY = "vocalsep-training"
 NETWORK, AVERAGE, OPTIMIZER = "network", "average", "optimizer"

@@ -7,14 +7,14 @@ import shutil
 
 from ..errors import UsageError
 from .config import TrainingConfig
-from .loop import Ended
+from .loop import TrainResult
 from .run import Place, train
 
 
-def trial(config: TrainingConfig, place: Place, steps: int) -> Ended:
+def trial(config: TrainingConfig, place: Place, steps: int) -> TrainResult:
     """Train for a few steps in a folder beside the run's own, which is removed again.
 
-    The first step pays for the workers' start; `Ended.steps_per_second` and `Ended.data_wait` leave it out.
+    The first step pays for the workers' start; `TrainResult.steps_per_second` and `TrainResult.data_wait` leave it out.
 
     Parameters
     ----------

@@ -9,16 +9,17 @@ import numpy as np
 import soxr
 import torch
 
-from ..backends.torch_backend import torch_backend
-from ..config import FrontEndConfig, ModelConfig
 from ..datasets.pools import Item, Pools
 from ..datasets.songs import Song
-from ..metrics import usdr
+from ..dsp.front_end import FrontEndConfig
+from ..dsp.metrics import usdr
+from ..inference.streams import Streams
+from ..inference.torch_backend import torch_backend
 from ..mixing.config import MixingConfig
 from ..mixing.mixer import Mixer
+from ..model_files.config import ModelConfig
 from ..networks.network import Network
 from ..networks.shared import processes
-from ..streams import Streams
 from .config import DataConfig
 
 # Of a long song, the place with the loudest vocals among this many is validated on.
@@ -41,29 +42,29 @@ class Validation:
     ----------
     songs : sequence of Song or Pair
         Held-out songs.
-    strangers : Pools or None
+    held_out_sources : Pools or None
         Without songs: held-out voices and instrumentals, which are mixed at 0 dB.
     data : DataConfig
     model : ModelConfig
     """
 
-    def __init__(self, songs: Sequence[Item], strangers: Pools | None, data: DataConfig, model: ModelConfig):
+    def __init__(self, songs: Sequence[Item], held_out_sources: Pools | None, data: DataConfig, model: ModelConfig):
         self.front_end = model.front_end
         self.channels = model.network.channels
         self.samples = round(data.valid_seconds * self.front_end.sample_rate)
         self.songs = _spread([song for song in songs if isinstance(song, Song)], data.valid_songs)
         self.starts = [self._start(song) for song in self.songs]
-        self.strangers: Mixer | None = None
+        self.held_out_sources: Mixer | None = None
         self.count = len(self.songs)
-        if not self.songs and strangers is not None:
+        if not self.songs and held_out_sources is not None:
             plain = dataclasses.replace(MixingConfig.plain(), balance_db=(0.0, 0.0))
-            self.strangers = Mixer(strangers, plain, self.front_end.sample_rate, self.channels)
+            self.held_out_sources = Mixer(held_out_sources, plain, self.front_end.sample_rate, self.channels)
             self.count = data.valid_songs
 
     def excerpt(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return vocals and mixture (channels, samples) of one excerpt, at the model's rate."""
-        if self.strangers is not None:
-            example = self.strangers.example(np.random.default_rng(number), self.samples)
+        if self.held_out_sources is not None:
+            example = self.held_out_sources.example(np.random.default_rng(number), self.samples)
             return example.vocals, example.mixture
         song, start = self.songs[number], self.starts[number]
         length = min(self._length(song), song.samples)

@@ -1,1 +1,0 @@
-"""What computes a network's estimates: torch, or ONNX Runtime without torch."""

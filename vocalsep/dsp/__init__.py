@@ -1,0 +1,1 @@
+"""Signal processing: STFT, chunking, metrics, exact sums."""

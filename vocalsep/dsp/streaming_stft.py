@@ -1,0 +1,116 @@
+"""Short-time Fourier transform and its inverse of a signal that arrives in blocks, without torch.
+
+Frame ``t`` covers the samples from ``(t + 1) * hop - n_fft`` up to ``(t + 1) * hop``: the signal counts as silent
+before its start and after its end, so the squared windows over a sample sum to what its place within a hop says, to
+one constant where `hop` divides `n_fft` at least three times. That is what makes a stream equal the whole.
+
+Spectra are held frame by frame, as the transform makes them, and seen as (channels, all_bins, frames).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from .front_end import FrontEndConfig
+
+
+class Stft:
+    """Analysis of a signal that arrives in blocks.
+
+    The blocks may have any length; frames come out as soon as their last sample is known.
+    """
+
+    def __init__(self, config: FrontEndConfig, channels: int):
+        self.config = config
+        self._window = hann_window(config.n_fft).astype(np.float32)
+        self._tail = np.zeros((channels, config.n_fft - config.hop), np.float32)
+        self._windowed = np.zeros((channels, 0, config.n_fft), np.float32)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Take samples of shape (channels, samples); return frames of shape (channels, all_bins, frames)."""
+        config = self.config
+        signal = np.concatenate([self._tail, samples], axis=1)
+        frames = max(0, (signal.shape[1] - config.n_fft) // config.hop + 1)
+        self._tail = signal[:, frames * config.hop :].copy()
+        if frames == 0:
+            return np.zeros((samples.shape[0], config.all_bins, 0), np.complex64)
+        if self._windowed.shape[1] < frames:
+            self._windowed = np.empty((samples.shape[0], frames, config.n_fft), np.float32)
+        pieces = np.lib.stride_tricks.sliding_window_view(signal, config.n_fft, axis=1)[:, :: config.hop]
+        windowed = np.multiply(pieces, self._window, out=self._windowed[:, :frames])
+        spectrum: np.ndarray = scipy.fft.rfft(windowed)
+        return spectrum.transpose(0, 2, 1)
+
+    def flush(self) -> np.ndarray:
+        """Return the frames that hear the end of the signal; silence follows it."""
+        held = self._tail.shape[1]
+        missing = frame_count(held, self.config) * self.config.hop - held if held else 0
+        return self.push(np.zeros((self._tail.shape[0], missing), np.float32))
+
+
+class InverseStft:
+    """Overlap-add synthesis of frames that arrive in blocks, the inverse of `Stft`."""
+
+    def __init__(self, config: FrontEndConfig, channels: int):
+        self.config = config
+        self._window = synthesis_window(config).astype(np.float32)
+        self._tail = np.zeros((channels, config.n_fft - config.hop), np.float32)
+        self._skip = config.n_fft - config.hop
+
+    def push(self, spectrum: np.ndarray) -> np.ndarray:
+        """Take frames of shape (channels, all_bins, frames); return the finished samples (channels, samples)."""
+        config = self.config
+        channels, _, frames = spectrum.shape
+        if frames == 0:
+            return np.zeros((channels, 0), np.float32)
+        pieces = scipy.fft.irfft(spectrum.transpose(0, 2, 1), config.n_fft)
+        pieces *= self._window
+        return self._finished(self._overlap_add(pieces), frames)
+
+    def push_silence(self, frames: int) -> np.ndarray:
+        """Do as `push` does with so many frames of zeros."""
+        config = self.config
+        samples = (frames - 1 + -(-config.n_fft // config.hop)) * config.hop
+        return self._finished(np.zeros((self._tail.shape[0], samples), np.float32), frames)
+
+    def _finished(self, signal: np.ndarray, frames: int) -> np.ndarray:
+        """Return the finished samples of overlapped frames, and keep the rest."""
+        signal[:, : self._tail.shape[1]] += self._tail
+        finished = frames * self.config.hop
+        self._tail = signal[:, finished : finished + self._tail.shape[1]].copy()
+        dropped = min(self._skip, finished)
+        self._skip -= dropped
+        return signal[:, dropped:finished]
+
+    def _overlap_add(self, pieces: np.ndarray) -> np.ndarray:
+        """Return the sum of windows (channels, frames, n_fft), a hop apart, with silence up to a whole hop behind."""
+        hop = self.config.hop
+        channels, frames, n_fft = pieces.shape
+        hops = -(-n_fft // hop)
+        signal = np.zeros((channels, frames + hops - 1, hop), np.float32)
+        for step in range(hops):
+            part = pieces[:, :, step * hop : (step + 1) * hop]
+            signal[:, step : step + frames, : part.shape[2]] += part
+        return signal.reshape(channels, -1)
+
+
+def frame_count(samples: int, config: FrontEndConfig) -> int:
+    """Number of frames in which a signal of `samples` samples is heard in full."""
+    if samples == 0:
+        return 0
+    return -(-(samples + config.n_fft - config.hop) // config.hop)
+
+
+def hann_window(length: int) -> np.ndarray:
+    """Return a periodic Hann window, float64."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+
+
+def synthesis_window(config: FrontEndConfig) -> np.ndarray:
+    """Return the window of the inverse transform, float64: all that lies over a sample sums to the sample."""
+    window = hann_window(config.n_fft)
+    hops = -(-config.n_fft // config.hop)
+    padded = np.pad(window**2, (0, hops * config.hop - config.n_fft))
+    over: np.ndarray = padded.reshape(hops, config.hop).sum(axis=0)
+    return window / np.tile(over, hops)[: config.n_fft]

@@ -1,1 +1,0 @@
-"""Weights of other systems, read without their frameworks and without running anything."""

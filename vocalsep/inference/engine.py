@@ -1,0 +1,214 @@
+"""A model at work on mixtures of any rate and number of channels, block by block."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import fractions
+import functools
+import math
+import pathlib
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..audio.layouts import groups_of
+from ..audio.resample import Resampler
+from ..audio.source import MOST_CHANNELS, RATES_HZ
+from ..errors import AudioError, ModelError
+from ..model_files import registry
+from .opening import open_model
+from .streams import Streams
+
+# Which channels of a file of unknown layout belong together: stereo pairs share one look at the model.
+GROUPS = {channels: groups_of("", channels) for channels in range(1, MOST_CHANNELS + 1)}
+# Seconds of vocals that the conversion of a rate hears around those that it gives, and more.
+CONVERTED_S = 1.0
+
+
+class Engine:
+    """A model on a device, and how a mixture of any rate and channels passes through it.
+
+    Takes the parameters, has the attributes and raises the errors of `Separator`, which builds on it.
+    """
+
+    def __init__(
+        self,
+        model: str | pathlib.Path = registry.DEFAULT,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        overlap: float | None = None,
+        core_frames: int | None = None,
+        hard: bool = False,
+        backend: str = "auto",
+        precision: str = "float32",
+    ):
+        self._arguments: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "overlap": overlap,
+            "core_frames": core_frames,
+            "hard": hard,
+            "backend": backend,
+            "precision": precision,
+        }
+        opened = open_model(model, backend, device, precision, threads)
+        self.path = opened.path
+        self._model = str(model) if str(model) in registry.shipped() else opened.path.resolve()
+        self.backend = opened.backend
+        self.front_end = opened.front_end
+        self.sample_rate = self.front_end.sample_rate
+        self.where, self.device, self.fallback = opened.where, opened.device, opened.fallback
+        self.streams = Streams(self.backend, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard)
+
+    def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
+        # What computes a network cannot be pickled; another process, perhaps in another folder, opens it anew.
+        return functools.partial(type(self), self._model, **self._arguments), ()
+
+    def vocals_of(
+        self,
+        blocks: Iterable[np.ndarray],
+        sample_rate: int,
+        channels: int,
+        *,
+        layout: str = "",
+        first: int = 0,
+        stop: int | None = None,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield pairs of mixture and vocals, (channels, samples) each, for blocks of a mixture.
+
+        The engine below `separate` and `stream`: blocks are checked by the caller.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray (channels, samples)
+            From the song's start on. No more are taken than are needed.
+        sample_rate : int
+            Hz.
+        channels : int
+        layout : str
+            Which speakers the channels are for, as `audio.layouts` names it; it tells the stereo pairs.
+        first, stop : int
+            Samples of the song from which and up to which pairs are yielded, by default all. They are those of the
+            whole song; the network works on little else.
+
+        Raises
+        ------
+        AudioError
+            Unsupported rate or number of channels, or the number changes.
+        ModelError
+            The model makes what is no sound: NaN or infinite samples, or of other shapes than it says.
+        """
+        if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
+            raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
+        if channels not in GROUPS:
+            raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
+        at = 0
+        with contextlib.closing(self._all_vocals_of(blocks, sample_rate, channels, layout, first, stop)) as pairs:
+            for mixture, vocals in pairs:
+                part = slice(max(0, first - at), None if stop is None else max(0, stop - at))
+                at += mixture.shape[1]
+                if mixture[:, part].shape[1]:
+                    yield mixture[:, part], vocals[:, part]
+                if stop is not None and at >= stop:
+                    return
+
+    def _all_vocals_of(
+        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int, layout: str, first: int, stop: int | None
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Do as `vocals_of` does, but from the song's start on; there may be silence before `first`, as vocals."""
+        parts = groups_of(layout, channels)
+        wanted = self._wanted(sample_rate, first, stop)
+        mixture, voices = _Waiting(), [_Waiting() for _ in parts]
+        with contextlib.ExitStack() as stack:
+            groups = [_Group(self, part, sample_rate, wanted) for part in parts]
+            for group in groups:
+                stack.callback(group.stream.close)
+            for block in blocks:
+                if block.shape[0] != channels:
+                    raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
+                mixture.put(block)
+                for group, voice in zip(groups, voices, strict=True):
+                    voice.put(group.push(block))
+                yield from _pairs(mixture, voices, parts)
+            for group, voice in zip(groups, voices, strict=True):
+                rest = group.flush()
+                voice.put(rest)
+                # Two conversions of rate can round the length down by a sample.
+                voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
+            yield from _pairs(mixture, voices, parts)
+
+    def _wanted(self, sample_rate: int, first: int, stop: int | None) -> tuple[int, int] | None:
+        """Return the samples at the model's rate that vocals from `first` to `stop` are made of; None for all."""
+        if first == 0 and stop is None:
+            return None
+        around = 0 if sample_rate == self.sample_rate else round(CONVERTED_S * self.sample_rate)
+        ratio = fractions.Fraction(self.sample_rate, sample_rate)
+        end = sys.maxsize if stop is None else math.ceil(stop * ratio) + around
+        return math.floor(first * ratio) - around, end
+
+
+class _Group:
+    """One channel or stereo pair on its way to the model's rate, through the model, and back."""
+
+    def __init__(self, engine: Engine, channels: tuple[int, ...], sample_rate: int, wanted: tuple[int, int] | None):
+        self.part = _part(channels)
+        self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
+        self.up = Resampler(len(channels), engine.sample_rate, sample_rate)
+        self.stream = engine.streams.open(len(channels), wanted)
+
+    def push(self, block: np.ndarray) -> np.ndarray:
+        return self.up.push(self.stream.push(self.down.push(block[self.part])))
+
+    def flush(self) -> np.ndarray:
+        rest = self.stream.push(self.down.flush())
+        vocals = np.concatenate([rest, self.stream.flush()], axis=1)
+        return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
+
+
+class _Waiting:
+    """Samples (channels, samples) in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.parts: collections.deque[np.ndarray] = collections.deque()
+
+    def put(self, part: np.ndarray) -> None:
+        if part.shape[1]:
+            self.parts.append(part)
+            self.samples += part.shape[1]
+
+    def take(self, count: int) -> np.ndarray:
+        """Take the first samples, all of which are there."""
+        self.samples -= count
+        taken = []
+        while count:
+            part = self.parts.popleft()
+            if part.shape[1] > count:
+                self.parts.appendleft(part[:, count:])
+            taken.append(part[:, :count])
+            count -= taken[-1].shape[1]
+        return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=1)
+
+
+def _pairs(
+    mixture: _Waiting, voices: list[_Waiting], groups: tuple[tuple[int, ...], ...]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Take all of the mixture whose vocals are there in all groups, at most a block at a time."""
+    while mixture.samples and (ready := min(voice.samples for voice in voices)):
+        block = mixture.take(min(ready, mixture.parts[0].shape[1]))
+        vocals = np.empty_like(block)
+        for group, voice in zip(groups, voices, strict=True):
+            vocals[_part(group)] = voice.take(block.shape[1])
+        # Weights that are finite, but damaged, can still divide by zero or take roots of negative numbers.
+        if not np.isfinite(vocals).all():
+            raise ModelError("the model makes NaN or infinite samples of this; its file may be damaged")
+        yield block, vocals
+
+
+def _part(channels: tuple[int, ...]) -> slice:
+    """Return the neighbours that `channels` are."""
+    return slice(channels[0], channels[-1] + 1)

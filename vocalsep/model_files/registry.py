@@ -1,0 +1,90 @@
+"""Find models: by the name of one that ships with vocalsep, or by the path of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+from ..errors import ModelError
+
+SUFFIX = ".safetensors"
+EXPORTED_SUFFIX = ".onnx"
+CHECKSUMS = "SHA256SUMS"
+DEFAULT = "default"
+
+
+def models_folder() -> pathlib.Path:
+    """The folder of the shipped models: inside the installed package, or beside it in a source checkout."""
+    package = pathlib.Path(__file__).resolve().parent.parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def shipped() -> dict[str, pathlib.Path]:
+    """Name and path of every model that ships with vocalsep."""
+    return {path.name.removesuffix(SUFFIX): path for path in sorted(models_folder().glob(f"*{SUFFIX}"))}
+
+
+def find(model: str | pathlib.Path) -> pathlib.Path:
+    """Turn a model's name or path into the path of its file.
+
+    A shipped model is compared with its published checksum, so that a damaged installation is noticed.
+
+    Raises
+    ------
+    ModelError
+        No such name or file, or the checksum is wrong.
+    """
+    named = shipped().get(str(model))
+    if named is not None:
+        return _verified(named)
+    path = pathlib.Path(model)
+    if path.is_file():
+        return path
+    if path.suffix in (SUFFIX, EXPORTED_SUFFIX) or len(path.parts) > 1:
+        raise ModelError(f"{path}: no such model file; `vocalsep models` lists the names of those that ship")
+    raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(shipped()) or 'none'}, or give a path")
+
+
+def exported(model: pathlib.Path) -> pathlib.Path | None:
+    """Return the ONNX file of a model that `find` gave: itself, or the one that ships beside it; None without one.
+
+    Raises
+    ------
+    ModelError
+        A shipped one has a wrong checksum.
+    """
+    if model.suffix == EXPORTED_SUFFIX:
+        return model
+    beside = model.with_suffix(EXPORTED_SUFFIX)
+    if model not in shipped().values() or not beside.is_file():
+        return None
+    return _verified(beside)
+
+
+def checksum(path: pathlib.Path) -> str:
+    """SHA-256 of a file in hexadecimal; raises ModelError if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
+
+
+def published_checksums() -> dict[str, str]:
+    """File name and SHA-256 of the shipped models, from the list beside them."""
+    listing = models_folder() / CHECKSUMS
+    if not listing.is_file():
+        return {}
+    pairs = (line.split() for line in listing.read_text("utf-8").splitlines() if line.strip())
+    return {name: digest for digest, name in pairs}
+
+
+def _verified(path: pathlib.Path) -> pathlib.Path:
+    expected = published_checksums().get(path.name)
+    if expected is not None and checksum(path) != expected:
+        raise ModelError(f"{path}: the checksum is wrong; install vocalsep again")
+    return path

@@ -1,0 +1,1 @@
+"""Signals, threads, processes, atomic files, locks, progress bars and figures."""
