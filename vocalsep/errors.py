@@ -1,12 +1,57 @@
-"""The errors that a caller can cause, each with a message that says what is wrong and what to do."""
+"""The errors that a caller can cause, each with what is wrong, the file it is about, and what can be done."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TypeVar
+
+Error = TypeVar("Error", bound="VocalsepError")
 
 
 class VocalsepError(Exception):
-    """Root of every error that vocalsep raises on purpose; its text is one line for a person."""
+    """Root of every error that vocalsep raises on purpose; its text is one line for a person.
+
+    Parameters
+    ----------
+    reason : str
+        What is wrong.
+    path : str or path, optional
+        The file, folder or URL that it is about.
+    hint : str, optional
+        What the caller can do.
+
+    Examples
+    --------
+    >>> str(VocalsepError("is empty (0 bytes)", path="song.wav", hint="copy it again"))
+    'song.wav: is empty (0 bytes); copy it again'
+    """
+
+    def __init__(self, reason: str, *, path: str | os.PathLike[str] | None = None, hint: str = ""):
+        super().__init__(reason)
+        self.reason = reason
+        self.path = None if path is None else os.fspath(path)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = "" if self.path is None else f"{self.path}: "
+        return f"{place}{self.reason}{'; ' if self.hint else ''}{self.hint}"
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.reason, self.path, self.hint)
+
+    def about(self: Error, path: str | os.PathLike[str]) -> Error:
+        """Name the file that the error is about, unless it names one already; return the error itself."""
+        if self.path is None:
+            self.path = os.fspath(path)
+        return self
 
 
 class AudioError(VocalsepError):
     """An audio file or array cannot be read, written or processed."""
+
+
+class DamagedError(AudioError):
+    """A part of an audio file cannot be decoded; what can be decoded is there."""
 
 
 class ModelError(VocalsepError):
@@ -17,5 +62,21 @@ class OutputError(VocalsepError):
     """An output cannot be written where it was asked for."""
 
 
+class OutputExistsError(OutputError):
+    """An output exists and was not to be replaced."""
+
+
+class DiskFullError(OutputError):
+    """There is no room for an output."""
+
+
 class UsageError(VocalsepError):
     """Options contradict each other or name something that does not exist."""
+
+
+class MissingExtraError(UsageError):
+    """A feature needs packages that are not installed."""
+
+
+def _rebuild(kind: type[Error], reason: str, path: str | None, hint: str) -> Error:
+    return kind(reason, path=path, hint=hint)
