@@ -193,7 +193,7 @@ def test_training_on_a_gpu_packs_trains_and_goes_on(tmp_path):
     recipe = (gpu / "small.toml").read_text().replace("[80, 128, 176, 224]", "[4, 6]")
     recipe = recipe.replace("frames = 256", "frames = 32").replace("batch_size = 48", "batch_size = 2")
     (tmp_path / "tiny.toml").write_text(recipe)
-    options = ("--recipe", tmp_path / "tiny.toml", "--device", "cpu", "--minutes", 0.45, "--of-minutes")
+    options = ("--recipe", tmp_path / "tiny.toml", "--device", "cpu", "--minutes", 5, "--of-minutes")
     command = (sys.executable, gpu / "train.py", tmp_path / "parts", tmp_path / "run", *options)
     first = run(*command, 0.02)
     assert first.returncode == 0, first.stderr
