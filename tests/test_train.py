@@ -411,11 +411,12 @@ def test_a_corrupt_file_is_skipped_and_too_many_are_an_error(material, tmp_path)
     config = tmp_path / "c.toml"
     config.write_text(CONFIG.replace("batch_size = 4", "batch_size = 8\nmost_faulty = 0.5"))
     base = ("train", "--config", config, "--stems", tmp_path / "songs", "--workers", 0, "--steps", 40)
-    # Damaged behind its header: only reading it shows that it is.
+    # Damaged amid its sound: only reading it shows that it is.
     flac = write(tmp_path / "songs/s05/vocals.flac", tones(6, RATE), RATE)
     (tmp_path / "songs/s05/vocals.wav").unlink()
     data = bytearray(flac.read_bytes())
-    data[len(data) // 10 :] = b"\0" * (len(data) - len(data) // 10)
+    start, stop = len(data) * 3 // 10, len(data) * 6 // 10
+    data[start:stop] = bytes(stop - start)
     flac.write_bytes(bytes(data))
     done = vocalsep(*base, "--out", tmp_path / "one")
     assert done.returncode == 0, done.stderr.decode()

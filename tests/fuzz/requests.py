@@ -210,6 +210,8 @@ class Requests:
         query = []
         for parameter in parameters:
             name, schema = parameter["name"], parameter["schema"]
+            # One that may be left out is this or null.
+            schema = schema.get("anyOf", [schema])[0]
             if name == "song_id":
                 # The seeds are there for all that follows.
                 kept = self.done if method != "DELETE" else []
