@@ -1,4 +1,4 @@
-"""A few hundred broken and hostile inputs; ``python tests/run_fuzz.py`` tries them by the ten thousand."""
+"""A few hundred broken and hostile inputs; ``python tests/robustness/run_fuzz.py`` tries them by the ten thousand."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Many visitors of one studio at a time: ``python tests/run_load.py --clients 50 --minutes 10``.
+"""Many visitors of one studio at a time: ``python tests/robustness/run_load.py --clients 50 --minutes 10``.
 
 Starts `vocalsep serve` with a library of its own, lets the visitors upload, listen, download, cancel, restart, delete
 and give up at random, and checks each answer. In the end every song must be done and its stems its own, and nothing is

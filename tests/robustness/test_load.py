@@ -1,4 +1,4 @@
-"""Some visitors at a studio for a few seconds; ``python tests/run_load.py`` lets fifty in for ten minutes."""
+"""Some visitors at a studio for a few seconds; ``python tests/robustness/run_load.py``: fifty for ten minutes."""
 
 import pytest
 

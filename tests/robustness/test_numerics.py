@@ -1,7 +1,7 @@
 """What a separation promises of any song, however it is cut and whatever computes it.
 
-``NUMERICS=2000 pytest tests/test_numerics.py`` tries so many examples of each, other ones every time, and a twentieth
-of that with the shipped model.
+``NUMERICS=2000 pytest tests/robustness/test_numerics.py`` tries so many examples of each, other ones every time, and a
+twentieth of that with the shipped model.
 """
 
 import dataclasses

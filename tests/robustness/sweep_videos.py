@@ -1,6 +1,6 @@
 """Make `karaoke` of many kinds of video, and compare what comes out with what went in.
 
-Run as ``python tests/sweep_videos.py [KIND...]``; needs the ffmpeg program, and passes over codecs that it lacks.
+Run as ``python tests/robustness/sweep_videos.py [KIND...]``; needs the ffmpeg program, and skips codecs that it lacks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import av
 import numpy as np
 
-SONG = pathlib.Path(__file__).resolve().parent.parent / "examples" / "song.ogg"
+SONG = pathlib.Path(__file__).resolve().parents[2] / "examples" / "song.ogg"
 SECONDS = 3
 RATE = 48000
 SYNC_S = 0.001

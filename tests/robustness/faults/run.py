@@ -1,6 +1,6 @@
 """Kill commands at random moments, again and again, and check that nothing is lost and nothing is left in halves.
 
-    cd tests; python -m faults.run --kills 50 --seed 0
+    cd tests/robustness; python -m faults.run --kills 50 --seed 0
 
 Each command is killed (SIGKILL, with all its processes), checked and begun again, as often as `--kills` says. Then it
 is let go on to its end, and what it made is compared with what it makes undisturbed.

@@ -1,4 +1,4 @@
-"""Fuzzing at length: ``python tests/run_fuzz.py --audio 10000 --models 2000 --requests 1000``.
+"""Fuzzing at length: ``python tests/robustness/run_fuzz.py --audio 10000 --models 2000 --requests 1000``.
 
 Prints a line for each harness and one for each defect, and ends with 1 where there is any. A line's name, such as
 ``audio-17``, and the seed are all that its input is made from: ``--audio 1 --first 17 --keep FOLDER`` makes it again.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One of the README's two set-up commands in a Debian with Python and nothing else; as root, with debootstrap:
-#   tests/bare_system.sh FOLDER SUITE MIRROR 1|2 [PATH ...]
+#   tests/robustness/bare_system.sh FOLDER SUITE MIRROR 1|2 [PATH ...]
 # FOLDER will hold the system, and is kept. The paths are there as they are here: pip's settings, certificates, wheels.
 # It tries the last commit. CI does the same on its own machine, which has more.
 set -euo pipefail

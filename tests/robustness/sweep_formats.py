@@ -1,4 +1,4 @@
-"""`vocalsep split` of every audio format that the ffmpeg program writes: ``python tests/sweep_formats.py``.
+"""`vocalsep split` of every audio format that the ffmpeg program writes: ``python tests/robustness/sweep_formats.py``.
 
 The sum of the two stems must be, sample by sample, what the ffmpeg program decodes, or for lossless formats what was
 encoded. Then come joined files, files amid other data, and what is written to a pipe, whose headers nobody fills in.
@@ -23,7 +23,7 @@ import soundfile
 from vocalsep.audio.decoding import open_source
 from vocalsep.errors import AudioError
 
-SONG = pathlib.Path(__file__).resolve().parent.parent / "examples" / "song.ogg"
+SONG = pathlib.Path(__file__).resolve().parents[2] / "examples" / "song.ogg"
 SECONDS = 4
 # Two decoders of one lossy codec differ by their rounding.
 SAME = 2e-3

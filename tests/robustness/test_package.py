@@ -13,7 +13,7 @@ import vocalsep
 
 pytest.importorskip("hatchling")
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("vocalsep", "models", "tests", "examples")
 FILES = ("pyproject.toml", "README.md", "LICENSE", ".gitignore")
 caches = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
