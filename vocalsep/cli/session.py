@@ -18,7 +18,7 @@ import typer
 from .. import __version__
 from ..errors import AudioError, OutputError, UsageError, VocalsepError
 from ..system.atomic_files import reason
-from ..system.interrupts import INTERRUPTED
+from ..system.signals import INTERRUPTED
 from .streams import complain, drop_output, is_absent
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
-from ..system.interrupts import INTERRUPTED
+from ..system.signals import INTERRUPTED
 from . import options, session, settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
-from ..system.process_pool import interruption, pool, without_interruptions
+from ..system.process_pool import blocked_signals, interruptible, process_pool
 from .batch import SongResult, Task, WriteOptions, failure, separate
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def separate_in_processes(
 
 def work(task: Task, write_options: WriteOptions, settings: EngineSettings) -> SongResult:
     """Separate one song in a process that keeps its model for the next."""
-    with interruption():
+    with interruptible():
         return separate(_separator(settings), task, write_options)
 
 
@@ -91,8 +91,8 @@ def _round(
     tasks: Sequence[Task], write_options: WriteOptions, settings: EngineSettings, jobs: int
 ) -> Iterator[tuple[Task, SongResult | None]]:
     """Work through tasks in one set of processes; None stands for those that a death has left undone."""
-    with pool(min(jobs, len(tasks))) as processes:
-        with without_interruptions():
+    with process_pool(min(jobs, len(tasks))) as processes:
+        with blocked_signals():
             running = {processes.submit(work, task, write_options, settings): task for task in tasks}
         for future in concurrent.futures.as_completed(running):
             try:
