@@ -19,11 +19,14 @@ def test_models_lists_what_one_wants_to_know():
 
 def test_info_of_a_song(tmp_path):
     song = write(tmp_path / "song.flac", tones(2.0, 48000), 48000, subtype="PCM_24")
-    said = json.loads(vocalsep("info", song, "--json").stdout)
-    assert (said["sample_rate"], said["channels"], said["samples"]) == (48000, 2, 96000)
-    assert said["split_subtype"] == "PCM_24"
-    assert said["split_size_bytes"] == 2 * 96000 * 2 * 3
-    assert said["split_time_s"] > 0
+    description = json.loads(vocalsep("info", song, "--json").stdout)
+    assert (description["sample_rate"], description["channels"], description["samples"]) == (48000, 2, 96000)
+    assert description["split_subtype"] == "PCM_24"
+    assert "split_time_s" not in description
+    estimate = json.loads(vocalsep("info", song, "--estimate", "--json").stdout)
+    assert estimate.pop("split_size_bytes") == 2 * 96000 * 2 * 3
+    assert estimate.pop("split_time_s") > 0
+    assert estimate == description
     assert "2.0" in vocalsep("info", song).stdout.decode()
 
 
@@ -69,3 +72,24 @@ def test_a_number_that_is_none_is_refused(command, option):
         done = vocalsep(command, option, value)
         assert done.returncode == 2
         assert b"is not a finite number" in done.stderr
+
+
+def test_help_shows_whole_summaries_and_plain_names():
+    overview = vocalsep("--help").stdout.decode()
+    assert "..." not in overview.partition("Commands:")[2]
+    for command, usage in (("split", "PATH..."), ("info", "FILE"), ("average", "MODEL..."), ("bench", "[SONG]")):
+        text = vocalsep(command, "--help").stdout.decode()
+        assert f"Usage: vocalsep {command} [OPTIONS] {usage}\n" in text
+        assert "<str>" not in text
+        assert "{PATH" not in text
+
+
+def test_debug_shows_where_an_error_was_raised(tmp_path):
+    (tmp_path / "a.mp3").write_text("words")
+    for command in (["info"], ["split", "--out", tmp_path / "out"]):
+        plain = vocalsep(*command, tmp_path / "a.mp3")
+        assert b"Traceback" not in plain.stderr
+        debug = vocalsep("--debug", *command, tmp_path / "a.mp3")
+        assert debug.returncode == plain.returncode == 2
+        assert b"Traceback" in debug.stderr
+        assert plain.stderr.splitlines()[-1] in debug.stderr

@@ -14,15 +14,16 @@ from conftest import RATE, read, tones, vocalsep, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocalsep.cli.session import Settings, target
 from vocalsep.datasets.musdb18 import find_tracks
 from vocalsep.datasets.pairs import find_pairs
 from vocalsep.datasets.stems import find_songs as find_stems
 from vocalsep.datasets.stems import find_sounds
 from vocalsep.errors import AudioError
 from vocalsep.evaluation.estimates import estimates_of
-from vocalsep.jobs.inputs import check_targets, find_songs, told_apart
-from vocalsep.jobs.name_template import named
+from vocalsep.jobs.inputs import find_inputs
+from vocalsep.jobs.name_template import fill_template
+from vocalsep.jobs.outputs import single_stem
+from vocalsep.jobs.planning import OutputNaming, check_outputs, plan_jobs
 from vocalsep.system.folders import files_in
 from vocalsep.system.names import alike, safe_name
 
@@ -74,12 +75,12 @@ def test_names_of_devices(name):
 def test_filled_names_are_safe_short_and_keep_stem_and_number(name, number):
     end = f" ({number})"
     fields = {"name": name + end, "source": name, "folder": "a:b", "stem": "karaoke", "ext": "flac", "model": "m"}
-    filled = named("{folder}/{name}/{stem}.{ext}", fields, {"name": end})
+    filled = fill_template("{folder}/{name}/{stem}.{ext}", fields, {"name": end})
     assert all(accepted(part) and len(os.fsencode(part)) <= 255 for part in filled.parts)
     assert filled.parts[0] == "a_b"
     assert filled.parts[1].endswith(end)
     assert filled.name == "karaoke.flac"
-    filled = named("{name} [{stem}].{ext}", fields, {"name": end})
+    filled = fill_template("{name} [{stem}].{ext}", fields, {"name": end})
     assert filled.name.endswith(f"{end} [karaoke].flac")
 
 
@@ -92,17 +93,13 @@ def tree(root: pathlib.Path, *names: str) -> pathlib.Path:
 
 def placed(root: pathlib.Path, named_ones: list[str], template: str = TEMPLATE, recursive: bool = False) -> list[str]:
     """Where the vocals of each song go, below the output folder, in the songs' order."""
-    settings = Settings(*[None] * 3, "default", *[None] * 13)
     out = root / "out"
-
-    def targets(song):
-        return [target(settings, song, out, template, stem, ".wav") for stem in ("vocals", "accompaniment")]
-
-    songs, missing = find_songs([str(root / one) for one in named_ones], recursive, out)
-    assert not missing
-    songs = told_apart(songs, targets)
-    check_targets([(song, targets(song)) for song in songs], False, False)
-    return [targets(song)[0].relative_to(out).as_posix().removesuffix("/vocals.wav") for song in songs]
+    files, unusable = find_inputs([str(root / name) for name in named_ones], recursive, out)
+    assert not unusable
+    mixes = [single_stem("vocals"), single_stem("accompaniment")]
+    jobs = plan_jobs(files, [mixes] * len(files), OutputNaming(out, template, ".wav", "default"))
+    check_outputs(jobs, overwrite=False, skip_existing=False)
+    return [job.outputs[0].target.relative_to(out).as_posix().removesuffix("/vocals.wav") for job in jobs]
 
 
 def test_songs_of_one_name_keep_their_folders(tmp_path):

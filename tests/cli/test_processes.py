@@ -16,12 +16,12 @@ import pytest
 from conftest import RATE, read, tones, vocalsep, write
 
 from vocalsep.audio.formats import FORMATS
-from vocalsep.jobs.batch import Task, WriteOptions
-from vocalsep.jobs.inputs import Song
-from vocalsep.jobs.process_pool import EngineSettings, separate_in_processes
-from vocalsep.jobs.rendering import Encoding, stem_output
+from vocalsep.jobs.inputs import InputFile
+from vocalsep.jobs.outputs import Encoding, OutputSpec, WriteOptions, single_stem
+from vocalsep.jobs.planning import Job
+from vocalsep.jobs.process_pool import EngineSettings, run_in_processes
 
-MANNER = WriteOptions(Encoding(FORMATS["wav"]), overwrite=False, skip_existing=False, salvage=False)
+OPTIONS = WriteOptions(Encoding(FORMATS["wav"]))
 SETTINGS = EngineSettings("default", "cpu", 1, None, False, "auto", "float32")
 
 
@@ -49,16 +49,16 @@ def test_in_processes_all_comes_out_as_in_one(songs, tmp_path):
     assert [file["status"] for file in json.loads(again.stdout)["files"]] == ["skipped"] * 5 + ["failed"]
 
 
-def tasks_of(songs, out):
-    found = [Song(path) for path in sorted(songs.glob("s[0-4].wav"))]
+def jobs_of(songs, out):
+    found = [InputFile(path) for path in sorted(songs.glob("s[0-4].wav"))]
     return [
-        Task(song, tuple(stem_output(s, out / f"{song.name}-{s}.wav") for s in ("vocals", "accompaniment")))
+        Job(song, tuple(OutputSpec(single_stem(s), out / f"{song.name}-{s}.wav") for s in ("vocals", "accompaniment")))
         for song in found
     ]
 
 
 def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
-    tasks = tasks_of(songs, tmp_path)
+    jobs = jobs_of(songs, tmp_path)
 
     def kill():
         deadline = time.monotonic() + 60
@@ -71,20 +71,23 @@ def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcomes = list(separate_in_processes(tasks, MANNER, SETTINGS, 2))
+    outcomes = list(run_in_processes(jobs, OPTIONS, SETTINGS, 2))
     killer.join()
-    assert sorted(outcome.source for outcome in outcomes) == sorted(str(task.song.path) for task in tasks)
+    assert sorted(outcome.source for outcome in outcomes) == sorted(str(job.file.path) for job in jobs)
     assert {outcome.status for outcome in outcomes} == {"done"}
-    for task in tasks:
-        stems = [read(track.target) for track in task.tracks]
-        assert np.abs(sum(stems) - read(task.song.path)).max() < 1e-4
+    for job in jobs:
+        stems = [read(output.target) for output in job.outputs]
+        assert np.abs(sum(stems) - read(job.file.path)).max() < 1e-4
 
 
 def test_closing_it_stops_the_processes_and_leaves_nothing_unfinished(tmp_path):
     long = write(tmp_path / "long" / "song.wav", tones(60), RATE)
     others = [write(tmp_path / "long" / f"{n}.wav", tones(0.5), RATE) for n in range(2)]
-    tasks = [Task(Song(path), (stem_output("vocals", tmp_path / f"{path.stem}.wav"),)) for path in [*others, long]]
-    running = separate_in_processes(tasks, MANNER, SETTINGS, 2)
+    jobs = [
+        Job(InputFile(path), (OutputSpec(single_stem("vocals"), tmp_path / f"{path.stem}.wav"),))
+        for path in [*others, long]
+    ]
+    running = run_in_processes(jobs, OPTIONS, SETTINGS, 2)
     next(running)
     running.close()
     deadline = time.monotonic() + 20
@@ -178,6 +181,15 @@ def test_an_unknown_model_is_one_line(songs, tmp_path):
     assert done.returncode == 2
     assert b"unknown model" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("runner", [("--jobs", 2), ("--engine", "ray")])
+def test_where_nothing_is_left_to_do_no_process_and_no_cluster_is_needed(runner, tmp_path):
+    song = write(tmp_path / "a.wav", tones(0.3), RATE)
+    assert vocalsep("split", song, "--out", tmp_path / "out", "--quiet").returncode == 0
+    done = vocalsep("split", song, "--out", tmp_path / "out", "--skip-existing", *runner)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"1 skipped" in done.stderr
 
 
 def test_without_a_cluster_it_says_so(songs, tmp_path):

@@ -72,7 +72,7 @@ def test_what_is_there_is_refused_skipped_or_replaced(store):
     assert invoke(*arguments, "--quiet").exit_code == 0
     refused = invoke(*arguments)
     assert refused.exit_code == 2
-    assert "exists; --overwrite replaces" in refused.output
+    assert "exists already; --overwrite replaces" in refused.output
     skipped = json.loads(invoke(*arguments, "--skip-existing", "--json", "--quiet").stdout)
     assert (skipped["skipped"], skipped["done"]) == (1, 0)
     assert skipped["files"][0]["outputs"]["vocals"] == f"{store}/stems/a/vocals.wav"

@@ -84,8 +84,8 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
     code = (
         "import pathlib, sys\n"
         "from vocalsep.audio.decoding import open_source\n"
-        "from vocalsep.system.interrupts import Interrupts\n"
-        "Interrupts(None).install()\n"
+        "from vocalsep.system.signals import InterruptHandler\n"
+        "InterruptHandler(None).install()\n"
         "print('ready', flush=True)\n"
         "try:\n"
         "    while True:\n"
@@ -113,10 +113,10 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
 
 COMMAND = """
 import sys, time
-from vocalsep.system.interrupts import Interrupts
+from vocalsep.system.signals import InterruptHandler
 
 def command(busy):
-    Interrupts(sys._getframe()).install()
+    InterruptHandler(sys._getframe()).install()
     try:
         print("ready", flush=True)
         busy()

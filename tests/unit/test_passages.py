@@ -1,4 +1,4 @@
-"""--start and --duration: the stems of a passage are those of the whole song, to the sample."""
+"""--start and --duration: the stems of a time range are those of the whole song, to the sample."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from test_networks import RATE as SMALL_RATE
 from test_networks import SMALL, model
 
 from vocalsep import AudioError, Separator, UsageError
-from vocalsep.jobs.passage import Passage, seconds
+from vocalsep.jobs.time_range import TimeRange, parse_time
 from vocalsep.model_files.checkpoint import save
 from vocalsep.tags import Tags, read_tags, write_tags
 
@@ -19,19 +19,19 @@ PASSAGES = [(0.0, 1.0), (2.5, 3.0), (29.0, 4.0), (61.5, None), (0.3333, 0.3333),
     [("83.5", 83.5), ("1:23.5", 83.5), ("0", 0), (" 90 ", 90), ("1:02:03", 3723), ("75:00", 4500), (".5", 0.5)],
 )
 def test_times_are_understood(text, expected):
-    assert seconds(text) == expected
+    assert parse_time(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1:60", "1:60:00", "1:2:3:4", "nan", "inf", "1e3", "1,5", "1:", "one", "²"])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(UsageError, match="is no time"):
-        seconds(text)
+def test_invalid_times_are_refused(text):
+    with pytest.raises(UsageError, match="is not a time"):
+        parse_time(text)
 
 
 @pytest.mark.parametrize("options", [(-1.0, None), (0.0, 0.0), (0.0, -1.0), (float("nan"), None)])
-def test_senseless_passages_are_refused(options):
+def test_invalid_time_ranges_are_refused(options):
     with pytest.raises(UsageError):
-        Passage(*options)
+        TimeRange(*options)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def whole(separator, song, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("start", "duration"), PASSAGES)
-def test_a_passage_equals_the_whole(separator, song, whole, tmp_path, start, duration):
+def test_a_time_range_equals_the_whole(separator, song, whole, tmp_path, start, duration):
     paths = separator.separate_file(song, tmp_path, start=start, duration=duration)
     first = round(start * RATE)
     stop = None if duration is None else first + round(duration * RATE)
@@ -115,7 +115,7 @@ class Counted:
         return self.backend.masks(spectra, start, stop)
 
 
-def test_progress_is_that_of_the_passage(separator, song, tmp_path):
+def test_progress_is_that_of_the_time_range(separator, song, tmp_path):
     seen = []
     separator.separate_file(
         song, tmp_path, start="0:03", duration=2, progress=lambda done, total: seen.append((done, total))
@@ -124,7 +124,7 @@ def test_progress_is_that_of_the_passage(separator, song, tmp_path):
 
 
 def test_a_start_past_the_end_names_the_length(separator, song, tmp_path):
-    with pytest.raises(AudioError, match=r"--start 75 lies past its end at 75\.0 s"):
+    with pytest.raises(AudioError, match=r"start 75 lies past its end at 75\.0 s"):
         separator.separate_file(song, tmp_path / "out", start=75)
     assert not (tmp_path / "out").exists()
 

@@ -165,7 +165,7 @@ def test_progress_ends_at_the_whole(separator):
 @pytest.mark.parametrize(
     ("mixture", "rate", "words"),
     [
-        (np.zeros((RATE, 2), np.float32), RATE, "transposing"),
+        (np.zeros((RATE, 2), np.float32), RATE, "transpose"),
         (np.zeros((1, 2, 3), np.float32), RATE, r"\(1, 2, 3\)"),
         (np.array([0, np.nan, 0], np.float32), RATE, "NaN"),
         (np.array([0, np.inf, 0], np.float32), RATE, "infinite"),
@@ -314,3 +314,10 @@ def test_it_can_be_sent_to_another_process(backend, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     again = pickle.loads(pickle.dumps(by_path))
     assert (type(again), again.streams.hard, again.path) == (Separator, True, here.path)
+
+
+def test_an_error_names_its_file(separator, tmp_path):
+    with pytest.raises(AudioError) as caught:
+        separator.separate_file("nosuch.wav", tmp_path)
+    assert caught.value.path == "nosuch.wav"
+    assert str(caught.value).startswith("nosuch.wav: ")

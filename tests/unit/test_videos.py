@@ -14,7 +14,7 @@ from vocalsep.audio.languages import same_language
 from vocalsep.audio.selection import AudioStream, chosen_stream
 from vocalsep.audio.video_plan import CONTAINERS, plan_video
 from vocalsep.errors import AudioError
-from vocalsep.jobs.inputs import find_songs
+from vocalsep.jobs.inputs import find_inputs
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program makes the videos")
 
@@ -240,7 +240,7 @@ def test_what_cannot_be_kept_is_said_before_it_is_left_out(tmp_path):
     assert b"film.wmv: written as .mkv" in done.stderr
     again = vocalsep("karaoke", film, "-o", tmp_path)
     assert again.returncode == 2
-    assert b"film (karaoke).mkv exists" in again.stderr
+    assert b"film (karaoke).mkv: exists already" in again.stderr
     assert vocalsep("karaoke", film, "-o", tmp_path, "--skip-existing", "--json").returncode == 0
 
 
@@ -254,7 +254,7 @@ def test_folders_find_cameras_and_discs_videos(tmp_path):
     names = ["a.M2TS", "b.mts", "c.vob", "d.f4v", "e.3g2", "f.divx", "g.asf", "h.qt", "i.ogm", "j.m2t", "k.txt"]
     for name in names:
         (tmp_path / name).touch()
-    assert [song.path.name for song in find_songs([str(tmp_path)], False, None)[0]] == names[:-1]
+    assert [song.path.name for song in find_inputs([str(tmp_path)], False, None)[0]] == names[:-1]
 
 
 def test_languages_have_several_codes():
