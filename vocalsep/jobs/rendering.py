@@ -8,11 +8,11 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from ..audio.decoding import open_source, peak
+from ..audio.decoding import open_source
 from ..audio.formats import INTEGER_BITS, Format
 from ..audio.key_tempo import KeyTempo
 from ..audio.selection import is_stem_file
@@ -21,19 +21,17 @@ from ..audio.source import Source, SourceInfo
 from ..audio.stem_file import STEM_FILE, StemSink, name_stems
 from ..audio.video import replace_audio
 from ..audio.video_plan import VideoPlan, audio_format, plan_video
-from ..dsp.exact_sum import exact_accompaniment
 from ..errors import AudioError, UsageError
 from ..inference.engine import Engine
 from ..system.atomic_files import Pending
-from ..system.background import prefetch, run_in_thread
+from ..system.background import run_in_thread
 from ..tags import read_tags, write_tags
 from .passage import Passage
 from .remote import exists
+from .separation import clip_guard_gain, separate_source, source_remarks
 
 # What is encoded with loss is first put on a grid this fine, so that the clip guard works on it too.
 LOSSY_BITS = 24
-# Blocks that may wait between the stages.
-DECODED_AHEAD, SEPARATED_AHEAD = 4, 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,27 +147,19 @@ def render(
         source = stack.enter_context(open_source(path, salvage, stream))
         info = source.info
         job = _Job(info, encoding, tracks, passage, asked=stream is not None)
-        gain = job.guard_gain(salvage)
+        gain = clip_guard_gain(info, job.bits, salvage)
         outputs = [stack.enter_context(_Output(job, track, overwrite)) for track in tracks]
-        # Decoding, separating and encoding go on at the same time.
-        decoded = stack.enter_context(contextlib.closing(prefetch(_scaled(source, gain), DECODED_AHEAD)))
-        pairs = engine.vocals_of(
-            decoded, info.sample_rate, info.channels, layout=info.layout, first=job.first, stop=job.stop
-        )
-        separated = stack.enter_context(contextlib.closing(prefetch(pairs, SEPARATED_AHEAD)))
+        stems = separate_source(engine, source, bits=job.bits, gain=gain, first=job.first, stop=job.stop)
         written = 0
-        for mixture, vocals in separated:
-            stems = exact_accompaniment(mixture, vocals, job.bits)
+        for vocals, accompaniment in stack.enter_context(contextlib.closing(stems)):
             for output in outputs:
-                output.write(*stems)
-            written += mixture.shape[1]
+                output.write(vocals, accompaniment)
+            written += vocals.shape[1]
             if progress is not None:
                 if passage is None:
                     progress(source.read, source.expected)
                 else:
                     progress(written, job.samples)
-        if source.read == 0:
-            raise AudioError("holds no samples: there is nothing to separate")
         if written == 0:
             start, end = job.first / info.sample_rate, source.read / info.sample_rate
             raise AudioError(f"--start {start:g} lies past its end at {end:.1f} s")
@@ -183,11 +173,6 @@ def render(
         for output in outputs:
             output.commit()
     return Rendered(info, written, time.monotonic() - started, 20 * math.log10(gain), job.remarks(source, gain))
-
-
-def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
-    for block in source.blocks():
-        yield block if gain == 1 else block * block.dtype.type(gain)
 
 
 class _Job:
@@ -225,13 +210,6 @@ class _Job:
         end = self.info.samples if self.stop is None else min(self.stop, self.info.samples)
         return max(0, end - self.first)
 
-    def guard_gain(self, salvage: bool) -> float:
-        """The one gain that brings a mixture of more than full scale into an output that cannot hold that."""
-        if self.bits is None or self.info.bounded:
-            return 1.0
-        loudest = peak(self.info.path, salvage, self.info.stream)
-        return 1.0 if loudest <= 1 else 1 / loudest
-
     def remarks(self, source: Source, gain: float) -> list[str]:
         remarks = []
         streams = self.info.streams
@@ -239,13 +217,7 @@ class _Job:
             taken = streams[self.info.stream]
             remarks.append(f"holds {len(streams)} audio streams: took {taken}; --audio-stream takes another")
         remarks += self.video.remarks if self.video is not None else ()
-        if gain != 1:
-            remarks.append(f"peaks at {-20 * math.log10(gain):+.1f} dB: all stems are lowered by that much")
-        if source.repaired:
-            remarks.append(f"{source.repaired} samples are NaN, infinite or impossibly large: taken as silence")
-        if source.damaged:
-            remarks.append(f"damaged, {source.damaged}: split what could be decoded")
-        remarks += source.remarks
+        remarks += source_remarks(source, gain)
         rate = self.form.rate_for(self.info.sample_rate)
         if rate != self.info.sample_rate:
             remarks.append(f"{self.form.name} cannot hold {self.info.sample_rate} Hz: written at {rate} Hz")
