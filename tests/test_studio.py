@@ -597,7 +597,7 @@ def test_a_model_that_cannot_be_loaded_is_each_songs_failure(tmp_path):
     [
         (("--host", "256.1.1.1"), "cannot listen"),
         (("--model", "nobody"), "unknown model 'nobody'"),
-        (("--max-upload", "0"), "--max-upload must be above 0"),
+        (("--max-upload", "0"), "the largest upload must be above 0"),
         (("--model", __file__), "not a safetensors file"),
         (("--library", "/dev/null/x"), "cannot be used as a library"),
     ],

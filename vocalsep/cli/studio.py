@@ -64,10 +64,10 @@ def _run(
 ) -> None:
     with session.one_line_errors():
         from ..studio.library import default_folder
-        from ..studio.server import Options, run
+        from ..studio.server import ServerOptions, run
 
         folder = library or default_folder()
         run(
-            Options(host, port, folder, model, device.value, threads, max_upload, max_minutes, browser),
+            ServerOptions(host, port, folder, model, device.value, threads, max_upload, max_minutes, browser),
             lambda line: typer.echo(line, err=True),
         )
