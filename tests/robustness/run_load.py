@@ -108,7 +108,7 @@ async def _watched(served: Served, notes: Notes, lengths: list[int]) -> None:
         while True:
             waiting = [song for song in (await http.get("api/songs")).json() if song["state"] == "queued"]
             lengths.append(len(waiting))
-            notes.expect(len(waiting) <= Limits.queue, f"{len(waiting)} songs wait")
+            notes.expect(len(waiting) <= Limits.max_queued, f"{len(waiting)} songs wait")
             await asyncio.sleep(1)
 
 

@@ -295,10 +295,8 @@ def test_a_truncated_song_fails_with_a_sentence(studio, tmp_path):
     assert studio.until(song["id"], "failed")["error"] == ended["error"]
 
 
-@pytest.fixture
-def dubbed(tmp_path):
-    """A file with a mono stream in English and a stereo one in Japanese, the default."""
-    path = tmp_path / "dubbed.mkv"
+def write_dubbed(path):
+    """Write a file with a mono stream in English and a stereo one in Japanese, the default."""
     with av.open(str(path), "w") as container:
         streams = []
         for layout, language in (("mono", "eng"), ("stereo", "jpn")):
@@ -317,7 +315,9 @@ def dubbed(tmp_path):
     return path
 
 
-def test_an_audio_stream_is_chosen_at_upload_and_another_with_a_restart(studio, dubbed):
+def test_an_audio_stream_is_chosen_at_upload_and_another_with_a_restart(studio, tmp_path):
+    dubbed = write_dubbed(tmp_path / "dubbed.mkv")
+
     def ended(answer):
         assert answer.status_code in (200, 201), answer.text
         return studio.until(answer.json()["id"], "done", "failed")
@@ -340,6 +340,17 @@ def test_an_audio_stream_is_chosen_at_upload_and_another_with_a_restart(studio, 
     assert (japanese["channels"], japanese["audio_taken"]) == (2, 2)
     assert studio.http.get(f"{place}/stems/vocals.wav", params={"key": 2}).status_code == 409
     assert sound(studio.http.get(f"{place}/stems/vocals.wav"))[0].shape[0] == 2
+
+
+def test_remarks_about_a_file_come_with_the_song(studio, tmp_path):
+    loud = tones(1)
+    path = write(tmp_path / "loud.wav", loud * (2 / np.abs(loud).max()), RATE, subtype="FLOAT")
+    song = studio.until(studio.post(path, "loud.wav").json()["id"], "done", "failed")
+    assert song["remarks"] == ["peaks at +6.0 dB: all stems are lowered by that much"]
+    record = json.loads((studio.library / song["id"] / "song.json").read_text())
+    assert record["remarks"] == song["remarks"]
+    quiet = studio.until(studio.post(write(tmp_path / "s.wav", tones(1)), "s.wav").json()["id"], "done", "failed")
+    assert quiet["remarks"] == []
 
 
 def test_a_song_beyond_the_limit_is_refused_and_says_so(studio, tmp_path):
@@ -597,7 +608,7 @@ def test_a_model_that_cannot_be_loaded_is_each_songs_failure(tmp_path):
     [
         (("--host", "256.1.1.1"), "cannot listen"),
         (("--model", "nobody"), "unknown model 'nobody'"),
-        (("--max-upload", "0"), "--max-upload must be above 0"),
+        (("--max-upload", "0"), "the largest upload must be above 0"),
         (("--model", __file__), "not a safetensors file"),
         (("--library", "/dev/null/x"), "cannot be used as a library"),
     ],

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from conftest import DEMO, RATE, tones, write
 from test_cli_karaoke import _video as film
-from test_studio import Studio
+from test_studio import Studio, write_dubbed
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -197,6 +197,39 @@ def test_a_video_keeps_its_picture_and_its_time(page, studio, tmp_path):
     apart = page.evaluate("document.querySelector('#picture').currentTime - window.studio.player.position")
     assert abs(apart) < 0.25
     page.click("#play")
+    studio.http.delete(f"api/songs/{song['id']}")
+    assert page.wrong == []
+
+
+def test_another_audio_stream_can_be_chosen(page, studio, tmp_path):
+    song = dropped(page, studio, write_dubbed(tmp_path / "dubbed.mkv"))
+    studio.until(song["id"], "done")
+    chosen(page, song)
+    page.wait_for_function("() => document.querySelector('#audio-stream').value === '2'", timeout=10000)
+    options = page.locator("#audio-stream option").all_text_contents()
+    assert options == ["1: eng, 1 channel", "2: jpn, 2 channels, default"]
+    page.select_option("#audio-stream", "1")
+    page.wait_for_function("() => window.studio.player.song?.channels === 1", timeout=30000)
+    restarted = studio.until(song["id"], "done")
+    assert (restarted["audio_taken"], restarted["channels"]) == (1, 1)
+    page.wait_for_function("() => document.querySelector('#audio-stream').disabled === false", timeout=10000)
+    assert page.locator("#audio-stream").input_value() == "1"
+    other = dropped(page, studio, DEMO / "song.ogg")
+    chosen(page, other)
+    assert not page.locator("#audio-stream-field").is_visible()
+    for one in (song, other):
+        studio.http.delete(f"api/songs/{one['id']}")
+    assert page.wrong == []
+
+
+def test_remarks_about_a_file_are_shown(page, studio, tmp_path):
+    loud = tones(2)
+    song = dropped(page, studio, write(tmp_path / "loud.wav", loud * (2 / np.abs(loud).max()), RATE, subtype="FLOAT"))
+    remarks = studio.until(song["id"], "done")["remarks"]
+    assert remarks == ["peaks at +6.0 dB: all stems are lowered by that much"]
+    chosen(page, song)
+    page.wait_for_function("() => !document.querySelector('#remarks').hidden", timeout=10000)
+    assert page.locator("#remarks li").all_text_contents() == remarks
     studio.http.delete(f"api/songs/{song['id']}")
     assert page.wrong == []
 

@@ -52,17 +52,17 @@ def serve(options: StudioOptions) -> None:
 
 def _run(options: StudioOptions, browser: bool) -> None:
     from ..studio.library import default_folder
-    from ..studio.server import Options, run
+    from ..studio.server import ServerOptions, run
 
-    server = Options(
+    server = ServerOptions(
         host=options.host,
         port=options.port,
         library=options.library or default_folder(),
         model=options.model,
         device=options.device.value,
         threads=options.threads,
-        upload_mb=options.max_upload,
-        minutes=options.max_minutes,
+        max_upload_mb=options.max_upload,
+        max_minutes=options.max_minutes,
         browser=browser,
     )
     run(server, lambda line: typer.echo(line, err=True))

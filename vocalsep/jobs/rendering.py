@@ -8,11 +8,11 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..audio.decoding import open_source, peak
+from ..audio.decoding import open_source
 from ..audio.formats import INTEGER_BITS
 from ..audio.key_tempo import KeyTempo
 from ..audio.selection import is_stem_file
@@ -21,19 +21,17 @@ from ..audio.source import Source, SourceInfo
 from ..audio.stem_file import STEM_FILE, StemSink, name_stems
 from ..audio.video import replace_audio
 from ..audio.video_plan import VideoPlan, audio_format, plan_video
-from ..dsp.exact_sum import exact_accompaniment
 from ..errors import AudioError, ModelError, UsageError
 from ..inference.engine import Engine
 from ..system.atomic_files import Pending
-from ..system.background import prefetch, run_in_thread
+from ..system.background import run_in_thread
 from ..tags import read_tags, write_tags
 from .outputs import OutputSpec, WriteOptions
+from .separation import clip_guard_gain, separate_source, source_remarks
 from .time_range import TimeRange
 
 # Samples are rounded to so many bits before lossy encoding too, so that the clip guard applies.
 LOSSY_BITS = 24
-# Blocks that may wait between the stages of the pipeline.
-DECODED_AHEAD, SEPARATED_AHEAD = 4, 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,27 +103,19 @@ def render(
             source = stack.enter_context(open_source(path, options.salvage, options.audio_stream))
             info = source.info
             plan = _RenderPlan(info, outputs, options)
-            gain = plan.clip_guard_gain()
+            gain = clip_guard_gain(info, plan.bits, options.salvage)
             writers = [stack.enter_context(_OutputWriter(plan, output)) for output in outputs]
-            # Decoding, separating and encoding run at the same time.
-            decoded = stack.enter_context(contextlib.closing(prefetch(_scaled(source, gain), DECODED_AHEAD)))
-            pairs = engine.vocals_of(
-                decoded, info.sample_rate, info.channels, layout=info.layout, first=plan.first, stop=plan.stop
-            )
-            separated = stack.enter_context(contextlib.closing(prefetch(pairs, SEPARATED_AHEAD)))
+            stems = separate_source(engine, source, bits=plan.bits, gain=gain, first=plan.first, stop=plan.stop)
             samples = 0
-            for mixture, vocals in separated:
-                stems = exact_accompaniment(mixture, vocals, plan.bits)
+            for vocals, accompaniment in stack.enter_context(contextlib.closing(stems)):
                 for writer in writers:
-                    writer.write(*stems)
-                samples += mixture.shape[1]
+                    writer.write(vocals, accompaniment)
+                samples += vocals.shape[1]
                 if progress is not None:
                     if options.time_range is None:
                         progress(source.read, source.expected)
                     else:
                         progress(samples, plan.samples)
-            if source.read == 0:
-                raise AudioError("holds no samples: there is nothing to separate")
             if samples == 0:
                 start, end = plan.first / info.sample_rate, source.read / info.sample_rate
                 raise AudioError(f"start {start:g} lies past its end at {end:.1f} s")
@@ -143,11 +133,6 @@ def render(
         raise
     seconds = time.monotonic() - started
     return RenderResult(info, samples, seconds, 20 * math.log10(gain), plan.remarks(source, gain))
-
-
-def _scaled(source: Source, gain: float) -> Iterator[np.ndarray]:
-    for block in source.blocks():
-        yield block if gain == 1 else block * block.dtype.type(gain)
 
 
 class _RenderPlan:
@@ -177,13 +162,6 @@ class _RenderPlan:
         end = self.info.samples if self.stop is None else min(self.stop, self.info.samples)
         return max(0, end - self.first)
 
-    def clip_guard_gain(self) -> float:
-        """Return the gain that brings a mixture above full scale into outputs that cannot hold it."""
-        if self.bits is None or self.info.bounded:
-            return 1.0
-        loudest = peak(self.info.path, self.options.salvage, self.info.stream)
-        return 1.0 if loudest <= 1 else 1 / loudest
-
     def remarks(self, source: Source, gain: float) -> list[Remark]:
         remarks = []
         streams = self.info.streams
@@ -191,13 +169,7 @@ class _RenderPlan:
             chosen = streams[self.info.stream]
             remarks.append(Remark(f"holds {len(streams)} audio streams: took {chosen}", "audio_stream"))
         texts = list(self.video.remarks) if self.video is not None else []
-        if gain != 1:
-            texts.append(f"peaks at {-20 * math.log10(gain):+.1f} dB: all stems are lowered by that much")
-        if source.repaired:
-            texts.append(f"{source.repaired} samples are NaN, infinite or impossibly large: taken as silence")
-        if source.damaged:
-            texts.append(f"damaged, {source.damaged}: split what could be decoded")
-        texts += source.remarks
+        texts += source_remarks(source, gain)
         rate = self.format.rate_for(self.info.sample_rate)
         if rate != self.info.sample_rate:
             texts.append(f"{self.format.name} cannot hold {self.info.sample_rate} Hz: written at {rate} Hz")

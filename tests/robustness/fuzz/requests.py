@@ -21,12 +21,13 @@ from vocalsep.errors import VocalsepError
 from vocalsep.inference.engine import Engine
 from vocalsep.model_files.checkpoint import save
 from vocalsep.studio import library as states
-from vocalsep.studio.api import Studio, application
-from vocalsep.studio.events import Events
+from vocalsep.studio.api import create_app
+from vocalsep.studio.context import Studio
+from vocalsep.studio.events import EventStream
+from vocalsep.studio.exports import Exporter
 from vocalsep.studio.guard import Guard
 from vocalsep.studio.library import Library
 from vocalsep.studio.limits import Limits
-from vocalsep.studio.mixes import Mixes
 from vocalsep.studio.worker import Worker
 
 from .defect import expect
@@ -35,7 +36,7 @@ from .mutations import damaged
 RATE = 8000
 TOKEN = "s3cret"
 SECRET = b"nobody's business but the owner's"
-LIMITS = Limits(upload_bytes=60_000, minutes=0.02, queue=3, patience_s=1.0)
+LIMITS = Limits(max_upload_bytes=60_000, max_minutes=0.02, max_queued=3, idle_timeout_s=1.0)
 # Seeds become songs within this time.
 SEEDING_S = 120.0
 MOST_UPLOADS = 8
@@ -124,15 +125,15 @@ class Requests:
         (seeds / "secret.txt").write_bytes(SECRET)
         self.place = place
         self.library = Library(seeds / "library")
-        events = Events()
+        events = EventStream()
         self.worker = Worker(
             self.library,
             lambda: Engine(seeds / "m.safetensors", device="cpu", threads=1),
             LIMITS,
-            lambda song: events.tell("song", studio.described(song)),
+            lambda song: events.publish("song", studio.describe(song)),
         )
-        studio = Studio(self.library, self.worker, Mixes(self.library), events, LIMITS, "m")
-        bare = application(studio)
+        studio = Studio(self.library, self.worker, Exporter(self.library), events, LIMITS, "m")
+        bare = create_app(studio)
         self.guards = {None: Guard(bare, None), TOKEN: Guard(bare, TOKEN)}
         self.operations = [
             (method.upper(), path, said.get("parameters", []))
@@ -147,9 +148,9 @@ class Requests:
         self.done = [self._separated(sound) for sound in (self.sounds[0], self.sounds[3])]
 
     def _separated(self, sound: bytes) -> str:
-        path = self.library.scratch / "seed.wav"
+        path = self.library.temporary_folder / "seed.wav"
         path.write_bytes(sound)
-        song = self.worker.take_in(path, "Song é.wav")
+        song = self.worker.enqueue(path, "Song é.wav")
         until = time.monotonic() + SEEDING_S
         while (found := self.library.get(song.id)) is not None and found.state != states.DONE:
             expect(time.monotonic() < until and found.state != states.FAILED, f"no seed: {found}")

@@ -1,11 +1,11 @@
 import { STEMS } from "./stems.js";
 
-const SMOOTH_S = 0.01;
+const GAIN_TIME_CONSTANT_S = 0.01;
 const FADE_S = 0.005;
 
-/** Stem gains -> fade -> master gain -> analyser -> speakers. */
-export class Graph {
-  /** `rate` is the song's, in Hz: at the same rate nothing is resampled, so that segments join without a seam. */
+/** The Web Audio graph: stem gains -> fade -> master gain -> analyser -> speakers. */
+export class AudioGraph {
+  /** `rate` is the song's, in Hz: without resampling, segments join seamlessly. */
   constructor(rate) {
     this.songRate = rate;
     this.context = openContext(rate);
@@ -28,15 +28,15 @@ export class Graph {
 
   /** Set the linear gain of a stem. */
   setGain(stem, value) {
-    this.stems[stem].gain.setTargetAtTime(value, this.now, SMOOTH_S);
+    this.stems[stem].gain.setTargetAtTime(value, this.now, GAIN_TIME_CONSTANT_S);
   }
 
-  /** Set the linear gain of the whole. */
+  /** Set the linear gain of the master. */
   setVolume(value) {
-    this.master.gain.setTargetAtTime(value, this.now, SMOOTH_S);
+    this.master.gain.setTargetAtTime(value, this.now, GAIN_TIME_CONSTANT_S);
   }
 
-  /** A source that plays `channels` (Float32Arrays at the song's rate) as `stem`, from context time `when` on. */
+  /** Play `channels` (Float32Arrays at the song's rate) as `stem` from context time `when` on; return the source. */
   start(stem, channels, when) {
     const options = { numberOfChannels: channels.length, length: channels[0].length, sampleRate: this.songRate };
     const buffer = new AudioBuffer(options);
@@ -47,13 +47,13 @@ export class Graph {
     return node;
   }
 
-  /** Rise from silence at context time `when`: sound that starts in the middle of a wave would click. */
+  /** Fade in at context time `when`, because audio that starts in the middle of a wave would click. */
   fadeIn(when) {
     this.fade.gain.setValueAtTime(0, when);
     this.fade.gain.linearRampToValueAtTime(1, when + FADE_S);
   }
 
-  /** Fall to silence now; the context time at which nothing is heard any more. */
+  /** Fade out now; return the context time at which the output is silent. */
   fadeOut() {
     this.fade.gain.cancelScheduledValues(this.now);
     this.fade.gain.setTargetAtTime(0, this.now, FADE_S / 2);

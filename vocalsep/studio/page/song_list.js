@@ -2,13 +2,14 @@ import { byId } from "./dom.js";
 import { SongRow } from "./song_row.js";
 
 /** The list of songs, newest first. */
-export class Library {
+export class SongList {
   #rows = new Map();
-  #selected = null;
+  #selectedId = null;
 
-  constructor(list, empty, actions) {
+  /** `list` and `emptyNote` are elements; `actions` as for `SongRow`. */
+  constructor(list, emptyNote, actions) {
     this.list = list;
-    this.empty = empty;
+    this.emptyNote = emptyNote;
     this.actions = actions;
   }
 
@@ -22,7 +23,7 @@ export class Library {
     return [...this.#rows.keys()];
   }
 
-  /** Add `song`, or show its new state. */
+  /** Add `song`, or update its row. */
   show(song) {
     const row = this.#rows.get(song.id);
     if (row) {
@@ -33,31 +34,31 @@ export class Library {
     this.#rows.set(song.id, added);
     const older = [...this.list.children].find((line) => this.get(line.dataset.id).created <= song.created);
     this.list.insertBefore(added.line, older ?? null);
-    added.select(song.id === this.#selected);
-    this.settle();
+    added.select(song.id === this.#selectedId);
+    this.updateEmptyNote();
   }
 
-  /** Take a song off the list; the focus goes to its neighbour. */
-  drop(id) {
+  /** Remove a song from the list; the focus moves to its neighbour. */
+  remove(id) {
     const line = this.#rows.get(id)?.line;
     if (!line) return;
-    const held = line.contains(document.activeElement);
+    const hadFocus = line.contains(document.activeElement);
     const neighbour = line.nextElementSibling ?? line.previousElementSibling;
     line.remove();
     this.#rows.delete(id);
-    if (held) (neighbour?.querySelector("button") ?? byId("file")).focus();
-    this.settle();
+    if (hadFocus) (neighbour?.querySelector("button") ?? byId("file")).focus();
+    this.updateEmptyNote();
   }
 
   /** Mark the song that is in the player; null for none. */
   select(id) {
-    this.#rows.get(this.#selected)?.select(false);
-    this.#selected = id;
+    this.#rows.get(this.#selectedId)?.select(false);
+    this.#selectedId = id;
     this.#rows.get(id)?.select(true);
   }
 
-  /** Show the welcome where there is no song; not before the studio has answered, or it would flash at each visit. */
-  settle() {
-    this.empty.hidden = this.#rows.size > 0;
+  /** Show the note for an empty list; call it only after the studio has answered, or it would flash at each visit. */
+  updateEmptyNote() {
+    this.emptyNote.hidden = this.#rows.size > 0;
   }
 }

@@ -1,7 +1,7 @@
 const PREFIX = "vocalsep.studio.";
 
-/** What was remembered under `name`, or `fallback`. */
-export function recall(name, fallback) {
+/** The preference stored under `name`, or `fallback`. */
+export function loadPreference(name, fallback) {
   try {
     return JSON.parse(localStorage.getItem(PREFIX + name)) ?? fallback;
   } catch {
@@ -9,8 +9,8 @@ export function recall(name, fallback) {
   }
 }
 
-/** Keep `value` under `name` for the next visit, where the browser allows it. */
-export function remember(name, value) {
+/** Store a preference for the next visit, where the browser allows it. */
+export function savePreference(name, value) {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
