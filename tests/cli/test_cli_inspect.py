@@ -93,3 +93,15 @@ def test_debug_shows_where_an_error_was_raised(tmp_path):
         assert debug.returncode == plain.returncode == 2
         assert b"Traceback" in debug.stderr
         assert plain.stderr.splitlines()[-1] in debug.stderr
+
+
+def test_doctor_tries_everything_on_one_screen():
+    done = vocalsep("doctor")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0, done.stderr
+    assert lines[-1] == "all is well"
+    assert len(lines) < 25
+    assert any(line.startswith("model") and "checksum as published" in line for line in lines)
+    failed = vocalsep("doctor", "--model", "nosuch")
+    assert failed.returncode == 2
+    assert b"nosuch" in failed.stderr

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import average, bench, compare, evaluate, export, import_spleeter, inspect, karaoke, plot, split, studio, train
+from . import (
+    average,
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    export,
+    import_spleeter,
+    inspect,
+    karaoke,
+    plot,
+    split,
+    studio,
+    train,
+)
 from .command import add_command
 from .errors import show_debug_log
 
@@ -31,6 +45,7 @@ add_command(app, "bench", bench.bench)
 add_command(app, "plot", plot.plot)
 add_command(app, "models", inspect.models)
 add_command(app, "info", inspect.info)
+add_command(app, "doctor", doctor.doctor)
 add_command(app, "export", export.export)
 add_command(app, "average", average.average)
 add_command(app, "import-spleeter", import_spleeter.import_spleeter)
