@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
-# Imports allocate some hundred thousand objects that live to the end: collecting garbage after every 700 of them takes a
-# tenth of the start-up time.
+# Imports allocate some hundred thousand objects that live to the end: collecting garbage after every 700 of them takes
+# a tenth of the start-up time.
 GC_THRESHOLD = 50_000
 
 
