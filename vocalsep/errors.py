@@ -1,4 +1,4 @@
-"""The errors that a caller can cause, each with what is wrong, the file it is about, and what can be done."""
+"""Errors that a caller can cause: what is wrong, with which file, and what the caller can do."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Error = TypeVar("Error", bound="VocalsepError")
 
 
 class VocalsepError(Exception):
-    """Root of every error that vocalsep raises on purpose; its text is one line for a person.
+    """Base class of all errors that vocalsep raises on purpose; its text is one line for a person.
 
     Parameters
     ----------
     reason : str
         What is wrong.
     path : str or path, optional
-        The file, folder or URL that it is about.
+        The file, folder or URL that the error is about.
     hint : str, optional
         What the caller can do.
 
@@ -44,7 +44,7 @@ class VocalsepError(Exception):
         return _rebuild, (type(self), self.reason, self.path, self.hint)
 
     def about(self: Error, path: str | os.PathLike[str]) -> Error:
-        """Name the file that the error is about, unless it names one already; return the error itself."""
+        """Set the path, unless it is set already; return the error itself."""
         if self.path is None:
             self.path = os.fspath(path)
         return self
@@ -55,7 +55,7 @@ class AudioError(VocalsepError):
 
 
 class DamagedError(AudioError):
-    """A part of an audio file cannot be decoded; what can be decoded is there."""
+    """A part of an audio file cannot be decoded; salvaging gives the rest."""
 
 
 class ModelError(VocalsepError):
@@ -67,7 +67,7 @@ class OutputError(VocalsepError):
 
 
 class OutputExistsError(OutputError):
-    """An output exists and was not to be replaced."""
+    """An output exists and must not be replaced."""
 
 
 class DiskFullError(OutputError):
@@ -75,7 +75,7 @@ class DiskFullError(OutputError):
 
 
 class UsageError(VocalsepError):
-    """Options contradict each other or name something that does not exist."""
+    """Options contradict each other, or name something that does not exist."""
 
 
 class MissingExtraError(UsageError):

@@ -79,7 +79,7 @@ def test_help_shows_whole_summaries_and_plain_names():
     assert "..." not in overview.partition("Commands:")[2]
     for command, usage in (("split", "PATH..."), ("info", "FILE"), ("average", "MODEL..."), ("bench", "[SONG]")):
         text = vocalsep(command, "--help").stdout.decode()
-        assert f"Usage: vocalsep {command} [OPTIONS] {usage}\n" in text
+        assert f"vocalsep {command} [OPTIONS] {usage}\n" in text
         assert "<str>" not in text
         assert "{PATH" not in text
 

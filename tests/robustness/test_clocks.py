@@ -80,11 +80,13 @@ def test_a_bar_goes_on_when_the_clock_goes_back(tmp_path, monkeypatch):
     assert not re.search(rb"\d:\d\d:\d\d|-\d", since)
 
 
-def test_a_bar_counts_by_a_clock_that_only_goes_forward(monkeypatch):
-    shown = io.StringIO()
+def test_a_bar_follows_a_clock_that_is_set_anew(monkeypatch):
+    shown, days, clock = io.StringIO(), [0], time.time
+    for name in ("time.time", "tqdm.std.time"):
+        monkeypatch.setattr(name, lambda: clock() + days[-1] * 86400)
     with Bar(total=100, file=shown, mininterval=0) as bar:
         for day in (-1, 1, 0):
-            monkeypatch.setattr("tqdm.std.time", lambda day=day: time.time() + day * 86400)
+            days.append(day)
             bar.update(10)
             assert 0 <= bar.format_dict["elapsed"] < 60
             assert bar.n == bar.last_print_n

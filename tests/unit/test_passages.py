@@ -150,7 +150,7 @@ def test_on_the_command_line(tmp_path):
 def test_bad_times_are_one_error_of_the_command_line(command, tmp_path):
     song = write(tmp_path / "song.wav", tones(0.5))
     for options, words in (
-        (["--start", "1:75"], "no time"),
+        (["--start", "1:75"], "not a time"),
         (["--duration", "0"], "0 s"),
         (["--start", "0:30"], "lies past its end at 0.5 s"),
     ):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 
-# Importing makes some hundred thousand objects that stay: looking for garbage among them every 700 takes a tenth of the
-# time in which a program begins.
-GARBAGE_AFTER = 50_000
+# Imports allocate some hundred thousand objects that live to the end: collecting garbage after every 700 of them takes
+# a tenth of the start-up time.
+GC_THRESHOLD = 50_000
 
 
 def main() -> None:
@@ -16,12 +16,12 @@ def main() -> None:
     from ..system.signals import INTERRUPTED, InterruptHandler
     from .streams import complain, drop_output, prepare
 
-    gc.set_threshold(GARBAGE_AFTER)
+    gc.set_threshold(GC_THRESHOLD)
     prepare()
     interrupts = InterruptHandler(sys._getframe())
     interrupts.install()
     try:
-        # Not before: whoever changes their mind at once shall not see where in the imports they were.
+        # Imported here, so that an early Ctrl-C shows one line and not a traceback of imports.
         from .app import app
 
         app()
@@ -29,7 +29,7 @@ def main() -> None:
         complain("vocalsep: interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        # Of --help, --version and usage errors; commands have `session.one_line_errors`.
+        # From --help, --version and usage errors; commands use `errors.one_line_errors`.
         complain(f"vocalsep: standard output cannot be written: {reason(error)}")
         drop_output()
         sys.exit(2)

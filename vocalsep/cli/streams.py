@@ -1,4 +1,4 @@
-"""Standard input, output and error as a program finds them: in any encoding, or not there at all."""
+"""Standard input, output and error in any encoding, or closed."""
 
 from __future__ import annotations
 
@@ -8,73 +8,73 @@ import io
 import os
 import sys
 
-# `codecs` and `io` know error handlers and encodings by names.
+# Names of an error handler and an encoding, for `codecs` and `io`.
 ESCAPE = "vocalsep.escape"
 ASCII = "vocalsep_ascii"
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 class Absent(io.TextIOWrapper):
-    """A stream that the program was begun without: reading gives nothing, and what is written is dropped."""
+    """A stream that was closed when the program started: it reads as empty, and drops what is written."""
 
 
 def prepare() -> None:
-    r"""Make the three standard streams usable, whatever the program was begun with.
+    r"""Make the three standard streams usable, however the program was started.
 
-    A closed descriptor becomes the null device, so that no file that is opened later takes its number and gets what
-    libraries write to it. A stream that is None (closed, or under pythonw) becomes an `Absent`. What an encoding has no
-    character for is written as an escape such as ``\u7d46``.
+    A closed descriptor is opened on the null device, so that no file opened later gets its number, and what libraries
+    write to it. A stream that is None (closed, or under pythonw) becomes an `Absent`. Characters that an encoding lacks
+    are written as escapes such as ``\u7d46``.
     """
     for number in range(len(STREAMS)):
-        _keep_open(number)
+        _open_descriptor(number)
     codecs.register_error(ESCAPE, escape)
-    codecs.register(_plain_ascii)
+    codecs.register(_find_ascii_codec)
     for name, mode in STREAMS:
         stream = getattr(sys, name)
         if stream is None:
             null = open(os.devnull, f"{mode}b")  # noqa: SIM115 - it stays open to the end
             setattr(sys, name, Absent(null, "utf-8", ESCAPE))
         elif mode == "w" and isinstance(stream, io.TextIOWrapper):
-            # typer takes a stream in ASCII for a mistake, and writes UTF-8 to it.
+            # typer considers a stream in ASCII a mistake, and writes UTF-8 to it.
             ascii_only = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding=ASCII if ascii_only else stream.encoding, errors=ESCAPE)
 
 
 def is_absent(stream: object) -> bool:
-    """Whether a standard stream is not there."""
+    """Whether a standard stream was closed when the program started."""
     return stream is None or isinstance(stream, Absent)
 
 
 def escape(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Encode what an encoding cannot hold, as an error handler of `codecs`.
+    """Encode a character that an encoding lacks, as an error handler of `codecs`.
 
-    Bytes of a file's name that are no text become those bytes again where the encoding is the file system's own;
-    everything else becomes an escape of ASCII.
+    Bytes of file names that are not text become those bytes again in the file system's own encoding; all other
+    characters become ASCII escapes.
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     code = ord(error.object[error.start])
     if 0xDC80 <= code <= 0xDCFF and codecs.lookup(error.encoding).name == sys.getfilesystemencoding() == "utf-8":
         return bytes([code - 0xDC00]), error.start + 1
-    one = UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
-    return codecs.backslashreplace_errors(one)
+    first = UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
+    return codecs.backslashreplace_errors(first)
 
 
 def complain(line: str) -> None:
-    """Write a line to standard error, if that can be."""
+    """Write a line to standard error, if possible."""
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
 def drop_output() -> None:
-    """Let standard output go nowhere: what it still holds back would fail once more at the end of the program."""
+    """Discard standard output: what is in its buffer would fail again at the end of the program."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
 
 
-def _keep_open(number: int) -> None:
+def _open_descriptor(number: int) -> None:
     try:
         os.fstat(number)
     except OSError:
@@ -86,7 +86,7 @@ def _keep_open(number: int) -> None:
             os.set_inheritable(number, True)
 
 
-def _plain_ascii(name: str) -> codecs.CodecInfo | None:
+def _find_ascii_codec(name: str) -> codecs.CodecInfo | None:
     if name != ASCII:
         return None
     plain = codecs.lookup("ascii")

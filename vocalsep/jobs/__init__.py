@@ -1,1 +1,1 @@
-"""From what the user names to output files: inputs, one song, a batch, process pools, Ray, remote paths."""
+"""From what the user names to output files: inputs, jobs, rendering, batches, process pools, Ray and remote files."""

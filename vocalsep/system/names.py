@@ -1,4 +1,4 @@
-"""Names of files: safe on every file system, and compared as the least exact of them compare."""
+"""File names: valid on every file system, and compared as the least exact file system compares them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import os
 import re
 import unicodedata
 
-# Most file systems count the bytes of a name in 8 bits.
+# Bytes in a name that most file systems allow.
 LONGEST_NAME = 255
-# What Windows, exFAT and FAT take in no name.
+# Characters that Windows, exFAT and FAT forbid.
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-# Devices of Windows, whatever suffix follows.
+# Names of devices on Windows, with any suffix.
 RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 
 
 def safe_name(name: str) -> str:
-    """Return a name that every file system takes: what Windows or exFAT forbid becomes ``_``.
+    """Return a name that is valid on every file system: what Windows or exFAT forbid becomes ``_``.
 
     Parameters
     ----------
     name : str
-        Of one file or folder; what separates folders is replaced too.
+        Name of one file or folder; separators of folders are replaced too.
 
     Returns
     -------
     str
-        At least one character, no device's name, and no dot or space at its end.
+        At least one character, not the name of a device, without a dot or space at its end.
     """
     name = FORBIDDEN.sub("_", name)
     bare = name.rstrip(". ")
@@ -43,8 +43,8 @@ def fits(name: str) -> bool:
 
 
 def alike(name: str) -> str:
-    """Return what all names have in common that Windows, macOS or exFAT may take for the same one.
+    """Return a key that is equal for names that Windows, macOS or exFAT may consider the same.
 
-    Those ignore case, and macOS how accents are encoded.
+    They ignore case, and macOS ignores how accents are encoded.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
