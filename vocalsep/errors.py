@@ -33,8 +33,12 @@ class VocalsepError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        place = "" if self.path is None else f"{self.path}: "
-        return f"{place}{self.reason}{'; ' if self.hint else ''}{self.hint}"
+        return f"{'' if self.path is None else f'{self.path}: '}{self.message}"
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what the caller can do, without the path."""
+        return f"{self.reason}{'; ' if self.hint else ''}{self.hint}"
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.reason, self.path, self.hint)
@@ -75,7 +79,19 @@ class UsageError(VocalsepError):
 
 
 class MissingExtraError(UsageError):
-    """A feature needs packages that are not installed."""
+    """A feature needs packages that are not installed; the hint is the command that installs them."""
+
+
+class NoAudioFilesError(AudioError):
+    """A folder holds no audio files itself; its subfolders were not searched."""
+
+
+class InvalidOutputNamesError(UsageError):
+    """A template for the names of outputs makes no sense, or gives two outputs the same name."""
+
+
+class UnexpectedError(VocalsepError):
+    """A defect of vocalsep was met while a file was processed."""
 
 
 def _rebuild(kind: type[Error], reason: str, path: str | None, hint: str) -> Error:

@@ -7,7 +7,7 @@ import itertools
 import os
 from typing import Any
 
-from ..system.signal_safety import called_from_c
+from ..system.signals import called_from_c
 
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
 DEMUXERS = (
