@@ -1,8 +1,8 @@
-"""Many visitors of one studio at a time: ``python tests/robustness/run_load.py --clients 50 --minutes 10``.
+"""Load test: many visitors of one studio at once: ``python tests/robustness/run_load.py --clients 50 --minutes 10``.
 
-Starts `vocalsep serve` with a library of its own, lets the visitors upload, listen, download, cancel, restart, delete
-and give up at random, and checks each answer. In the end every song must be done and its stems its own, and nothing is
-left once all are deleted. Prints figures, and each fault; ends with 1 where there is any.
+Starts `vocalsep serve` with a library of its own, lets the visitors upload, play, download, cancel, restart, delete and
+abort uploads at random, and checks each answer. In the end every song must be done and have its own stems, and nothing
+may be left once all are deleted. Prints measurements and faults; exits with 1 if there are faults.
 """
 
 from __future__ import annotations
@@ -17,130 +17,131 @@ import time
 
 import httpx
 import numpy as np
-from load.client import Notes, Visitor
-from load.served import Served
-from load.songs import sound
+from load.client import Results, Visitor
+from load.served import StudioProcess
+from load.songs import read_samples
 
 from vocalsep import Separator
 from vocalsep.studio.limits import Limits
 
-SMALL = ("song", "list", "peaks", "page", "gone")
-# What loading the model and the first songs take, and what memory allocators keep, is no leak.
-GROWTH = 1.25
-SETTLED_MB = 100.0
-# Songs that are separated once more here, to compare.
-COMPARED = 12
+SMALL_REQUESTS = ("song", "list", "peaks", "page", "gone")
+# The model, the first songs and caches of memory allocators are not leaks.
+MAX_GROWTH = 1.25
+MAX_GROWTH_MB = 100.0
+# Songs whose vocals are compared with those of a `Separator` in this process.
+COMPARED_SONGS = 12
 
 
 @dataclasses.dataclass
 class Report:
-    """What a load did: faults, and lines of figures."""
+    """The faults of a load test, and its measurements in lines of text."""
 
     faults: list[str]
     lines: list[str]
 
 
 def load(clients: int, seconds: float, seed: int, folder: pathlib.Path) -> Report:
-    """Let visitors at a studio for some seconds, and say what became of it."""
-    served = Served(folder / "library")
-    notes = Notes()
+    """Run a load test of some seconds, and return its report."""
+    studio = StudioProcess(folder / "library")
+    results = Results()
     try:
-        queued = asyncio.run(_visited(served, notes, clients, seconds, seed))
-        memory = list(served.memory)
+        queued = asyncio.run(_run_visitors(studio, results, clients, seconds, seed))
+        memory = list(studio.memory)
     finally:
-        code = served.close()
+        code = studio.close()
     time.sleep(0.2)
-    notes.expect(code in (0, 130), f"the studio ended with {code}")
-    said = [line for line in served.said if line != "vocalsep: interrupted\n"]
-    notes.expect(not said, f"the studio complained: {''.join(said)[-3000:]}")
-    left = [path for path in served.library.rglob("*") if path.name != ".scratch"]
-    notes.expect(not left, f"left in the library: {sorted(str(path) for path in left)[:5]}")
+    results.expect(code in (0, 130), f"the studio ended with {code}")
+    complaints = [line for line in studio.stderr if line != "vocalsep: interrupted\n"]
+    results.expect(not complaints, f"the studio complained: {''.join(complaints)[-3000:]}")
+    left = [path for path in studio.library.rglob("*") if path.name != ".scratch"]
+    results.expect(not left, f"left in the library: {sorted(str(path) for path in left)[:5]}")
     tenth = max(1, len(memory) // 10)
     settled, end = float(np.mean(memory[2 * tenth : 4 * tenth] or [0])), float(np.mean(memory[-tenth:] or [0]))
-    notes.expect(end <= GROWTH * settled + SETTLED_MB, f"memory went from {settled:.0f} to {end:.0f} MB")
+    results.expect(end <= MAX_GROWTH * settled + MAX_GROWTH_MB, f"memory went from {settled:.0f} to {end:.0f} MB")
     trend = float(np.polyfit(np.arange(len(memory) - 2 * tenth), memory[2 * tenth :], 1)[0]) if len(memory) > 9 else 0.0
-    asked = sum(count for kind, count in notes.counts.items() if kind != "news heard")
-    small = np.array([value for kind in SMALL for value in notes.latency[kind]] or [0.0]) * 1000
+    requests = sum(count for kind, count in results.counts.items() if kind != "events received")
+    small = np.array([value for kind in SMALL_REQUESTS for value in results.latency[kind]] or [0.0]) * 1000
     lines = [
-        f"{clients} clients, {seconds:.0f} s: {asked} requests, {len(notes.faults)} faults; most waiting: {queued}",
+        f"{clients} clients, {seconds:.0f} s: {requests} requests, {len(results.faults)} faults; "
+        f"most waiting: {queued}",
         f"small requests: {small.size}, p50 {np.percentile(small, 50):.0f} ms, p99 {np.percentile(small, 99):.0f} ms, "
         f"longest {small.max():.0f} ms",
         f"memory in MB: start {memory[0]:.0f}, peak {max(memory):.0f}, end {memory[-1]:.0f}, "
         f"trend {trend * 120:+.1f} a minute",
-        ", ".join(f"{kind}: {count}" for kind, count in sorted(notes.counts.items())),
+        ", ".join(f"{kind}: {count}" for kind, count in sorted(results.counts.items())),
     ]
-    return Report(notes.faults, lines)
+    return Report(results.faults, lines)
 
 
-async def _visited(served: Served, notes: Notes, clients: int, seconds: float, seed: int) -> int:
-    until = time.monotonic() + seconds
-    visitors = [Visitor(number, seed, served.address, until, notes) for number in range(clients)]
+async def _run_visitors(studio: StudioProcess, results: Results, clients: int, seconds: float, seed: int) -> int:
+    deadline = time.monotonic() + seconds
+    visitors = [Visitor(number, seed, studio.address, deadline, results) for number in range(clients)]
     lengths: list[int] = []
-    watch = asyncio.create_task(_watched(served, notes, lengths))
+    watch = asyncio.create_task(_watch_queue(studio, results, lengths))
     await asyncio.gather(*(visitor.visit() for visitor in visitors))
     watch.cancel()
-    async with httpx.AsyncClient(base_url=served.address, timeout=120) as http:
-        await _settled(http, notes)
-        separator, compared = Separator("default"), COMPARED
+    async with httpx.AsyncClient(base_url=studio.address, timeout=120) as http:
+        await _wait_until_idle(http, results)
+        separator, compared = Separator("default"), COMPARED_SONGS
         for visitor in visitors:
             visitor.http = http
-            for song in list(visitor.held):
-                state = (await visitor.ask("song", "GET", f"api/songs/{song}", 200)).json()["state"]
+            for song in list(visitor.songs):
+                state = (await visitor.request("song", "GET", f"api/songs/{song}", 200)).json()["state"]
                 fine = state == "done" or (state == "cancelled" and song in visitor.cancelled)
-                notes.expect(fine, f"in the end {song} is {state}")
+                results.expect(fine, f"in the end {song} is {state}")
                 if state == "done":
                     await visitor.check(song)
                     if compared:
                         compared -= 1
                         await _compare(separator, visitor, song)
         listed = {song["id"] for song in (await http.get("api/songs")).json()}
-        held = {song for visitor in visitors for song in visitor.held}
-        # An upload that was given up can have been whole by then.
-        notes.expect(held <= listed, f"{len(held - listed)} songs are gone")
+        owned = {song for visitor in visitors for song in visitor.songs}
+        # The library may have more: an upload that was aborted can have been complete.
+        results.expect(owned <= listed, f"{len(owned - listed)} songs are gone")
         for song in listed:
-            await visitors[0].ask("delete", "DELETE", f"api/songs/{song}", 204)
+            await visitors[0].request("delete", "DELETE", f"api/songs/{song}", 204)
     return max(lengths, default=0)
 
 
-async def _watched(served: Served, notes: Notes, lengths: list[int]) -> None:
-    """Look after the length of the queue."""
-    async with httpx.AsyncClient(base_url=served.address, timeout=120) as http:
+async def _watch_queue(studio: StudioProcess, results: Results, lengths: list[int]) -> None:
+    """Record the length of the queue, and check it."""
+    async with httpx.AsyncClient(base_url=studio.address, timeout=120) as http:
         while True:
             waiting = [song for song in (await http.get("api/songs")).json() if song["state"] == "queued"]
             lengths.append(len(waiting))
-            notes.expect(len(waiting) <= Limits.max_queued, f"{len(waiting)} songs wait")
+            results.expect(len(waiting) <= Limits.max_queued, f"{len(waiting)} songs wait")
             await asyncio.sleep(1)
 
 
-async def _settled(http: httpx.AsyncClient, notes: Notes) -> None:
+async def _wait_until_idle(http: httpx.AsyncClient, results: Results) -> None:
     """Wait until nothing is queued or running."""
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         if not [song for song in (await http.get("api/songs")).json() if song["state"] in ("queued", "running")]:
             return
         await asyncio.sleep(0.2)
-    notes.faults.append("songs still wait after ten minutes")
+    results.faults.append("songs still wait after ten minutes")
 
 
 async def _compare(separator: Separator, visitor: Visitor, song: str) -> None:
-    """Separate a song here, and compare the vocals."""
-    said = (await visitor.ask("song", "GET", f"api/songs/{song}", 200)).json()
-    answer = await visitor.ask("stem", "GET", f"api/songs/{song}/stems/vocals.wav", 200)
-    mixture = visitor.held[song].samples.T.astype(np.float32) / 32768
-    vocals = separator.separate(mixture, said["sample_rate"])[0]
-    wrong = np.abs(sound(answer.content).T - np.asarray(vocals) * 32768).max()
-    visitor.notes.expect(wrong < 2, f"{song}: the vocals differ by {wrong:.1f} steps from the engine's")
+    """Separate a song in this process, and compare the vocals."""
+    description = (await visitor.request("song", "GET", f"api/songs/{song}", 200)).json()
+    answer = await visitor.request("stem", "GET", f"api/songs/{song}/stems/vocals.wav", 200)
+    mixture = visitor.songs[song].samples.T.astype(np.float32) / 32768
+    vocals = separator.separate(mixture, description["sample_rate"])[0]
+    error = np.abs(read_samples(answer.content).T - np.asarray(vocals) * 32768).max()
+    visitor.results.expect(error < 2, f"{song}: the vocals differ by {error:.1f} steps from the engine's")
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run the load test of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = load(asked.clients, 60 * asked.minutes, asked.seed, pathlib.Path(folder))
+        report = load(arguments.clients, 60 * arguments.minutes, arguments.seed, pathlib.Path(folder))
     print("\n".join([*report.lines, *report.faults]))
     return 1 if report.faults else 0
 

@@ -1,4 +1,4 @@
-"""The studio's server, as a program talks to it: a real one on a port of its own."""
+"""The studio's HTTP interface, tested against a real server on a free port."""
 
 import contextlib
 import http.client
@@ -31,18 +31,18 @@ pytest.importorskip("fastapi")
 
 
 class Studio:
-    """A served studio: its process, and a client of its interface."""
+    """A studio in a subprocess, and a client of its HTTP interface."""
 
     def __init__(self, library, *options, port=0, command="serve"):
         arguments = [sys.executable, "-m", "vocalsep", command, "--port", port, "--library", library, *options]
         self.process = subprocess.Popen([str(part) for part in arguments], stderr=subprocess.PIPE, text=True)
         self.library = library
-        self.said = []
-        while not self.said or not self.said[-1].startswith("studio: "):
+        self.stderr_lines = []
+        while not self.stderr_lines or not self.stderr_lines[-1].startswith("studio: "):
             line = self.process.stderr.readline()
-            assert line, "".join(self.said)
-            self.said.append(line)
-        self.address = self.said[-1].split()[1]
+            assert line, "".join(self.stderr_lines)
+            self.stderr_lines.append(line)
+        self.address = self.stderr_lines[-1].split()[1]
         self.http = httpx.Client(base_url=self.address.split("?")[0], timeout=60)
 
     def post(self, path_or_bytes, name):
@@ -92,8 +92,8 @@ def done(studio):
     return studio.until(song.json()["id"], "done", "failed")
 
 
-def test_a_visitor_who_paused_is_answered(studio):
-    """Clients hold connections for some seconds; a request that meets the closing of its connection would be lost."""
+def test_idle_connections_are_kept_open(studio):
+    """Clients reuse connections for some seconds; a request that meets the closing of its connection is lost."""
     address = httpx.URL(studio.address)
     with contextlib.closing(http.client.HTTPConnection(address.host, address.port)) as connection:
         for pause in (0, 6):
@@ -137,23 +137,23 @@ def test_ranges_give_the_same_bytes(studio, done):
         assert part.content == whole[first : last + 1]
         assert part.headers["content-range"] == f"bytes {first}-{min(last, len(whole) - 1)}/{len(whole)}"
     assert studio.http.get(address, headers={"range": "bytes=-9"}).content == whole[-9:]
-    for asked in (f"bytes={len(whole)}-", "bytes=9-3", "bytes=", "lines=1-2", "bytes=1-2,4-5"):
-        refused = studio.http.get(address, headers={"range": asked})
+    for header in (f"bytes={len(whole)}-", "bytes=9-3", "bytes=", "lines=1-2", "bytes=1-2,4-5"):
+        refused = studio.http.get(address, headers={"range": header})
         assert refused.status_code == 416
         assert refused.json()["detail"]
 
 
-def test_the_overview_follows_the_stems(studio, done):
+def test_peaks_are_those_of_the_stems(studio, done):
     peaks = studio.http.get(f"api/songs/{done['id']}/peaks").json()
     vocals, _ = sound(studio.http.get(f"api/songs/{done['id']}/stems/vocals.wav"))
     step = peaks["samples_per_peak"]
     assert len(peaks["vocals"]) == len(peaks["accompaniment"]) == -(-vocals.shape[1] // step)
-    expected = [np.abs(vocals[:, at : at + step]).max() for at in range(0, vocals.shape[1], step)]
+    expected = [np.abs(vocals[:, start : start + step]).max() for start in range(0, vocals.shape[1], step)]
     assert np.abs(np.array(peaks["vocals"]) - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize("form", ["wav", "flac", "mp3", "m4a"])
-def test_a_mix_is_what_the_sliders_say(studio, done, form):
+def test_a_mix_has_the_gains_of_the_sliders(studio, done, form):
     answer = studio.http.get(
         f"api/songs/{done['id']}/mix", params={"vocals": 0.25, "accompaniment": 0.5, "format": form}
     )
@@ -173,14 +173,14 @@ def test_a_mix_is_what_the_sliders_say(studio, done, form):
 
 
 def test_another_key_and_tempo(studio, done):
-    asked = {"key": -2, "tempo": 80}
+    params = {"key": -2, "tempo": 80}
     address = f"api/songs/{done['id']}/stems/accompaniment.wav"
-    assert studio.http.get(address, params=asked).status_code == 409
-    made = studio.http.post(f"api/songs/{done['id']}/versions", params=asked).json()
+    assert studio.http.get(address, params=params).status_code == 409
+    made = studio.http.post(f"api/songs/{done['id']}/versions", params=params).json()
     assert made["samples"] == pytest.approx(done["samples"] / 0.8, abs=2)
-    stem, _ = sound(studio.http.get(address, params=asked))
+    stem, _ = sound(studio.http.get(address, params=params))
     assert stem.shape[1] == made["samples"]
-    mixed, _ = sound(studio.http.get(f"api/songs/{done['id']}/mix", params=asked))
+    mixed, _ = sound(studio.http.get(f"api/songs/{done['id']}/mix", params=params))
     assert mixed.shape[1] == made["samples"]
 
 
@@ -209,7 +209,7 @@ def test_a_stem_file_holds_mixture_and_four_stems_and_names_them(studio, done, t
     length = min(sound.shape[1] for sound in sounds)
     assert length == pytest.approx(done["samples"], abs=4096)
     assert np.abs(sounds[1]).max() < 1e-3 > np.abs(sounds[2]).max()
-    mixture, accompaniment, vocals = (sounds[place][:, :length] for place in (0, 3, 4))
+    mixture, accompaniment, vocals = (sounds[index][:, :length] for index in (0, 3, 4))
     error = mixture - accompaniment - vocals
     assert (error**2).sum() < (mixture**2).sum() / 50
     at = answer.content.index(b"stem{") + 4
@@ -217,7 +217,7 @@ def test_a_stem_file_holds_mixture_and_four_stems_and_names_them(studio, done, t
     assert [stem["name"] for stem in json.loads(answer.content[at : at - 8 + size])["stems"]][-1] == "Vocals"
 
 
-def test_what_a_format_cannot_hold_is_no_failure_of_the_server(studio, tmp_path):
+def test_a_song_that_a_format_cannot_hold_is_answered_with_422(studio, tmp_path):
     song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 3), 8000), "s.wav").json()
     assert studio.until(song["id"], "done", "failed")["state"] == "done"
     for form in ("mp3", "stem.mp4"):
@@ -236,7 +236,7 @@ def test_eight_channels_come_out_as_m4a(studio, tmp_path):
             assert container.streams.audio[0].codec_context.layout.name == "7.1"
 
 
-def test_the_original_comes_back_with_ranges(studio, done):
+def test_the_original_can_be_downloaded_in_ranges(studio, done):
     data = (DEMO / "song.ogg").read_bytes()
     assert studio.http.get(f"api/songs/{done['id']}/original").content == data
     part = studio.http.get(f"api/songs/{done['id']}/original", headers={"range": "bytes=10-19"})
@@ -252,7 +252,7 @@ def test_the_original_comes_back_with_ranges(studio, done):
         (b"\0" * 3_100_000, "huge.wav", 413, "larger than 3 MB"),
     ],
 )
-def test_what_is_no_song_is_refused_and_nothing_is_left_of_it(studio, done, data, name, status, words):
+def test_files_that_are_not_audio_are_refused_and_deleted(studio, done, data, name, status, words):
     before = studio.http.get("api/songs").json()
     answer = studio.post(data, name)
     assert answer.status_code == status
@@ -261,7 +261,7 @@ def test_what_is_no_song_is_refused_and_nothing_is_left_of_it(studio, done, data
     assert studio.http.get("api/songs").json() == before
 
 
-def test_an_upload_that_is_longer_than_it_says_nothing_of_is_bounded_too(studio):
+def test_an_upload_without_content_length_is_bounded_too(studio):
     def parts():
         for _ in range(40):
             yield b"\0" * 100_000
@@ -271,7 +271,7 @@ def test_an_upload_that_is_longer_than_it_says_nothing_of_is_bounded_too(studio)
         assert answer.status_code == 413
 
 
-def test_an_upload_that_is_broken_off_leaves_nothing(studio):
+def test_an_aborted_upload_is_deleted(studio):
     before = studio.http.get("api/songs").json()
     with socket.create_connection((studio.http.base_url.host, studio.http.base_url.port)) as line:
         head = f"POST /api/songs?name=x.wav HTTP/1.1\r\nHost: 127.0.0.1:{studio.http.base_url.port}\r\n"
@@ -282,7 +282,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(studio):
     assert list((studio.library / ".scratch").iterdir()) == []
 
 
-def test_a_truncated_song_fails_with_a_sentence(studio, tmp_path):
+def test_a_truncated_song_fails_with_a_message(studio, tmp_path):
     whole = write(tmp_path / "s.flac", tones(4), RATE).read_bytes()
     song = studio.post(whole[: len(whole) // 2], "cut.flac").json()
     ended = studio.until(song["id"], "done", "failed")
@@ -332,14 +332,14 @@ def test_an_audio_stream_is_chosen_at_upload_and_another_with_a_restart(studio, 
     refused = studio.http.post("api/songs", params=params, content=dubbed.read_bytes())
     assert refused.status_code == 422
     assert "no audio stream 3" in refused.json()["detail"]
-    place = f"api/songs/{english['id']}"
-    assert studio.http.post(f"{place}/versions", params={"key": 2}).status_code == 200
-    assert studio.http.post(f"{place}/restart", params={"audio_stream": "fr"}).status_code == 422
-    assert studio.http.post(f"{place}/restart").status_code == 409
-    japanese = ended(studio.http.post(f"{place}/restart", params={"audio_stream": "2"}))
+    address = f"api/songs/{english['id']}"
+    assert studio.http.post(f"{address}/versions", params={"key": 2}).status_code == 200
+    assert studio.http.post(f"{address}/restart", params={"audio_stream": "fr"}).status_code == 422
+    assert studio.http.post(f"{address}/restart").status_code == 409
+    japanese = ended(studio.http.post(f"{address}/restart", params={"audio_stream": "2"}))
     assert (japanese["channels"], japanese["audio_taken"]) == (2, 2)
-    assert studio.http.get(f"{place}/stems/vocals.wav", params={"key": 2}).status_code == 409
-    assert sound(studio.http.get(f"{place}/stems/vocals.wav"))[0].shape[0] == 2
+    assert studio.http.get(f"{address}/stems/vocals.wav", params={"key": 2}).status_code == 409
+    assert sound(studio.http.get(f"{address}/stems/vocals.wav"))[0].shape[0] == 2
 
 
 def test_remarks_about_a_file_come_with_the_song(studio, tmp_path):
@@ -353,7 +353,7 @@ def test_remarks_about_a_file_come_with_the_song(studio, tmp_path):
     assert quiet["remarks"] == []
 
 
-def test_a_song_beyond_the_limit_is_refused_and_says_so(studio, tmp_path):
+def test_a_song_beyond_the_limit_is_refused_with_a_message(studio, tmp_path):
     silence = np.zeros((1, 8000 * 130), np.float32)
     refused = studio.post(write(tmp_path / "long.flac", silence, 8000), "long.flac")
     assert refused.status_code == 413
@@ -372,30 +372,30 @@ def test_a_song_beyond_the_limit_is_refused_and_says_so(studio, tmp_path):
     assert "longer than 2 minutes" in ended["error"]
 
 
-def test_many_at_once_all_come_out_right(studio, tmp_path):
+def test_many_uploads_at_once_all_get_their_own_stems(studio, tmp_path):
     files = [write(tmp_path / f"{n}.wav", tones(0.1 + 0.01 * n, RATE, 1 + n % 2, n), RATE) for n in range(50)]
     answers = [None] * len(files)
 
-    def post(place):
+    def post(index):
         with httpx.Client(base_url=studio.http.base_url, timeout=120) as client:
-            answers[place] = client.post(
-                "api/songs", params={"name": f"{place}.wav"}, content=files[place].read_bytes()
+            answers[index] = client.post(
+                "api/songs", params={"name": f"{index}.wav"}, content=files[index].read_bytes()
             )
 
-    threads = [threading.Thread(target=post, args=(place,)) for place in range(len(files))]
+    threads = [threading.Thread(target=post, args=(index,)) for index in range(len(files))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for place, answer in enumerate(answers):
+    for index, answer in enumerate(answers):
         assert answer.status_code == 201, answer.text
         song = studio.until(answer.json()["id"], "done", "failed")
-        assert song["name"] == f"{place}.wav"
+        assert song["name"] == f"{index}.wav"
         stems = [
             sound(studio.http.get(f"api/songs/{song['id']}/stems/{stem}.wav"))[0]
             for stem in ("vocals", "accompaniment")
         ]
-        assert np.abs(sum(stems) - read(files[place])).max() < 2 / 32768
+        assert np.abs(sum(stems) - read(files[index])).max() < 2 / 32768
         assert studio.http.delete(f"api/songs/{song['id']}").status_code == 204
 
 
@@ -425,14 +425,14 @@ def test_queue_positions_cancelling_and_deleting(studio, tmp_path):
         "nothing",
     ],
 )
-def test_paths_lead_nowhere_else(studio, path):
+def test_paths_outside_the_library_are_not_served(studio, path):
     answer = studio.http.get(path)
     assert answer.status_code in (404, 422)
     assert "root:" not in answer.text
     assert "import" not in answer.text
 
 
-def test_senseless_values_are_refused(studio, done):
+def test_invalid_parameters_are_refused(studio, done):
     base = f"api/songs/{done['id']}"
     for path in (
         "mix?vocals=2",
@@ -448,7 +448,7 @@ def test_senseless_values_are_refused(studio, done):
     assert studio.http.get(f"{base}/mix?vocals=2").json()["detail"].startswith("vocals: ")
 
 
-def test_other_pages_and_other_names_are_refused(studio, done):
+def test_requests_of_other_pages_and_for_other_hosts_are_refused(studio, done):
     address = f"api/songs/{done['id']}/cancel"
     for headers in (
         {"origin": "http://evil.example"},
@@ -468,7 +468,7 @@ def test_other_pages_and_other_names_are_refused(studio, done):
     assert studio.http.get("api/songs", headers={"host": f"localhost:{studio.http.base_url.port}"}).status_code == 200
 
 
-def test_nothing_is_loaded_from_elsewhere(studio):
+def test_nothing_is_loaded_from_other_servers(studio):
     page = studio.http.get("")
     assert page.status_code == 200
     for answer in (page, studio.http.get("api/songs"), studio.http.get("api/nothing")):
@@ -480,7 +480,7 @@ def test_nothing_is_loaded_from_elsewhere(studio):
     assert "/api/songs/{song_id}/stems/{stem}.wav" in described["paths"]
 
 
-def test_pages_hear_of_every_change(studio, tmp_path):
+def test_every_change_is_sent_as_an_event(studio, tmp_path):
     song = write(tmp_path / "s.wav", tones(1.0), RATE)
     seen = []
     with (
@@ -488,20 +488,20 @@ def test_pages_hear_of_every_change(studio, tmp_path):
         client.stream("GET", "api/events") as stream,
     ):
         lines = stream.iter_lines()
-        posted = studio.post(song, "heard.wav").json()
+        posted = studio.post(song, "song.wav").json()
         kind = ""
         for line in lines:
             if line.startswith("event:"):
                 kind = line.split(": ")[1]
             elif line.startswith("data:"):
-                said = json.loads(line.removeprefix("data: "))
-                if said["id"] == posted["id"]:
-                    seen.append(said.get("state", kind))
+                data = json.loads(line.removeprefix("data: "))
+                if data["id"] == posted["id"]:
+                    seen.append(data.get("state", kind))
                     if seen[-1] == "done":
                         studio.http.delete(f"api/songs/{posted['id']}")
                     if kind == "gone":
                         break
-    assert [state for place, state in enumerate(seen) if place == 0 or state != seen[place - 1]] == [
+    assert [state for index, state in enumerate(seen) if index == 0 or state != seen[index - 1]] == [
         "queued",
         "running",
         "done",
@@ -509,7 +509,7 @@ def test_pages_hear_of_every_change(studio, tmp_path):
     ]
 
 
-def test_killed_in_the_middle_it_says_so_and_goes_on(tmp_path):
+def test_a_killed_studio_marks_the_song_as_interrupted_and_continues_the_queue(tmp_path):
     library = tmp_path / "library"
     song = write(tmp_path / "song.wav", tones(100, 22050, 1), 22050)
     with opened(library) as first:
@@ -534,7 +534,7 @@ def test_killed_in_the_middle_it_says_so_and_goes_on(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_it_ends_when_it_is_asked_to_and_marks_what_it_was_doing(tmp_path):
+def test_a_signal_ends_the_studio_and_interrupts_the_song(tmp_path):
     studio = Studio(tmp_path / "library")
     song = studio.post(write(tmp_path / "song.wav", tones(100, 22050, 1), 22050), "song.wav").json()
     studio.until(song["id"], "running")
@@ -551,7 +551,7 @@ def test_it_ends_when_it_is_asked_to_and_marks_what_it_was_doing(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can make a small disk")
-def test_a_full_disk_is_said_and_leaves_no_ruins(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_no_incomplete_files(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", small], capture_output=True).returncode:
@@ -575,23 +575,23 @@ def test_a_full_disk_is_said_and_leaves_no_ruins(tmp_path):
         subprocess.run(["umount", small], check=True)
 
 
-def test_to_the_network_only_with_a_token(tmp_path):
+def test_the_network_needs_the_token(tmp_path):
     with opened(tmp_path / "library", "--host", "0.0.0.0") as studio:
-        assert "warning" in "".join(studio.said)
+        assert "warning" in "".join(studio.stderr_lines)
         token = studio.address.split("token=")[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{studio.http.base_url.port}", timeout=30) as client:
             for headers in ({}, {"authorization": "Bearer wrong"}, {"cookie": "vocalsep-token=wrong"}):
                 assert client.get("/api/songs", headers=headers).status_code == 401
             assert client.get("/api/songs", headers={"authorization": f"Bearer {token}"}).status_code == 200
-            for path, place in (("//evil.example/", "/evil.example/"), ("/%0d%0ax:%20y", "/%0D%0Ax%3A%20y")):
+            for path, location in (("//evil.example/", "/evil.example/"), ("/%0d%0ax:%20y", "/%0D%0Ax%3A%20y")):
                 sent = httpx.get(f"{str(client.base_url).rstrip('/')}{path}?token={token}", timeout=30)
-                assert (sent.status_code, sent.headers["location"]) == (303, place)
+                assert (sent.status_code, sent.headers["location"]) == (303, location)
             welcome = client.get("/", params={"token": token})
             assert welcome.status_code == 303
             assert client.get("/api/songs").status_code == 200
 
 
-def test_a_model_that_cannot_be_loaded_is_each_songs_failure(tmp_path):
+def test_a_broken_model_fails_each_song(tmp_path):
     model = tmp_path / "model.safetensors"
     network = build("unet", config_class("unet")(filters=(2, 2)))
     torch.nn.init.constant_(network.head.bias, float("nan"))
@@ -613,7 +613,7 @@ def test_a_model_that_cannot_be_loaded_is_each_songs_failure(tmp_path):
         (("--library", "/dev/null/x"), "cannot be used as a library"),
     ],
 )
-def test_what_cannot_be_served_is_one_line(options, message, tmp_path):
+def test_a_studio_that_cannot_start_prints_one_line(options, message, tmp_path):
     command = [sys.executable, "-m", "vocalsep", "serve", "--port", "0", "--library", str(tmp_path), *options]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2

@@ -30,6 +30,5 @@ def visitor_message(error: VocalsepError) -> str:
     """
     text = str(error)
     if isinstance(error, AudioError):
-        hint = "" if isinstance(error, DamagedError) else error.hint
-        text = f"{error.reason}; {hint}" if hint else error.reason
+        text = error.reason if isinstance(error, DamagedError) else error.message
     return " ".join(text.split())

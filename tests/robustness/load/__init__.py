@@ -1,1 +1,1 @@
-"""Many people at one studio: what they do, what must hold meanwhile and afterwards, and how it is measured."""
+"""Simulated visitors of one studio, and the checks of its answers."""

@@ -1,4 +1,4 @@
-"""One visitor: uploads, listens, downloads, cancels, restarts, deletes, and gives up halfway."""
+"""A simulated visitor: uploads, plays, downloads, cancels, restarts, deletes, and aborts uploads."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from collections.abc import AsyncIterator
 import httpx
 import numpy as np
 
-from .songs import Upload, differs, new_song, sound
+from .songs import Upload, find_difference, make_song, read_samples
 
-MOST_HELD = 5
+MAX_SONGS = 5
 BURST = 8
-PIECE = 20_000
+RANGE_BYTES = 20_000
 
 
-class Notes:
-    """What all visitors saw.
+class Results:
+    """Measurements and faults of all visitors.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Notes:
     latency : dict
         Seconds of small requests, by kind.
     faults : list of str
-        What must not happen.
+        Descriptions of wrong answers.
     """
 
     def __init__(self) -> None:
@@ -39,213 +39,223 @@ class Notes:
         self.latency: dict[str, list[float]] = defaultdict(list)
         self.faults: list[str] = []
 
-    def expect(self, held: bool, what: str) -> None:
-        if not held:
-            self.faults.append(what)
+    def expect(self, condition: bool, fault: str) -> None:
+        """Record a fault if a condition is not met."""
+        if not condition:
+            self.faults.append(fault)
 
 
 class Visitor:
-    """A visitor who acts at random until a time.
+    """A visitor that acts at random until a deadline.
 
     Parameters
     ----------
     number : int
     seed : int
     address : str
-    until : float
+    deadline : float
         By `time.monotonic`.
-    notes : Notes
+    results : Results
     """
 
-    def __init__(self, number: int, seed: int, address: str, until: float, notes: Notes):
+    def __init__(self, number: int, seed: int, address: str, deadline: float, results: Results):
         self.rng = np.random.default_rng((seed, number))
-        self.number, self.address, self.until, self.notes = number, address, until, notes
-        self.held: dict[str, Upload] = {}
+        self.number, self.address, self.deadline, self.results = number, address, deadline, results
+        self.songs: dict[str, Upload] = {}
         self.cancelled: set[str] = set()
-        self.made = 0
+        self.song_count = 0
 
     async def visit(self) -> None:
-        """Act until the time has come; what is held then stays."""
-        acts = {
+        """Act until the deadline; the songs that the visitor then has stay in the library."""
+        weights = {
             self.upload: 6,
-            self.look: 10,
-            self.grow: 4,
+            self.get_song: 10,
+            self.follow_stem: 4,
             self.download: 6,
-            self.make: 4,
+            self.export: 4,
             self.cancel: 1.5,
             self.restart: 1.5,
             self.delete: 2,
-            self.listen: 2,
-            self.give_up: 1,
-            self.dawdle: 0.5,
-            self.nonsense: 1,
+            self.listen_to_events: 2,
+            self.abort_upload: 1,
+            self.upload_slowly: 0.5,
+            self.upload_invalid: 1,
             self.burst: 0.3,
         }
-        chances = np.array(list(acts.values())) / sum(acts.values())
+        probabilities = np.array(list(weights.values())) / sum(weights.values())
         async with httpx.AsyncClient(base_url=self.address, timeout=120) as self.http:
-            # All come at once and want more than may wait.
+            # All visitors start at once, with more songs than the queue can hold.
             await self.burst()
-            while time.monotonic() < self.until:
-                act = list(acts)[int(self.rng.choice(len(chances), p=chances))]
+            while time.monotonic() < self.deadline:
+                action = list(weights)[int(self.rng.choice(len(probabilities), p=probabilities))]
                 try:
-                    await act()
+                    await action()
                 except httpx.HTTPError as error:
-                    self.notes.faults.append(f"{act.__name__}: {type(error).__name__} {error}")
+                    self.results.faults.append(f"{action.__name__}: {type(error).__name__} {error}")
                 await asyncio.sleep(float(self.rng.exponential(0.2)))
 
-    async def ask(self, kind: str, method: str, path: str, *good: int, **more: object) -> httpx.Response:
-        """Send a request whose answer has one of some statuses."""
-        began = time.monotonic()
-        answer = await self.http.request(method, path, **more)  # type: ignore[arg-type]
-        self.notes.latency[kind].append(time.monotonic() - began)
-        self.notes.counts[f"{kind} {answer.status_code}"] += 1
-        self.notes.expect(
-            answer.status_code in good, f"{kind} {path} was answered {answer.status_code}: {answer.text[:200]!r}"
+    async def request(self, kind: str, method: str, path: str, *expected: int, **options: object) -> httpx.Response:
+        """Send a request, and record a fault if the status of its answer is not an expected one."""
+        started = time.monotonic()
+        answer = await self.http.request(method, path, **options)  # type: ignore[arg-type]
+        self.results.latency[kind].append(time.monotonic() - started)
+        self.results.counts[f"{kind} {answer.status_code}"] += 1
+        self.results.expect(
+            answer.status_code in expected, f"{kind} {path} was answered {answer.status_code}: {answer.text[:200]!r}"
         )
         return answer
 
-    def some(self) -> str | None:
-        return str(self.rng.choice(list(self.held))) if self.held else None
+    def random_song(self) -> str | None:
+        return str(self.rng.choice(list(self.songs))) if self.songs else None
 
     def next_song(self) -> Upload:
-        self.made += 1
-        return new_song(self.rng, self.number * 100_000 + self.made)
+        self.song_count += 1
+        return make_song(self.rng, self.number * 100_000 + self.song_count)
 
     async def upload(self) -> None:
-        while len(self.held) >= MOST_HELD:
+        while len(self.songs) >= MAX_SONGS:
             await self.delete()
         await self.post(self.next_song())
 
     async def post(self, song: Upload, content: object = None) -> None:
-        answer = await self.ask(
+        answer = await self.request(
             "upload", "POST", "api/songs", 201, 429, params={"name": song.name}, content=content or song.data
         )
         if answer.status_code == 201:
-            said = answer.json()
-            self.notes.expect(said["name"] == song.name, f"{song.name} is called {said['name']}")
-            self.held[said["id"]] = song
+            description = answer.json()
+            self.results.expect(description["name"] == song.name, f"{song.name} is called {description['name']}")
+            self.songs[description["id"]] = song
         elif answer.status_code == 429:
-            self.notes.expect("waiting already" in answer.json()["detail"], f"429 without its sentence: {answer.text}")
+            self.results.expect(
+                "waiting already" in answer.json()["detail"], f"429 without its sentence: {answer.text}"
+            )
 
     async def burst(self) -> None:
         await asyncio.gather(*(self.post(self.next_song()) for _ in range(BURST)))
 
-    async def look(self) -> None:
-        song = self.some()
+    async def get_song(self) -> None:
+        song = self.random_song()
         if song is None:
             return
-        said = (await self.ask("song", "GET", f"api/songs/{song}", 200)).json()
-        self.notes.expect(said["name"] == self.held[song].name, f"{song} is {said['name']}, not {self.held[song].name}")
-        self.notes.expect(said["state"] != "failed", f"{song} failed: {said['error']}")
+        description = (await self.request("song", "GET", f"api/songs/{song}", 200)).json()
+        self.results.expect(
+            description["name"] == self.songs[song].name,
+            f"{song} is {description['name']}, not {self.songs[song].name}",
+        )
+        self.results.expect(description["state"] != "failed", f"{song} failed: {description['error']}")
         if self.rng.random() < 0.2:
-            await self.ask("list", "GET", "api/songs", 200)
+            await self.request("list", "GET", "api/songs", 200)
         if self.rng.random() < 0.2:
-            await self.ask("peaks", "GET", f"api/songs/{song}/peaks", 200)
+            await self.request("peaks", "GET", f"api/songs/{song}/peaks", 200)
         if self.rng.random() < 0.1:
-            await self.ask("page", "GET", "", 200)
+            await self.request("page", "GET", "", 200)
 
-    async def grow(self) -> None:
-        """Follow a stem while it is made, in ranges, as a player does."""
-        song = self.some()
+    async def follow_stem(self) -> None:
+        """Fetch a stem in ranges while it is separated, as a player does."""
+        song = self.random_song()
         if song is None:
             return
-        heard = b""
+        received = b""
         path = f"api/songs/{song}/stems/vocals.wav"
         for _ in range(10):
-            span = {"range": f"bytes={len(heard)}-{len(heard) + PIECE}"}
-            answer = await self.ask("range", "GET", path, 206, 409, 416, headers=span)
+            headers = {"range": f"bytes={len(received)}-{len(received) + RANGE_BYTES}"}
+            answer = await self.request("range", "GET", path, 206, 409, 416, headers=headers)
             if answer.status_code == 206:
-                heard += answer.content
+                received += answer.content
             else:
                 await asyncio.sleep(0.1)
-        now = (await self.ask("song", "GET", f"api/songs/{song}", 200)).json()
-        if now["state"] == "done" and song not in self.cancelled and len(heard) > 44:
-            whole = (await self.ask("stem", "GET", path, 200)).content
-            # Its header says how long it will be, which may be known in the end only.
-            self.notes.expect(whole[44 : len(heard)] == heard[44:], f"{song} was heard otherwise while it was made")
+        now = (await self.request("song", "GET", f"api/songs/{song}", 200)).json()
+        if now["state"] == "done" and song not in self.cancelled and len(received) > 44:
+            whole = (await self.request("stem", "GET", path, 200)).content
+            # The header is not compared: it has the length, which may be known only at the end.
+            self.results.expect(
+                whole[44 : len(received)] == received[44:], f"{song} was different while it was separated"
+            )
 
-    async def done(self) -> str | None:
-        song = self.some()
+    async def random_done_song(self) -> str | None:
+        song = self.random_song()
         if song is None:
             return None
-        said = (await self.ask("song", "GET", f"api/songs/{song}", 200)).json()
-        return song if said["state"] == "done" else None
+        description = (await self.request("song", "GET", f"api/songs/{song}", 200)).json()
+        return song if description["state"] == "done" else None
 
     async def download(self) -> None:
-        song = await self.done()
+        song = await self.random_done_song()
         if song is not None:
             await self.check(song)
 
     async def check(self, song: str) -> None:
-        """Fetch both stems of a finished song and the song itself, and see that they are its own."""
+        """Check the stems and the original of a song that is done."""
         stems = [
-            (await self.ask("stem", "GET", f"api/songs/{song}/stems/{stem}.wav", 200)).content
+            (await self.request("stem", "GET", f"api/songs/{song}/stems/{stem}.wav", 200)).content
             for stem in ("vocals", "accompaniment")
         ]
-        wrong = differs(self.held[song], *map(sound, stems))
-        self.notes.expect(not wrong, f"{song}: {wrong}")
-        original = await self.ask("original", "GET", f"api/songs/{song}/original", 200)
-        self.notes.expect(original.content == self.held[song].data, f"{song}: another original")
+        difference = find_difference(self.songs[song], *map(read_samples, stems))
+        self.results.expect(not difference, f"{song}: {difference}")
+        original = await self.request("original", "GET", f"api/songs/{song}/original", 200)
+        self.results.expect(original.content == self.songs[song].data, f"{song}: another original")
 
-    async def make(self) -> None:
-        song = await self.done()
+    async def export(self) -> None:
+        song = await self.random_done_song()
         if song is None:
             return
         kind = str(self.rng.choice(("mix", "flac", "mp3", "zip", "version", "stem.mp4")))
         if kind == "zip":
-            answer = await self.ask("zip", "GET", f"api/songs/{song}/stems.zip", 200)
+            answer = await self.request("zip", "GET", f"api/songs/{song}/stems.zip", 200)
             with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-                stems = [sound(archive.read(name)) for name in sorted(archive.namelist(), reverse=True)]
-            wrong = differs(self.held[song], *stems)
-            self.notes.expect(not wrong, f"{song} in an archive: {wrong}")
+                stems = [read_samples(archive.read(name)) for name in sorted(archive.namelist(), reverse=True)]
+            difference = find_difference(self.songs[song], *stems)
+            self.results.expect(not difference, f"{song} in an archive: {difference}")
         elif kind == "version":
-            await self.ask("version", "POST", f"api/songs/{song}/versions", 200, params={"key": 1})
+            await self.request("version", "POST", f"api/songs/{song}/versions", 200, params={"key": 1})
         else:
-            form = "wav" if kind == "mix" else kind
-            both = {"vocals": 1, "accompaniment": 1, "format": form}
-            answer = await self.ask("mix", "GET", f"api/songs/{song}/mix", 200, params=both)
-            if form in ("wav", "flac") and answer.status_code == 200:
-                same = np.array_equal(sound(answer.content), self.held[song].samples)
-                self.notes.expect(same, f"{song}: a mix of all is not the song")
+            format_name = "wav" if kind == "mix" else kind
+            both = {"vocals": 1, "accompaniment": 1, "format": format_name}
+            answer = await self.request("mix", "GET", f"api/songs/{song}/mix", 200, params=both)
+            if format_name in ("wav", "flac") and answer.status_code == 200:
+                same = np.array_equal(read_samples(answer.content), self.songs[song].samples)
+                self.results.expect(same, f"{song}: a mix of all is not the song")
 
     async def cancel(self) -> None:
-        song = self.some()
+        song = self.random_song()
         if song is not None:
             self.cancelled.add(song)
-            said = (await self.ask("cancel", "POST", f"api/songs/{song}/cancel", 200)).json()
-            self.notes.expect(said["state"] in ("cancelled", "done"), f"cancelled, {song} is {said['state']}")
+            description = (await self.request("cancel", "POST", f"api/songs/{song}/cancel", 200)).json()
+            self.results.expect(
+                description["state"] in ("cancelled", "done"), f"cancelled, {song} is {description['state']}"
+            )
 
     async def restart(self) -> None:
-        song = self.some()
+        song = self.random_song()
         if song is not None:
-            answer = await self.ask("restart", "POST", f"api/songs/{song}/restart", 200, 409, 429)
+            answer = await self.request("restart", "POST", f"api/songs/{song}/restart", 200, 409, 429)
             if answer.status_code == 200:
                 self.cancelled.discard(song)
 
     async def delete(self) -> None:
-        song = self.some()
+        song = self.random_song()
         if song is not None:
-            del self.held[song]
+            del self.songs[song]
             self.cancelled.discard(song)
-            await self.ask("delete", "DELETE", f"api/songs/{song}", 204)
-            await self.ask("gone", "GET", f"api/songs/{song}", 404)
+            await self.request("delete", "DELETE", f"api/songs/{song}", 204)
+            await self.request("gone", "GET", f"api/songs/{song}", 404)
 
-    async def listen(self) -> None:
-        """Hear the news for a while."""
-        heard = 0
+    async def listen_to_events(self) -> None:
+        """Read the server-sent events for a while."""
+        received = 0
         with contextlib.suppress(asyncio.TimeoutError):
             async with self.http.stream("GET", "api/events") as stream:
                 lines = stream.aiter_lines()
-                until = time.monotonic() + float(self.rng.uniform(0.5, 4))
-                while time.monotonic() < until:
-                    line = await asyncio.wait_for(anext(lines), max(0.01, until - time.monotonic()))
+                end = time.monotonic() + float(self.rng.uniform(0.5, 4))
+                while time.monotonic() < end:
+                    line = await asyncio.wait_for(anext(lines), max(0.01, end - time.monotonic()))
                     if line.startswith("data: "):
-                        heard += 1
+                        received += 1
                         json.loads(line.removeprefix("data: "))
-        self.notes.counts["news heard"] += heard
+        self.results.counts["events received"] += received
 
-    async def give_up(self) -> None:
-        """Break an upload off."""
+    async def abort_upload(self) -> None:
+        """Abort an upload."""
         song = self.next_song()
 
         async def parts() -> AsyncIterator[bytes]:
@@ -255,19 +265,21 @@ class Visitor:
 
         with contextlib.suppress(ConnectionAbortedError):
             await self.http.post("api/songs", params={"name": song.name}, content=parts())
-        self.notes.counts["upload given up"] += 1
+        self.results.counts["upload aborted"] += 1
 
-    async def dawdle(self) -> None:
+    async def upload_slowly(self) -> None:
         """Upload slowly."""
         song = self.next_song()
 
         async def parts() -> AsyncIterator[bytes]:
             step = len(song.data) // 8 + 1
-            for at in range(0, len(song.data), step):
-                yield song.data[at : at + step]
+            for offset in range(0, len(song.data), step):
+                yield song.data[offset : offset + step]
                 await asyncio.sleep(0.3)
 
         await self.post(song, parts())
 
-    async def nonsense(self) -> None:
-        await self.ask("nonsense", "POST", "api/songs", 422, 429, params={"name": "x.wav"}, content=b"no sound" * 99)
+    async def upload_invalid(self) -> None:
+        await self.request(
+            "invalid upload", "POST", "api/songs", 422, 429, params={"name": "x.wav"}, content=b"no sound" * 99
+        )

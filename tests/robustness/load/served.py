@@ -1,4 +1,4 @@
-"""A studio in a process of its own that is watched."""
+"""A studio in a subprocess, with its memory and output recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 SAMPLE_S = 0.5
 
 
-class Served:
+class StudioProcess:
     """`vocalsep serve` with a library of its own.
 
     Attributes
@@ -21,8 +21,8 @@ class Served:
     address : str
     memory : list of float
         Resident megabytes, every `SAMPLE_S` seconds.
-    said : list of str
-        Lines on standard error, but for the address.
+    stderr : list of str
+        Lines on standard error after the first one, which has the address.
     """
 
     def __init__(self, library: pathlib.Path):
@@ -30,35 +30,35 @@ class Served:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.library = library
         self.memory: list[float] = []
-        self.said: list[str] = []
+        self.stderr: list[str] = []
         assert self.process.stderr is not None
         line = self.process.stderr.readline()
-        found = re.match(r"studio: (\S+)", line)
-        if found is None:
+        match = re.match(r"studio: (\S+)", line)
+        if match is None:
             raise RuntimeError(f"the studio did not start: {line}{self.process.stderr.read()}")
-        self.address = found[1]
-        for work in (self._listen, self._watch):
+        self.address = match[1]
+        for work in (self._read_stderr, self._sample_memory):
             threading.Thread(target=work, daemon=True).start()
 
     def close(self) -> int:
-        """Ask it to end, and return its exit code."""
+        """Interrupt the process, and return its exit code."""
         self.process.send_signal(signal.SIGINT)
         try:
             return self.process.wait(timeout=60)
         finally:
             self.process.kill()
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         assert self.process.stderr is not None
-        self.said.extend(self.process.stderr)
+        self.stderr.extend(self.process.stderr)
 
-    def _watch(self) -> None:
+    def _sample_memory(self) -> None:
         status = pathlib.Path(f"/proc/{self.process.pid}/status")
         while self.process.poll() is None:
             try:
-                found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
+                match = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
             except OSError:
                 return
-            if found:
-                self.memory.append(int(found[1]) / 1024)
+            if match:
+                self.memory.append(int(match[1]) / 1024)
             time.sleep(SAMPLE_S)
