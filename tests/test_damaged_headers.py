@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, read, tones, vocalsep, write
+from vocalsep.audio.parts import find_parts
 
 from vocalsep.audio.conversion import mixing_matrix
 from vocalsep.audio.decoding import open_source
 from vocalsep.audio.formats import FORMATS
-from vocalsep.audio.parts import find_parts
 from vocalsep.audio.sink import Sink, audio_frame, audio_stream
 from vocalsep.audio.timeline import MOST_FILLED_S, Timeline
 from vocalsep.datasets.clips import open_clip

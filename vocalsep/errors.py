@@ -33,8 +33,12 @@ class VocalsepError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        place = "" if self.path is None else f"{self.path}: "
-        return f"{place}{self.reason}{'; ' if self.hint else ''}{self.hint}"
+        return f"{'' if self.path is None else f'{self.path}: '}{self.message}"
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what the caller can do, without the path."""
+        return f"{self.reason}{'; ' if self.hint else ''}{self.hint}"
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.reason, self.path, self.hint)

@@ -201,6 +201,7 @@ class Separator(Engine):
         progress: Callable[[int, int | None], None] | None = None,
         start: float | str = 0.0,
         duration: float | str | None = None,
+        audio_stream: int | str | None = None,
     ) -> dict[str, pathlib.Path]:
         """Separate a song or video file into files of its own length, rate and channels.
 
@@ -228,6 +229,9 @@ class Separator(Engine):
         start, duration : float or str
             Only this part of the song is written, with the samples that it has in the whole: seconds, or such as
             ``1:23.5``. By default all of it.
+        audio_stream : int or str, optional
+            Which of several audio streams to take: its number from 1, or a language's code. By default the one that is
+            marked as default, else the first.
 
         Returns
         -------
@@ -263,6 +267,7 @@ class Separator(Engine):
                 salvage=salvage,
                 progress=progress,
                 passage=None if passage == Passage() else passage,
+                stream=None if audio_stream is None else str(audio_stream),
             )
         return {track.name: track.target for track in tracks}
 

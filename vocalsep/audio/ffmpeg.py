@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import AudioError
-from .boxes import is_fragmented
+from .byte_range import ByteRange, ByteRangeFile
 from .container import QuietFile, is_cover, open_container
 from .conversion import Conversion
 from .formats import INTEGER_BITS
 from .layouts import lasting_layout, layout_named
-from .parts import Part, PartFile
+from .mp4_boxes import is_fragmented
 from .refusals import protection
 from .selection import audio_streams, chosen_stream
 from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
@@ -66,10 +66,10 @@ LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wm
 class FfmpegSource(Source):
     """A file that FFmpeg's libraries decode; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None, part: Part):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None, byte_range: ByteRange):
         self.file = path.open("rb")
-        self.part = part
-        self.quiet = QuietFile(PartFile(self.file, part))
+        self.byte_range = byte_range
+        self.quiet = QuietFile(ByteRangeFile(self.file, byte_range))
         try:
             self.container = open_container(self.quiet)
         except BaseException:
@@ -112,13 +112,13 @@ class FfmpegSource(Source):
         container = self.container.format.name
         counted = container in COUNTED and own
         if container == "mp3":
-            frames, share = _counted(self.file, self.part)
+            frames, share = _counted(self.file, self.byte_range)
             counted = frames > 0 and abs(share - 1) < SIZE_TOLERANCE
             if frames and not counted:
                 # Cut short, or several that were joined, of which the first has counted only its own frames.
                 self.announced = frames * (1152 if context.sample_rate >= 32000 else 576)
                 duration = self.announced / context.sample_rate / share
-        if duration and not counted and 8 * (self.part.stop - self.part.start) / duration < LEAST_BITRATE:
+        if duration and not counted and 8 * (self.byte_range.stop - self.byte_range.start) / duration < LEAST_BITRATE:
             # The times of a clock that began anew.
             duration = None
         self.layout_name = layout.name
@@ -207,7 +207,7 @@ class FfmpegSource(Source):
             info = self.info
             whole = math.isfinite(info.slack_s) and info.samples is not None and not self._missing_s(self.decoded)
             # What comes behind all that was promised is other data.
-            if not whole and self.quiet.tell() < self.part.stop - self.part.start:
+            if not whole and self.quiet.tell() < self.byte_range.stop - self.byte_range.start:
                 self._damage(f"at {self.decoded / info.sample_rate:.1f} s ({error.strerror})")
             self.lost_last += 1
         if self.quiet.error is not None:
@@ -232,7 +232,7 @@ class FfmpegSource(Source):
         if self.info.container not in INDEXED:
             return False
         entries = self.stream.index_entries
-        size = self.part.stop - self.part.start
+        size = self.byte_range.stop - self.byte_range.start
         last = (entries[number] for number in range(max(0, len(entries) - LAST_ENTRIES), len(entries)))
         return any(entry.pos + entry.size > size for entry in last)
 
@@ -251,9 +251,9 @@ def _time_s(frame: Any) -> float | None:
     return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
 
 
-def _counted(file: BinaryIO, part: Part) -> tuple[int, float]:
+def _counted(file: BinaryIO, byte_range: ByteRange) -> tuple[int, float]:
     """Frames that an MP3 counts, 0 where it counts none, and their share of its bytes, 1 where it does not say."""
-    file.seek(part.start)
+    file.seek(byte_range.start)
     first = file.read(FIRST_FRAME_BYTES)
     size = 0
     if (at := first.find(b"VBRI")) >= 0:
@@ -263,7 +263,7 @@ def _counted(file: BinaryIO, part: Part) -> tuple[int, float]:
         frames, size = (frames if flags & 1 else 0), (size if flags & 3 == 3 else 0)
     else:
         return 0, 1.0
-    return frames, size / (part.stop - part.start) or 1.0
+    return frames, size / (byte_range.stop - byte_range.start) or 1.0
 
 
 def _subtype(context: Any) -> str:

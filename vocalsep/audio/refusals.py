@@ -6,7 +6,7 @@ import pathlib
 import re
 from typing import BinaryIO
 
-from .boxes import FILE_TYPE, mp4_index
+from .mp4_boxes import FILE_TYPE, mp4_index
 
 HEAD_BYTES = 1 << 16
 DRM = "is protected by DRM: only the shop's own program can play it; take a copy that is not protected"

@@ -17,8 +17,8 @@ from .container import QuietFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
 from .headers import finish_ogg, finish_wave
 from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, mask_of
-from .native import native
 from .resample import Resampler
+from .sndfile import native
 
 # libsndfile's Vorbis encoder keeps a whole write on the stack.
 WRITE_SAMPLES = 1 << 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import AudioError
+from .byte_range import ByteRange, ByteRangeFile
 from .container import QuietFile
 from .formats import FLOAT_SUBTYPES, INTEGER_BITS, SAMPLE_BYTES
 from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
-from .native import native
-from .parts import STREAMED, Part, PartFile
 from .source import BLOCK_SAMPLES, Source, SourceInfo
+from .wave_ranges import STREAMED
 
 if TYPE_CHECKING:
     import soundfile
@@ -32,15 +33,15 @@ LONGEST_BLOCK = 1 << 16
 class SoundFileSource(Source):
     """A file that libsndfile decodes; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, part: Part):
+    def __init__(self, path: pathlib.Path, salvage: bool, byte_range: ByteRange):
         import soundfile
 
-        self.seekable = not part.patches and part.start == 0 and part.stop == path.stat().st_size
-        self.quiet = None if self.seekable else QuietFile(PartFile(path.open("rb"), part))
+        self.seekable = not byte_range.patches and byte_range.start == 0 and byte_range.stop == path.stat().st_size
+        self.quiet = None if self.seekable else QuietFile(ByteRangeFile(path.open("rb"), byte_range))
         try:
             self.file: soundfile.SoundFile = soundfile.SoundFile(self.quiet or native(path))
         except BaseException:
-            self._close_part()
+            self._close_range()
             raise
         file = self.file
         lossless = file.subtype in INTEGER_BITS or file.subtype in FLOAT_SUBTYPES or file.subtype.startswith("ALAC")
@@ -58,22 +59,20 @@ class SoundFileSource(Source):
                 samples=samples,
                 subtype=subtype,
                 lossy=not lossless,
-                slack_s=LONGEST_BLOCK / file.samplerate if part.patches else 0.0 if lossless else LOSSY_SLACK_S,
+                slack_s=LONGEST_BLOCK / file.samplerate if byte_range.patches else 0.0 if lossless else LOSSY_SLACK_S,
                 layout=_layout(path, file),
             ),
             salvage,
         )
-        self.announced = max(part.announced if part.patches else samples or 0, _announced(file))
-        if file.format == "OGG" and file.channels in VORBIS_ORDER:
-            # libsndfile gives them in the order that they have in the file.
-            self.order = [VORBIS_ORDER[file.channels].index(place) for place in range(file.channels)]
+        self.announced = max(byte_range.announced if byte_range.patches else samples or 0, _announced(file))
+        self.order = wave_order(file.format, file.channels)
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
-        self._close_part()
+        self._close_range()
 
-    def _close_part(self) -> None:
+    def _close_range(self) -> None:
         if self.quiet is not None:
             self.quiet.file.close()
 
@@ -111,6 +110,27 @@ class SoundFileSource(Source):
             self.remarks.append("its last packet is cut off: split up to there")
         else:
             self._damage(f"at {decoded / info.sample_rate:.1f} s ({why})")
+
+
+def native(path: pathlib.Path) -> bytes | str:
+    """Return a path in the form that libsndfile opens, also where the name is not valid text."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
+def wave_order(container: str, channels: int) -> list[int] | None:
+    """Return which of libsndfile's channels comes first, second ... in a WAVE file; None where the order is the same.
+
+    libsndfile keeps the order of the file, and Ogg has an order of its own.
+
+    Parameters
+    ----------
+    container : str
+        libsndfile's name of the format.
+    channels : int
+    """
+    if container != "OGG" or channels not in VORBIS_ORDER:
+        return None
+    return [VORBIS_ORDER[channels].index(channel) for channel in range(channels)]
 
 
 def _filled(block: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import AudioError
+from ..errors import AudioError, DamagedError
 from .formats import INTEGER_BITS
 from .selection import AudioStream
 
@@ -137,7 +137,7 @@ class Source:
         AudioError
             The file is damaged, or was changed meanwhile, and `salvage` was not asked for.
         """
-        for block in _gathered(self._decoded()):
+        for block in _gathered(self._decoded_of_file()):
             wrong = ~(np.abs(block) < LOUDEST)
             if wrong.any():
                 self.repaired += int(wrong.sum())
@@ -148,8 +148,16 @@ class Source:
             self.remarks.append(f"ends {missing_s:.1f} s before the length that its header gives")
         if _state(self.info.path) not in (self.began_as, None):
             if not self.salvage:
-                raise AudioError("was changed while it was being read; try again once it is whole")
+                raise AudioError(
+                    "was changed while it was being read", path=self.info.path, hint="try again once it is whole"
+                )
             self.damaged = self.damaged or "it was changed while it was being read"
+
+    def _decoded_of_file(self) -> Iterator[np.ndarray]:
+        try:
+            yield from self._decoded()
+        except AudioError as error:
+            raise error.about(self.info.path) from None
 
     @property
     def expected(self) -> int | None:
@@ -166,7 +174,9 @@ class Source:
 
     def _damage(self, what: str) -> None:
         if not self.salvage:
-            raise AudioError(f"damaged file, {what}; --salvage takes what can be decoded")
+            raise DamagedError(
+                f"damaged file, {what}", path=self.info.path, hint="salvage=True takes what can be decoded"
+            )
         self.damaged = self.damaged or what
 
 

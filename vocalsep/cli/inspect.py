@@ -55,7 +55,7 @@ def info(
                 with open_source(path, stream=audio_stream) as source:
                     said = _describe_song(source.info, model)
             except AudioError as error:
-                raise AudioError(f"{file}: {error}") from None
+                raise error.about(file) from None
         if as_json:
             typer.echo(json.dumps(said, indent=2))
             return

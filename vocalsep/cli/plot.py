@@ -25,6 +25,7 @@ def plot(
     ] = None,
     start: options.Start = None,
     duration: options.Duration = None,
+    audio_stream: options.AudioStream = None,
     model: options.Model = "default",
     device: options.DeviceName = options.Device.AUTO,
     threads: options.Threads = None,
@@ -41,16 +42,19 @@ def plot(
         begin, length = start or 0.0, SHOWN_S if duration is None else duration
         if not SHORTEST_S <= length <= LONGEST_S:
             raise UsageError(f"--duration {length:g} s cannot be shown; {SHORTEST_S:g} to {LONGEST_S:g} s")
-        mixture, rate = _excerpt(path, begin, length)
+        mixture, rate = _excerpt(path, begin, length, audio_stream)
         _draw(mixture, rate, begin, target, model, device.value, threads, overwrite)
         if not quiet:
             typer.echo(str(target))
 
 
-def _excerpt(path: pathlib.Path, start: float, duration: float) -> tuple[np.ndarray, int]:
+def _excerpt(path: pathlib.Path, start: float, duration: float, audio_stream: str | None) -> tuple[np.ndarray, int]:
+    from ..audio.decoding import open_source
     from ..datasets.clips import open_clip
 
-    clip = open_clip(path)
+    with open_source(path, stream=audio_stream) as source:
+        stream = source.info.stream
+    clip = open_clip(path, stream)
     first = round(start * clip.sample_rate)
     if first >= clip.samples:
         raise AudioError(f"{path}: --start {start:g} lies past its end at {clip.seconds:.1f} s")

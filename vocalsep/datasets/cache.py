@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from ..audio.decoding import open_source
-from ..audio.native import native
+from ..audio.sndfile import native
 from ..errors import AudioError, OutputError
 from ..system.atomic_files import DISK_FULL, Pending, write_text
 from .clips import Clip, open_clip
@@ -83,7 +83,7 @@ class Cache:
                     clip = _copy(path, stream, pending.path, peak=clip.gain)
                 size = pending.path.stat().st_size
             except AudioError as error:
-                raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+                raise error.about(path) from None
             except (OSError, AssertionError, soundfile.LibsndfileError) as error:
                 # soundfile asserts that all was written, and drops the system's reason.
                 why = DISK_FULL if isinstance(error, AssertionError) else error

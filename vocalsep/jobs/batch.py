@@ -88,7 +88,7 @@ def separate(
                 passage=write_options.passage,
             )
     except VocalsepError as error:
-        return failure(source, str(error))
+        return failure(source, error.message)
     except MemoryError:
         return failure(source, "not enough memory")
     except Exception as error:

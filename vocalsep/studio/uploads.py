@@ -113,7 +113,7 @@ def check_stream(path: pathlib.Path, audio_stream: str) -> SourceInfo:
         with open_source(path, stream=audio_stream.strip() or None) as source:
             return source.info
     except AudioError as error:
-        raise Refused(422, f"this file {error}") from None
+        raise Refused(422, f"this file {error.message}") from None
 
 
 def _looked_at(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from ..audio.decoding import open_source, peak
 from ..audio.source import Source
 from ..dsp.exact_sum import exact_accompaniment
-from ..errors import OutputError, VocalsepError
+from ..errors import DamagedError, OutputError, VocalsepError
 from ..system.atomic_files import write_text
 from . import library as states
 from .library import PEAKS, Library, Song
@@ -303,5 +303,5 @@ class Worker:
 
 
 def _sentence(error: VocalsepError) -> str:
-    said = " ".join(str(error).split())
-    return said.replace("; --salvage takes what can be decoded", "")
+    # Damaged files are not salvaged here.
+    return " ".join((error.reason if isinstance(error, DamagedError) else error.message).split())
