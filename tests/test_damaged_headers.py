@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, read, tones, vocalsep, write
-from vocalsep.audio.parts import find_parts
 
 from vocalsep.audio.conversion import mixing_matrix
 from vocalsep.audio.decoding import open_source
 from vocalsep.audio.formats import FORMATS
+from vocalsep.audio.joined_files import find_joined_files
 from vocalsep.audio.sink import Sink, audio_frame, audio_stream
 from vocalsep.audio.timeline import MOST_FILLED_S, Timeline
 from vocalsep.datasets.clips import open_clip
-from vocalsep.errors import AudioError
+from vocalsep.errors import AudioError, DamagedError
 
 AUDIO = tones(3.0)
 ID3 = b"ID3\4\0\0\0\0\x10\0" + bytes(2048)
@@ -182,6 +182,70 @@ def test_joined_files_are_read_to_the_end_and_brought_to_one_format(tmp_path, su
     assert np.array_equal(decode(joined)[0], np.tile(single[0], 2))
 
 
+JOINABLE = {
+    "au": "pcm_s16be",
+    "caf": "pcm_s16be",
+    "w64": "pcm_s16le",
+    "aiff": "pcm_s16be",
+    "voc": "pcm_u8",
+    "tta": "tta",
+    "wv": "wavpack",
+    "wma": "wmav2",
+    "flv": "adpcm_swf",
+    "nut": "pcm_s16le",
+    "rm": "ac3",
+    "amr": "libopencore_amrnb",
+    "wtv": "mp2",
+}
+WITHOUT_SIZES = ("nut", "rm", "amr", "wtv")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("suffix", "between"),
+    [(suffix, b"") for suffix in JOINABLE] + [(suffix, ID3) for suffix in JOINABLE if suffix not in WITHOUT_SIZES],
+)
+def test_files_joined_by_cat_are_read_to_the_end(tmp_path, suffix, between):
+    singles = []
+    for frequency in (440, 880):
+        path = tmp_path / f"{frequency}.{suffix}"
+        options = ["-ar", "8000", "-ac", "1"] if suffix == "amr" else ["-ar", "44100"]
+        sine = ["-f", "lavfi", "-i", f"sine={frequency}:duration=1.5"]
+        command = ["ffmpeg", "-v", "error", *sine, *options, "-c:a", JOINABLE[suffix], path]
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+            pytest.skip(f"this ffmpeg program cannot write {suffix}")
+        singles.append(path)
+    joined = tmp_path / f"joined.{suffix}"
+    joined.write_bytes(between.join(path.read_bytes() for path in singles))
+    decoded, remarks = decode(joined, salvage=True)
+    expected = np.concatenate([decode(path)[0] for path in singles], axis=1)
+    assert np.array_equal(decoded, expected)
+    assert not remarks
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["mp4", "flv"])
+def test_only_the_first_of_joined_videos_is_read_and_a_remark_says_so(tmp_path, suffix):
+    path = tmp_path / f"song.{suffix}"
+    inputs = ["-f", "lavfi", "-i", "testsrc=duration=1:size=64x64", "-f", "lavfi", "-i", "sine=440:duration=1"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, "-c:a", "aac", path], check=True)
+    single = decode(path)[0]
+    path.write_bytes(path.read_bytes() * 2)
+    decoded, remarks = decode(path)
+    assert np.array_equal(decoded, single)
+    assert "consists of 2 videos that were joined: only the first is read" in remarks
+
+
+def test_damage_is_an_error_of_its_own_class_with_path_and_hint(tmp_path, flac):
+    path = tmp_path / "song.flac"
+    path.write_bytes(flac[: len(flac) // 2])
+    with pytest.raises(DamagedError) as caught:
+        decode(path)
+    assert caught.value.path == str(path)
+    assert caught.value.reason.startswith("damaged file, at ")
+    assert caught.value.hint == "salvage=True takes what can be decoded"
+
+
 @pytest.mark.parametrize(
     ("codec", "container"), [("libmp3lame", "mp3"), ("mp2", "mp2"), ("aac", "adts"), ("ac3", "ac3"), ("aac", "mpegts")]
 )
@@ -238,7 +302,7 @@ def test_tags_behind_an_mp3_are_nothing_to_speak_of(tmp_path, behind, counted):
     found, said = decode(path)
     assert said == ""
     assert np.array_equal(found, decode(whole)[0])
-    assert find_parts(path)[0].stop == len(data)
+    assert find_joined_files(path)[0].stop == len(data)
 
 
 @pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("aac", "adts"), ("ac3", "ac3")])
@@ -258,7 +322,7 @@ def test_a_stream_with_holes_is_damaged(tmp_path):
     data = encode(tmp_path / "whole.mp3", "libmp3lame", "mp3")
     path = tmp_path / "song.mp3"
     path.write_bytes(b"".join(data[at : at + 3000] + RANDOM[:1500] for at in range(0, len(data), 4500)))
-    with pytest.raises(AudioError, match="packets cannot be decoded; --salvage"):
+    with pytest.raises(AudioError, match="packets cannot be decoded; salvage=True"):
         decode(path)
 
 

@@ -16,6 +16,7 @@ from vocalsep.audio.key_tempo import KeyTempo
 from vocalsep.audio.layouts import LAYOUTS, groups_of, layout_named, layout_of_mask, mask_of
 from vocalsep.audio.sink import Sink
 from vocalsep.audio.source import MOST_CHANNELS
+from vocalsep.datasets.clips import open_clip
 
 RATE = 48000
 FFMPEG = shutil.which("ffmpeg")
@@ -79,6 +80,23 @@ def test_each_channel_keeps_its_place(tmp_path, name, layout):
         assert found == fitted.layout
     if name in ("wav", "flac"):
         assert fitted.layout == layout
+
+
+@pytest.mark.parametrize("layout", ["3.0", "5.1", "7.1"])
+def test_excerpts_of_ogg_have_the_channel_order_of_the_whole(tmp_path, layout):
+    path = tmp_path / "song.ogg"
+    audio = np.stack([tones(2.0, RATE, seed=channel)[0] for channel in range(len(LAYOUTS[layout]))])
+    with Sink(
+        path, FORMATS["ogg"], sample_rate=RATE, channels=len(audio), subtype=None, bitrate=192_000, layout=layout
+    ) as sink:
+        sink.write(audio)
+        sink.finish()
+    clip = open_clip(path)
+    assert clip.seekable
+    with open_source(path) as source:
+        whole = np.concatenate(list(source.blocks()), axis=1)
+    excerpt = clip.read(20_000, 30_000)
+    assert np.abs(excerpt - whole[:, 20_000:50_000]).max() < 1e-4
 
 
 @pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))

@@ -7,7 +7,7 @@ import subprocess
 
 import av
 import pytest
-from conftest import vocalsep
+from conftest import read, vocalsep
 from sweep_videos import SONG, Film, faults, karaoke, lag_s, make
 
 from vocalsep.audio.languages import same_language
@@ -148,6 +148,17 @@ def test_a_stream_is_chosen_by_number_or_language(rich):
     said = json.loads(vocalsep("info", film, "--json", "--audio-stream", "en").stdout)
     assert (said["audio_stream"], said["channels"]) == (1, 2)
     assert [one["language"] for one in said["audio_streams"]] == ["eng", "jpn"]
+
+
+def test_the_library_and_plot_take_the_audio_stream_that_was_asked_for(rich, separator, tmp_path):
+    film, _ = rich[".mkv"]
+    for asked, channels in (("en", 2), (2, 1), (None, 1)):
+        stem = separator.separate_file(film, tmp_path / str(asked), stems="vocals", audio_stream=asked)["vocals"]
+        assert read(stem).shape[0] == channels
+    with pytest.raises(AudioError, match="has no audio stream 3"):
+        separator.separate_file(film, tmp_path, audio_stream=3)
+    assert vocalsep("plot", film, "-o", tmp_path / "a.png", "--audio-stream", "eng").returncode == 0
+    assert b"has no audio stream fr" in vocalsep("plot", film, "-o", tmp_path / "b.png", "--audio-stream", "fr").stderr
 
 
 def test_split_says_which_stream_it_took_unless_one_was_asked_for(rich, tmp_path):

@@ -62,9 +62,8 @@ class ByteRangeFile:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position and return it; raise ValueError for a negative one."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self.byte_range.stop - self.byte_range.start}[
-            whence
-        ]
+        size = self.byte_range.stop - self.byte_range.start
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: size}[whence]
         if base + offset < 0:
             raise ValueError("negative position")
         self.position = base + offset

@@ -6,18 +6,8 @@ from typing import BinaryIO
 
 SEARCHED_BYTES = 1 << 16
 FIRST_BYTES = (
-    b"RIFF",
-    b"RF64",
-    b"riff",
-    b"FORM",
-    b"OggS",
-    b"fLaC",
-    b".snd",
-    b"caff",
-    b"ID3",
-    b"TTA1",
-    b"wvpk",
-    b"MAC ",
+    *(b"RIFF", b"RF64", b"riff", b"FORM", b"OggS", b"fLaC"),
+    *(b".snd", b"caff", b"ID3", b"TTA1", b"wvpk", b"MAC "),
 )
 ID3V1, ID3V1_EXTENDED, APE_FOOTER = 128, 227, 32
 

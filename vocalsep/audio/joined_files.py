@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 from .byte_range import ByteRange
@@ -68,9 +68,9 @@ def find_joined_files(path: pathlib.Path) -> list[ByteRange]:
             return [ByteRange(start, stop, ((start + 8, b"\xff" * 4),))]
         if is_mpeg(head):
             return [ByteRange(start, trailing_tags_start(file, start, stop))]
-        for mark, end_of in FORMATS_WITH_SIZES.items():
+        for mark, end_of in END_OF_FORMAT.items():
             if head.startswith(mark):
-                return _ranges(start, stop, _starts_after(file, start, stop, mark, end_of))
+                return _one_after_another(file, start, stop, mark, end_of)
         return [ByteRange(start, stop)]
 
 
@@ -80,17 +80,18 @@ def _ranges(start: int, stop: int, offsets: Iterable[int]) -> list[ByteRange]:
     return [ByteRange(*pair) for pair in zip(starts, [*starts[1:], stop], strict=True)]
 
 
-def _starts_after(
-    file: BinaryIO, start: int, stop: int, mark: bytes, end_of: Callable[[BinaryIO, int, int], int]
-) -> Iterator[int]:
-    """Yield the offset of each file behind the first; tags may stand between them."""
+def _one_after_another(
+    file: BinaryIO, start: int, stop: int, mark: bytes, end_of: Callable[[BinaryIO, int, int], int | None]
+) -> list[ByteRange]:
+    """Find the files that follow each other, each with the same first bytes; tags may stand between them."""
+    ranges = []
     while True:
         end = end_of(file, start, stop)
-        following = _find(file, mark, max(end, start + len(mark)), stop)
+        following = _find(file, mark, max(end or 0, start + len(mark)), stop)
         if following is None:
-            return
+            return [*ranges, ByteRange(start, stop)]
+        ranges.append(ByteRange(start, following if end is None else min(end, following)))
         start = following
-        yield start
 
 
 def _chained_ogg(file: BinaryIO, start: int, stop: int) -> list[ByteRange]:
@@ -152,11 +153,11 @@ def _caf_end(file: BinaryIO, start: int, stop: int) -> int:
     offset = start + 8
     while offset + 12 <= stop:
         name = _read(file, offset, 4)
-        if name == b"caff" or not name.isascii():
-            break
         size = int.from_bytes(_read(file, offset + 4, 8), "big", signed=True)
-        if size < 0:
+        if name == b"data" and size < 0:
             return stop
+        if name == b"caff" or not 0 <= size <= stop - offset - 12:
+            break
         offset += 12 + size
     return offset
 
@@ -212,8 +213,8 @@ def _asf_end(file: BinaryIO, start: int, stop: int) -> int:
     offset = start
     while offset < stop and (offset == start or _read(file, offset, 16) != ASF_HEADER):
         size = _number(file, offset + 16, 8, "little")
-        if size < 24:
-            return stop
+        if not 24 <= size <= stop - offset:
+            return offset if size else stop
         offset += size
     return offset
 
@@ -225,13 +226,12 @@ def _flv_end(file: BinaryIO, start: int, stop: int) -> int:
     return offset
 
 
-def _unknown_end(file: BinaryIO, start: int, stop: int) -> int:
-    """Return the offset at which a format without sizes may end: its first bytes are long enough to be searched for."""
-    return start
+def _unknown_end(file: BinaryIO, start: int, stop: int) -> None:
+    """Return None: the first bytes of these formats are long enough to be searched for in the whole file."""
 
 
-# By the first bytes: the function that returns the offset behind a file's last byte, as its header has it.
-FORMATS_WITH_SIZES: dict[bytes, Callable[[BinaryIO, int, int], int]] = {
+# By the first bytes: the function that returns the offset behind a file's last byte, as its headers have it.
+END_OF_FORMAT: dict[bytes, Callable[[BinaryIO, int, int], int | None]] = {
     b"FORM": _aiff_end,
     b".snd": _au_end,
     b"caff": _caf_end,
@@ -246,5 +246,6 @@ FORMATS_WITH_SIZES: dict[bytes, Callable[[BinaryIO, int, int], int]] = {
     b"FLV\x01": _flv_end,
     b"nut/multimedia container\0": _unknown_end,
     b".RMF\0\0\0\x12": _unknown_end,
+    bytes.fromhex("b7d800203749da11a64e0007e95ead8d"): _unknown_end,  # WTV
     b"#!AMR": _unknown_end,
 }

@@ -67,17 +67,12 @@ def _wave(file: BinaryIO, start: int, stop: int) -> tuple[ByteRange, int]:
     wrapped = room > UNKNOWN_32 > size and (room - size) % (1 << 32) < TRAILING_BYTES
     unfilled = size == 0 and end < stop and not _is_riff(file, end)
     streamed = size >= STREAMED and size > room and size_64 == 0
-    if (
-        unfilled
-        or wrapped
-        or streamed
-        or (end < stop and not _is_riff(file, end) and _continues_with_samples(file, fmt, end))
-    ):
+    broke_off = end < stop and not _is_riff(file, end) and _continues_with_samples(file, fmt, end)
+    if unfilled or wrapped or streamed or broke_off:
         # An RF64 without its own sizes is read as a WAV whose size is not known.
         size_unknown = (samples_start - 4, struct.pack("<I", UNKNOWN_32))
-        return ByteRange(
-            start, _trailing_chunks_start(file, samples_start, stop), ((start, b"RIFF"), size_unknown)
-        ), stop
+        end = _trailing_chunks_start(file, samples_start, stop)
+        return ByteRange(start, end, ((start, b"RIFF"), size_unknown)), stop
     return ByteRange(start, end if _is_riff(file, end) else stop), end
 
 
