@@ -10,6 +10,7 @@ import pytest
 from conftest import read, vocalsep
 from sweep_videos import SONG, Film, faults, karaoke, lag_s, make
 
+from vocalsep.audio.decoding import open_source
 from vocalsep.audio.languages import same_language
 from vocalsep.audio.selection import AudioStream, chosen_stream
 from vocalsep.audio.video_plan import CONTAINERS, plan_video
@@ -223,6 +224,19 @@ def test_joined_transport_streams_go_on(tmp_path):
     once, twice = Film(part), Film(made_of(film, tmp_path / "out"))
     assert twice.pictures == once.pictures * 2
     assert twice.times == pytest.approx([*once.times, *(3 + at for at in once.times)], abs=0.001)
+
+
+@pytest.mark.parametrize("suffix", ["vob", "ts"])
+def test_sound_that_begins_after_a_silent_opening_is_found(tmp_path, suffix):
+    path = tmp_path / f"film.{suffix}"
+    picture = ["-f", "lavfi", "-i", "testsrc=duration=30:size=320x240:rate=25"]
+    sound = ["-f", "lavfi", "-itsoffset", "20", "-i", "sine=440:duration=5"]
+    codecs = ["-map", "0", "-map", "1", "-c:v", "mpeg2video", "-b:v", "3M", "-c:a", "mp2"]
+    subprocess.run(["ffmpeg", "-v", "error", *picture, *sound, *codecs, path], check=True)
+    with open_source(path) as source:
+        samples = sum(block.shape[1] for block in source.blocks())
+        assert source.info.video
+        assert abs(samples / source.info.sample_rate - 5) < 0.1
 
 
 def test_an_mp4_has_its_index_in_front(rich):

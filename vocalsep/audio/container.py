@@ -16,6 +16,10 @@ DEMUXERS = (
     "amrwb,gsm,g722,g723_1,g726,g726le,ilbc,qcp,dss,sbc,aptx,aptx_hd,spdif,dsf,iff,au,voc,sox,ircam,nistsphere,pvf,sln,"
     "xwma,adx,ast,rso,mmf,hcom,bonk,osq,qoa"
 )
+# MPEG program and transport streams do not list their streams, and FFmpeg looks for them in the first seconds only: a
+# sound that begins after a silent opening would be missing. Bytes and microseconds.
+WITHOUT_STREAM_LIST = ("mpeg", "mpegts")
+PROBE_FURTHER = {"probesize": "50000000", "analyzeduration": "120000000"}
 # Pictures of these kinds may be a cover that is not marked as one.
 STILL_CODECS = frozenset(("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000", "jpegls"))
 # From this release on PyAV replaces undecodable tags by itself.
@@ -97,7 +101,12 @@ def open_container(file: QuietFile) -> Any:
     if int(av.__version__.split(".")[0]) < REPLACES_BAD_TAGS:
         # Old tags in Latin-1 must not keep anybody from a song.
         options["metadata_errors"] = "replace"
-    return av.open(file, **options)
+    container = av.open(file, **options)
+    if container.format.name not in WITHOUT_STREAM_LIST:
+        return container
+    container.close()
+    file.seek(0)
+    return av.open(file, **{**options, "options": {**options["options"], **PROBE_FURTHER}})
 
 
 def is_cover(file: QuietFile, stream: Any) -> bool:

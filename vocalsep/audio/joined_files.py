@@ -19,6 +19,7 @@ PAGE_HEADER, SEGMENTS_OFFSET = 27, 26
 BEGINS_STREAM = 2
 SEARCHED_BYTES = 1 << 16
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 UNKNOWN_32 = 0xFFFFFFFF
 # WavPack's flag of the first block of all channels.
 INITIAL_BLOCK = 1 << 11
@@ -84,7 +85,7 @@ def _one_after_another(
     file: BinaryIO, start: int, stop: int, mark: bytes, end_of: Callable[[BinaryIO, int, int], int | None]
 ) -> list[ByteRange]:
     """Find the files that follow each other, each with the same first bytes; tags may stand between them."""
-    ranges = []
+    ranges: list[ByteRange] = []
     while True:
         end = end_of(file, start, stop)
         following = _find(file, mark, max(end or 0, start + len(mark)), stop)
@@ -214,7 +215,8 @@ def _asf_end(file: BinaryIO, start: int, stop: int) -> int:
     while offset < stop and (offset == start or _read(file, offset, 16) != ASF_HEADER):
         size = _number(file, offset + 16, 8, "little")
         if not 24 <= size <= stop - offset:
-            return offset if size else stop
+            # The size of a broadcast's data is not known.
+            return stop if size == 0 and _read(file, offset, 16) == ASF_DATA else offset
         offset += size
     return offset
 
