@@ -12,12 +12,12 @@ import pytest
 import soundfile
 from conftest import RATE, read, tones, vocalsep, write
 
-from vocalsep.audio.conversion import mixing_matrix
 from vocalsep.audio.decoding import open_source
+from vocalsep.audio.format_converter import mixing_matrix
 from vocalsep.audio.formats import FORMATS
+from vocalsep.audio.gap_detector import LONGEST_FILL_S, GapDetector
 from vocalsep.audio.joined_files import find_joined_files
 from vocalsep.audio.sink import Sink, audio_frame, audio_stream
-from vocalsep.audio.timeline import MOST_FILLED_S, Timeline
 from vocalsep.datasets.clips import open_clip
 from vocalsep.errors import AudioError, DamagedError
 
@@ -381,7 +381,7 @@ def test_gaps_in_the_timestamps_are_filled_with_silence(tmp_path, suffix, codec,
 
 
 def frames(*times: float | None, seconds: float = 0.02) -> list[float]:
-    timeline = Timeline()
+    timeline = GapDetector()
     following = [*times[1:], None]
     return [timeline.gap_before(time, seconds, after) for time, after in zip(times, following, strict=True)]
 
@@ -396,7 +396,7 @@ def test_only_steps_that_last_are_gaps():
     # a clock that begins anew, before or far behind
     assert not any(frames(5.0, 5.02, 0.0, 0.02, 0.04))
     assert not any(frames(5.0, 5.02, 90_000.0, 90_000.02))
-    assert sum(frames(*(number * 100.0 for number in range(50)))) <= MOST_FILLED_S
+    assert sum(frames(*(number * 100.0 for number in range(50)))) <= LONGEST_FILL_S
 
 
 def test_a_transport_stream_whose_clock_begins_anew_is_not_filled(tmp_path):
@@ -441,10 +441,10 @@ def _m4a(folder: pathlib.Path) -> bytes:
 
 def _protected_wma(folder: pathlib.Path) -> bytes:
     data = bytearray(encode(folder / "whole.wma", "wmav2", "asf"))
-    protection = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<QQ", 32, 0)
-    data[16:24] = struct.pack("<Q", struct.unpack("<Q", data[16:24])[0] + len(protection))
+    drm_reason = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<QQ", 32, 0)
+    data[16:24] = struct.pack("<Q", struct.unpack("<Q", data[16:24])[0] + len(drm_reason))
     data[24:28] = struct.pack("<I", struct.unpack("<I", data[24:28])[0] + 1)
-    return bytes(data[:30] + protection + data[30:])
+    return bytes(data[:30] + drm_reason + data[30:])
 
 
 REFUSED = {

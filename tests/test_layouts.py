@@ -13,7 +13,7 @@ from vocalsep import AudioError
 from vocalsep.audio.decoding import open_source
 from vocalsep.audio.formats import FORMATS
 from vocalsep.audio.key_tempo import KeyTempo
-from vocalsep.audio.layouts import LAYOUTS, groups_of, layout_named, layout_of_mask, mask_of
+from vocalsep.audio.layouts import LAYOUTS, channel_groups, channel_mask, layout_of_mask, name_and_order
 from vocalsep.audio.sink import Sink
 from vocalsep.audio.source import MOST_CHANNELS
 from vocalsep.datasets.clips import open_clip
@@ -66,7 +66,7 @@ def test_each_channel_keeps_its_place(tmp_path, name, layout):
         with pytest.raises(AudioError, match=re.escape(f"({layout}); use wav, flac")):
             _written(tmp_path, form, layout, audio)
         return
-    fitted = form.fitted(len(audio), layout)
+    fitted = form.map_channels(len(audio), layout)
     path = _written(tmp_path, form, layout, audio)
     expected = [_pitches(audio)[place] for place in fitted.order]
     probed, decoded = _probed(path)
@@ -162,17 +162,17 @@ def test_planes_and_orders_that_pyav_frees_or_counts_wrong(tmp_path, layout, cod
 def test_masks_and_pairs():
     for layout, speakers in LAYOUTS.items():
         if len(speakers) > 2:
-            assert layout_of_mask(mask_of(layout, len(speakers)), len(speakers)) == layout
+            assert layout_of_mask(channel_mask(layout, len(speakers)), len(speakers)) == layout
     assert layout_of_mask(0, 6) == layout_of_mask(0x3F, 5) == ""
-    assert layout_named("8 channels", ("FL", "FR", "FC", "LFE", "SL", "SR", "BL", "BR")) == (
+    assert name_and_order("8 channels", ("FL", "FR", "FC", "LFE", "SL", "SR", "BL", "BR")) == (
         "7.1",
         [0, 1, 2, 3, 6, 7, 4, 5],
     )
-    assert layout_named("3 channels", ("NONE",) * 3) == ("", None)
-    assert groups_of("6.1(back)", 7) == ((0, 1), (2,), (3,), (4, 5), (6,))
-    assert groups_of("4.0", 4) == ((0, 1), (2,), (3,))
-    assert groups_of("7.0", 7) == ((0, 1), (2,), (3, 4), (5, 6))
-    assert groups_of("", 7) == ((0, 1), (2,), (3,), (4,), (5, 6))
+    assert name_and_order("3 channels", ("NONE",) * 3) == ("", None)
+    assert channel_groups("6.1(back)", 7) == ((0, 1), (2,), (3,), (4, 5), (6,))
+    assert channel_groups("4.0", 4) == ((0, 1), (2,), (3,))
+    assert channel_groups("7.0", 7) == ((0, 1), (2,), (3, 4), (5, 6))
+    assert channel_groups("", 7) == ((0, 1), (2,), (3,), (4,), (5, 6))
 
 
 @pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))

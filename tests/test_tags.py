@@ -141,11 +141,11 @@ def test_writing_replaces_the_info_of_a_wav(tmp_path):
 
 
 def test_marking():
-    assert FULL.marked("Vocals", "file").fields["title"] == ("Бумажный фонарь 🏮 (Vocals)",)
-    assert FULL.marked("Vocals", "file").fields["artist"] == ("One", "Два")
-    assert FULL.marked("Vocals", "file").pictures == FULL.pictures
-    assert Tags().marked("Karaoke", "file").fields == {"title": ("file (Karaoke)",)}
-    assert Tags().marked("Karaoke", "caf\udce9").fields == {"title": ("caf? (Karaoke)",)}
+    assert FULL.with_title_mark("Vocals", "file").fields["title"] == ("Бумажный фонарь 🏮 (Vocals)",)
+    assert FULL.with_title_mark("Vocals", "file").fields["artist"] == ("One", "Два")
+    assert FULL.with_title_mark("Vocals", "file").pictures == FULL.pictures
+    assert Tags().with_title_mark("Karaoke", "file").fields == {"title": ("file (Karaoke)",)}
+    assert Tags().with_title_mark("Karaoke", "caf\udce9").fields == {"title": ("caf? (Karaoke)",)}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -259,7 +259,7 @@ def test_tags_of_windows_media(tmp_path):
 def test_ape_tags(tmp_path):
     path = song(tmp_path / "a.wv")
     tags = APEv2()
-    tags.update({"Title": "T", "Artist": ["One", "Два"], "Year": "1999", "OutputSpec": "3/12", "Publisher": "Label"})
+    tags.update({"Title": "T", "Artist": ["One", "Два"], "Year": "1999", "Track": "3/12", "Publisher": "Label"})
     tags["Cover Art (Front)"] = APEBinaryValue(b"cover.png\0" + png())
     tags.save(path)
     assert read_tags(path) == Tags(

@@ -11,8 +11,7 @@ from conftest import read, vocalsep
 from sweep_videos import SONG, Film, faults, karaoke, lag_s, make
 
 from vocalsep.audio.decoding import open_source
-from vocalsep.audio.languages import same_language
-from vocalsep.audio.selection import AudioStream, chosen_stream
+from vocalsep.audio.selection import AudioStream, same_language, select_stream
 from vocalsep.audio.video_plan import CONTAINERS, plan_video
 from vocalsep.errors import AudioError
 from vocalsep.jobs.inputs import find_songs
@@ -293,9 +292,9 @@ def test_languages_have_several_codes():
 def test_which_stream_is_the_usual_one():
     streams = [AudioStream(1, "aac", 2, 44100, "eng"), AudioStream(2, "aac", 6, 48000, "eng", "", True)]
     film = pathlib.Path("film.mkv")
-    assert [chosen_stream(streams, asked, film) for asked in (None, "en", "1", 0)] == [1, 1, 0, 0]
-    assert chosen_stream(streams, None, pathlib.Path("x.stem.mp4")) == 0
-    assert chosen_stream(streams[:1], None, film) == 0
+    assert [select_stream(streams, asked, film) for asked in (None, "en", "1", 0)] == [1, 1, 0, 0]
+    assert select_stream(streams, None, pathlib.Path("x.stem.mp4")) == 0
+    assert select_stream(streams[:1], None, film) == 0
     for wrong in ("0", "3", "jpn", 2, "²"):
         with pytest.raises(AudioError, match="has no audio stream"):
-            chosen_stream(streams, wrong, film)
+            select_stream(streams, wrong, film)

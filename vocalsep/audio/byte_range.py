@@ -18,14 +18,14 @@ class ByteRange:
         Offsets in bytes.
     patches : tuple of (int, bytes)
         Offsets in the whole file, and the bytes to read there instead of its own: corrected sizes in headers.
-    announced : int
+    header_samples : int
         Samples that its header gives, where the file has another number of them; else 0.
     """
 
     start: int
     stop: int
     patches: tuple[tuple[int, bytes], ...] = ()
-    announced: int = 0
+    header_samples: int = 0
 
 
 class ByteRangeFile:

@@ -10,7 +10,7 @@ from typing import Any
 from ..system.signal_safety import called_from_c
 
 # Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
-DEMUXERS = (
+ALLOWED_DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,mlp,asf,avi,flv,"
     "live_flv,kux,mpeg,mpegts,mxf,gxf,dv,rm,ivr,nut,nsv,nuv,wtv,loas,ape,wv,tta,tak,shn,mpc,mpc8,vqf,oma,aea,amr,amrnb,"
     "amrwb,gsm,g722,g723_1,g726,g726le,ilbc,qcp,dss,sbc,aptx,aptx_hd,spdif,dsf,iff,au,voc,sox,ircam,nistsphere,pvf,sln,"
@@ -26,7 +26,7 @@ STILL_CODECS = frozenset(("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg200
 REPLACES_BAD_TAGS = 19
 
 
-class QuietFile:
+class AvioFile:
     """A binary file for PyAV that keeps its errors instead of raising them.
 
     PyAV calls it from within FFmpeg, where an exception has nowhere to go and ends up printed on the terminal.
@@ -83,12 +83,12 @@ class QuietFile:
         return -(error.errno or errno.EIO)
 
 
-def open_container(file: QuietFile) -> Any:
+def open_container(file: AvioFile) -> Any:
     """Open a container for reading.
 
     Parameters
     ----------
-    file : QuietFile
+    file : AvioFile
 
     Raises
     ------
@@ -97,7 +97,7 @@ def open_container(file: QuietFile) -> Any:
     """
     import av
 
-    options: dict[str, Any] = {"options": {"format_whitelist": DEMUXERS}}
+    options: dict[str, Any] = {"options": {"format_whitelist": ALLOWED_DEMUXERS}}
     if int(av.__version__.split(".")[0]) < REPLACES_BAD_TAGS:
         # Old tags in Latin-1 must not keep anybody from a song.
         options["metadata_errors"] = "replace"
@@ -109,12 +109,12 @@ def open_container(file: QuietFile) -> Any:
     return av.open(file, **{**options, "options": {**options["options"], **PROBE_FURTHER}})
 
 
-def is_cover(file: QuietFile, stream: Any) -> bool:
+def is_cover(file: AvioFile, stream: Any) -> bool:
     """Whether a video stream is a cover: marked as one, or a single picture of a kind that covers have.
 
     Parameters
     ----------
-    file : QuietFile
+    file : AvioFile
         Where `stream` comes from; what it holds is counted in an opening of its own, and its place is kept.
     stream : av.VideoStream
     """

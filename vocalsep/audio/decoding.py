@@ -13,12 +13,12 @@ from ..errors import AudioError
 from .byte_range import ByteRange
 from .enclosing_tags import is_mpeg
 from .ffmpeg import FfmpegSource
-from .joined import JoinedSource
 from .joined_files import find_joined_files
+from .joined_source import JoinedSource
 from .mp4_boxes import is_fragmented
-from .refusals import refusal
 from .sndfile import SoundFileSource
 from .source import MOST_CHANNELS, RATES_HZ, Source
+from .unsupported import unsupported_reason
 
 HEAD_BYTES = 4096
 # The chunk of a WAV that says what it holds, where that is MPEG audio.
@@ -102,7 +102,7 @@ def _open_range(path: pathlib.Path, byte_range: ByteRange, salvage: bool, stream
     try:
         return FfmpegSource(path, salvage, stream, byte_range)
     except av.error.FFmpegError:
-        raise AudioError(refusal(path)) from None
+        raise AudioError(unsupported_reason(path)) from None
 
 
 def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:

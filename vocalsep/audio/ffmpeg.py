@@ -12,15 +12,15 @@ import numpy as np
 
 from ..errors import AudioError
 from .byte_range import ByteRange, ByteRangeFile
-from .container import QuietFile, is_cover, open_container
-from .conversion import Conversion
+from .container import AvioFile, is_cover, open_container
+from .format_converter import FormatConverter
 from .formats import INTEGER_BITS
-from .layouts import lasting_layout, layout_named
+from .gap_detector import GapDetector
+from .layouts import name_and_order, pinned_layout
 from .mp4_boxes import is_fragmented
-from .refusals import protection
-from .selection import audio_streams, chosen_stream
+from .selection import audio_streams, select_stream
 from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
-from .timeline import Timeline
+from .unsupported import drm_reason
 
 # Where the frame count of an MP3 stands, if it has one: this close behind its tags.
 FIRST_FRAME_BYTES = 2048
@@ -29,7 +29,7 @@ LEAST_BITRATE = 2000
 # What the count of an MP3 may differ from its size before it is that of another file.
 SIZE_TOLERANCE = 0.02
 # What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
-COUNTED = frozenset(
+EXACT_LENGTH = frozenset(
     (
         "mov,mp4,m4a,3gp,3g2,mj2",
         "matroska,webm",
@@ -47,10 +47,10 @@ COUNTED = frozenset(
     )
 )
 # Containers that bear the time of each packet; bare streams and files of samples have no more than their order.
-TIMED = frozenset(
+WITH_TIMESTAMPS = frozenset(
     ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "mpegts", "mpeg", "flv", "live_flv", "avi", "nut", "mxf", "wtv")
 )
-INDEXED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2",))
+WITH_INDEX = frozenset(("mov,mp4,m4a,3gp,3g2,mj2",))
 # Entries at the end of an index that are compared with the size of the file.
 LAST_ENTRIES = 64
 # Tags amid a stream: those of a file that was joined to another.
@@ -69,7 +69,7 @@ class FfmpegSource(Source):
     def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None, byte_range: ByteRange):
         self.file = path.open("rb")
         self.byte_range = byte_range
-        self.quiet = QuietFile(ByteRangeFile(self.file, byte_range))
+        self.quiet = AvioFile(ByteRangeFile(self.file, byte_range))
         try:
             self.container = open_container(self.quiet)
         except BaseException:
@@ -85,18 +85,18 @@ class FfmpegSource(Source):
 
     def _describe(self, path: pathlib.Path, stream: int | str | None) -> tuple[SourceInfo, list[int] | None]:
         sounds = self.container.streams.audio
-        if protected := protection(self.file):
+        if protected := drm_reason(self.file):
             raise AudioError(protected)
         if not sounds:
             raise AudioError("holds no audio")
         described = audio_streams(self.container)
-        chosen = chosen_stream(described, stream, path)
+        chosen = select_stream(described, stream, path)
         self.stream: Any = sounds[chosen]
         context = self.stream.codec_context
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")
         self.stream.thread_type = "AUTO"
-        layout = lasting_layout(context)
+        layout = pinned_layout(context)
         if context.format is None or not context.sample_rate or not layout.nb_channels:
             raise AudioError("is no audio file, or one too damaged to open")
         name = context.name
@@ -110,19 +110,19 @@ class FfmpegSource(Source):
         elif self.container.duration is not None:
             duration = self.container.duration / 1e6
         container = self.container.format.name
-        counted = container in COUNTED and own
+        counted = container in EXACT_LENGTH and own
         if container == "mp3":
-            frames, share = _counted(self.file, self.byte_range)
+            frames, share = _mp3_frame_count(self.file, self.byte_range)
             counted = frames > 0 and abs(share - 1) < SIZE_TOLERANCE
             if frames and not counted:
                 # Cut short, or several that were joined, of which the first has counted only its own frames.
-                self.announced = frames * (1152 if context.sample_rate >= 32000 else 576)
-                duration = self.announced / context.sample_rate / share
+                self.header_samples = frames * (1152 if context.sample_rate >= 32000 else 576)
+                duration = self.header_samples / context.sample_rate / share
         if duration and not counted and 8 * (self.byte_range.stop - self.byte_range.start) / duration < LEAST_BITRATE:
             # The times of a clock that began anew.
             duration = None
         self.layout_name = layout.name
-        named, order = layout_named(layout.name, tuple(channel.name for channel in layout.channels))
+        named, order = name_and_order(layout.name, tuple(channel.name for channel in layout.channels))
         info = SourceInfo(
             path=path,
             container=container,
@@ -135,7 +135,7 @@ class FfmpegSource(Source):
             lossy=not lossless,
             layout=named,
             video=any(not is_cover(self.quiet, picture) for picture in self.container.streams.video),
-            slack_s=ROUNDED_S if counted else math.inf,
+            length_tolerance_s=ROUNDED_S if counted else math.inf,
             stream=chosen,
             streams=described,
         )
@@ -148,11 +148,11 @@ class FfmpegSource(Source):
 
     def _decoded(self) -> Iterator[np.ndarray]:
         info = self.info
-        cut = self._cut_index()
+        cut = self._index_exceeds_file()
         if cut and not is_fragmented(self.file):
             self._damage("it is cut short: its index names sound behind its end")
-        timeline = Timeline()
-        conversion = Conversion(info, self.layout_name)
+        timeline = GapDetector()
+        conversion = FormatConverter(info, self.layout_name)
         self.decoded = 0
         for block, rate, layout in self._timed(timeline):
             for ready in conversion.push(block, rate, layout, self.decoded / info.sample_rate):
@@ -162,21 +162,25 @@ class FfmpegSource(Source):
             self.decoded += ready.shape[1]
             yield ready
         # A recorder that died leaves the last fragment unfinished.
-        self.lost_last += not self.damaged and (cut or self._cut_index())
-        self._check_packets()
+        self.lost_at_end += not self.damaged and (cut or self._index_exceeds_file())
+        self._check_lost_packets()
         self.remarks += conversion.remarks()
         if timeline.gaps:
             gaps = "a gap" if timeline.gaps == 1 else f"{timeline.gaps} gaps"
             self.remarks.append(f"has {gaps} in its sound, {timeline.filled_s:.2f} s in all: filled with silence")
 
-    def _timed(self, timeline: Timeline) -> Iterator[tuple[np.ndarray, int, str]]:
+    def _timed(self, timeline: GapDetector) -> Iterator[tuple[np.ndarray, int, str]]:
         """Yield what is decoded, and silence for what is missing: samples, rate and channel layout."""
         info = self.info
-        timed = info.container in TIMED or info.video
-        for frame, following in _with_next(self._frames()):
-            rate, layout = frame.sample_rate, lasting_layout(frame).name
+        retimed_packets = info.container in WITH_TIMESTAMPS or info.video
+        for frame, following in _with_following(self._frames()):
+            rate, layout = frame.sample_rate, pinned_layout(frame).name
             block = _samples(frame, info.wide)
-            gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following)) if timed else 0.0
+            gap_s = (
+                timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following))
+                if retimed_packets
+                else 0.0
+            )
             missing = round(gap_s * rate)
             for start in range(0, missing, BLOCK_SAMPLES):
                 yield np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype), rate, layout
@@ -186,50 +190,54 @@ class FfmpegSource(Source):
         """Yield what can be decoded, and count the packets that cannot: amid the sound, and behind all of it."""
         import av
 
-        self.packets = self.lost = self.lost_last = 0
+        self.packets = self.lost = self.lost_at_end = 0
         try:
             for packet in self.container.demux(self.stream):
                 self.packets += 1
                 try:
                     frames = [frame for frame in packet.decode() if frame.samples]
                 except av.error.FFmpegError:
-                    self.lost_last += not bytes(packet).startswith(TAGS)
+                    self.lost_at_end += not bytes(packet).startswith(TAGS)
                     continue
                 # Behind the last packet comes an empty one that asks for what the decoder has kept back.
                 if frames and packet.size:
-                    self.lost += self.lost_last
-                    self.lost_last = 0
+                    self.lost += self.lost_at_end
+                    self.lost_at_end = 0
                 yield from frames
         except av.error.FFmpegError as error:
             # What the decoder has kept back.
             with contextlib.suppress(av.error.FFmpegError):
                 yield from self.stream.codec_context.decode(None)
             info = self.info
-            whole = math.isfinite(info.slack_s) and info.samples is not None and not self._missing_s(self.decoded)
+            whole = (
+                math.isfinite(info.length_tolerance_s)
+                and info.samples is not None
+                and not self._missing_s(self.decoded)
+            )
             # What comes behind all that was promised is other data.
             if not whole and self.quiet.tell() < self.byte_range.stop - self.byte_range.start:
                 self._damage(f"at {self.decoded / info.sample_rate:.1f} s ({error.strerror})")
-            self.lost_last += 1
+            self.lost_at_end += 1
         if self.quiet.error is not None:
             raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
 
-    def _check_packets(self) -> None:
+    def _check_lost_packets(self) -> None:
         """Judge the packets that could not be decoded."""
         missing_s = self._missing_s(self.decoded)
-        lost = self.lost if self.decoded else self.lost_last
-        if lost > (self.packets - self.lost_last) * TOLERATED_LOSS:
+        lost = self.lost if self.decoded else self.lost_at_end
+        if lost > (self.packets - self.lost_at_end) * TOLERATED_LOSS:
             self._damage(f"{lost} of its {self.packets} packets cannot be decoded")
-        elif self.lost_last and missing_s:
+        elif self.lost_at_end and missing_s:
             self._damage(f"its last packet is cut off, {missing_s:.1f} s before the length that its header gives")
         elif lost:
             self.damaged = f"{lost} of its {self.packets} packets cannot be decoded"
-        if self.lost_last and not self.damaged:
-            packets = "a packet" if self.lost_last == 1 else f"{self.lost_last} packets"
+        if self.lost_at_end and not self.damaged:
+            packets = "a packet" if self.lost_at_end == 1 else f"{self.lost_at_end} packets"
             self.remarks.append(f"{packets} at its end cannot be decoded: cut off, or no sound")
 
-    def _cut_index(self) -> bool:
+    def _index_exceeds_file(self) -> bool:
         """Whether the index, as far as it is known, names sound beyond the end of the file."""
-        if self.info.container not in INDEXED:
+        if self.info.container not in WITH_INDEX:
             return False
         entries = self.stream.index_entries
         size = self.byte_range.stop - self.byte_range.start
@@ -237,7 +245,7 @@ class FfmpegSource(Source):
         return any(entry.pos + entry.size > size for entry in last)
 
 
-def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+def _with_following(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
     """Yield each frame and the one behind it, None behind the last."""
     frame = next(frames, None)
     while frame is not None:
@@ -251,7 +259,7 @@ def _time_s(frame: Any) -> float | None:
     return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
 
 
-def _counted(file: BinaryIO, byte_range: ByteRange) -> tuple[int, float]:
+def _mp3_frame_count(file: BinaryIO, byte_range: ByteRange) -> tuple[int, float]:
     """Frames that an MP3 counts, 0 where it counts none, and their share of its bytes, 1 where it does not say."""
     file.seek(byte_range.start)
     first = file.read(FIRST_FRAME_BYTES)

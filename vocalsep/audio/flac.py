@@ -25,7 +25,7 @@ class FlacPart:
     ----------
     start, stop : int
         Offsets in bytes.
-    announced : int
+    header_samples : int
         Samples that STREAMINFO gives; 0 where it gives none.
     samples : int
         Samples up to the end of the last frame that begins there.
@@ -33,7 +33,7 @@ class FlacPart:
 
     start: int
     stop: int
-    announced: int
+    header_samples: int
     samples: int
 
     def patch(self, file: BinaryIO) -> tuple[int, bytes]:
@@ -49,7 +49,7 @@ def flac_parts(file: BinaryIO, start: int, stop: int) -> list[FlacPart]:
     The whole is read only where the last frame contradicts STREAMINFO, or frames do not follow each other.
     """
     first = _measured(file, start, stop)
-    if first.samples == first.announced and _in_order(file, start, stop):
+    if first.samples == first.header_samples and _in_order(file, start, stop):
         return [first]
     starts = [start, *_further(file, start, stop)]
     return [_measured(file, *place) for place in zip(starts, [*starts[1:], stop], strict=True)]
@@ -57,7 +57,7 @@ def flac_parts(file: BinaryIO, start: int, stop: int) -> list[FlacPart]:
 
 def _measured(file: BinaryIO, start: int, stop: int) -> FlacPart:
     file.seek(start + TOTAL_AT)
-    announced = int.from_bytes(file.read(TOTAL_BYTES), "big") & ((1 << TOTAL_BITS) - 1)
+    header_samples = int.from_bytes(file.read(TOTAL_BYTES), "big") & ((1 << TOTAL_BITS) - 1)
     block, audio = _layout(file, start)
     for reach in (NEAR, FAR):
         begin = max(audio, stop - reach)
@@ -66,10 +66,10 @@ def _measured(file: BinaryIO, start: int, stop: int) -> FlacPart:
         # Bytes that merely look like a frame follow no other.
         for at, size in reversed(frames):
             if at in ends:
-                return FlacPart(start, stop, announced, at + size - _first_sample(file, audio, stop, block))
+                return FlacPart(start, stop, header_samples, at + size - _first_sample(file, audio, stop, block))
         if begin == audio:
             break
-    return FlacPart(start, stop, announced, announced)
+    return FlacPart(start, stop, header_samples, header_samples)
 
 
 def _layout(file: BinaryIO, start: int) -> tuple[int, int]:

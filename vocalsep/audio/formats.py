@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..errors import AudioError, UsageError
-from .layouts import order_in, speakers_of
+from .layouts import channel_order, speakers_of
 
 AUDIO_SUFFIXES = frozenset(
     [
@@ -45,7 +45,7 @@ SONG_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
-EVEN_HZ = 10
+MULTIPLE_HZ = 10
 SAMPLE_BYTES = {**{name: bits // 8 for name, bits in INTEGER_BITS.items()}, "FLOAT": 4, "DOUBLE": 8}
 
 
@@ -65,13 +65,13 @@ class Format:
         The only rates in Hz that the format can hold; empty for any.
     channels : int
         Most channels that it can hold.
-    most_rate : int
+    highest_rate : int
         The highest rate in Hz where it can hold any up to there; 0 for no limit.
-    even_above : int
-        Beyond this rate in Hz it holds only multiples of `EVEN_HZ`; 0 for no limit.
+    multiples_above : int
+        Beyond this rate in Hz it holds only multiples of `MULTIPLE_HZ`; 0 for no limit.
     layouts : tuple of str
         The only channel layouts that it can hold; empty for any.
-    unnamed : tuple of str
+    unnamed_layouts : tuple of str
         Layouts that it can hold besides, without players being told which they are.
     """
 
@@ -82,10 +82,10 @@ class Format:
     container: str = ""
     rates: tuple[int, ...] = ()
     channels: int = 8
-    most_rate: int = 0
-    even_above: int = 0
+    highest_rate: int = 0
+    multiples_above: int = 0
     layouts: tuple[str, ...] = ()
-    unnamed: tuple[str, ...] = ()
+    unnamed_layouts: tuple[str, ...] = ()
 
     @property
     def lossy(self) -> bool:
@@ -94,10 +94,10 @@ class Format:
 
     def rate_for(self, sample_rate: int) -> int:
         """The rate to write at: `sample_rate` where the format can hold it, else the next that it can."""
-        if self.most_rate and sample_rate > self.most_rate:
-            return self.most_rate
-        if self.even_above and sample_rate > self.even_above:
-            return -(-sample_rate // EVEN_HZ) * EVEN_HZ
+        if self.highest_rate and sample_rate > self.highest_rate:
+            return self.highest_rate
+        if self.multiples_above and sample_rate > self.multiples_above:
+            return -(-sample_rate // MULTIPLE_HZ) * MULTIPLE_HZ
         if not self.rates or sample_rate in self.rates:
             return sample_rate
         return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
@@ -122,7 +122,7 @@ class Format:
         same_depth = [s for s in self.subtypes if INTEGER_BITS.get(s) == INTEGER_BITS.get(source, 0)]
         return same_depth[0] if same_depth else "PCM_24"
 
-    def fitted(self, channels: int, layout: str = "") -> Fitted:
+    def map_channels(self, channels: int, layout: str = "") -> ChannelMap:
         """Return how channels of a layout, empty for an unknown one, lie in this format.
 
         Raises
@@ -144,20 +144,20 @@ class Format:
             )
         return fitted
 
-    def _fit(self, channels: int, layout: str) -> Fitted | None:
+    def _fit(self, channels: int, layout: str) -> ChannelMap | None:
         if channels > self.channels:
             return None
         if not self.layouts:
-            return Fitted(layout, tuple(range(channels)))
-        for target in (*self.layouts, *self.unnamed):
-            order = order_in(layout, channels, target)
+            return ChannelMap(layout, tuple(range(channels)))
+        for target in (*self.layouts, *self.unnamed_layouts):
+            order = channel_order(layout, channels, target)
             if order is not None:
-                return Fitted(target, order, named=target in self.layouts)
+                return ChannelMap(target, order, named=target in self.layouts)
         return None
 
 
 @dataclasses.dataclass(frozen=True)
-class Fitted:
+class ChannelMap:
     """How channels lie in a file: its layout, which of the source's is its first, second ..., and whether it says so.
 
     The layout is empty for an unknown one in a format that holds any.
@@ -174,7 +174,7 @@ _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 6400
 _OGG_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 # AAC has numbers for a few layouts. The channels of others are listed, which players read, but few give them a name.
 _AAC_LAYOUTS = ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1")
-_AAC_UNNAMED = (
+_AAC_UNNAMED_LAYOUTS = (
     *("3.0(back)", "3.1", "4.1", "6.0", "hexagonal", "6.1", "6.1(front)"),
     *("7.0", "7.0(front)", "7.1(wide)", "7.1(wide-side)", "octagonal"),
 )
@@ -184,9 +184,9 @@ FORMATS = {
     for form in (
         Format("wav", ".wav", ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
         # A frame of FLAC says its rate in 16 bits, in Hz or in tens of Hz.
-        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24"), even_above=65535),
+        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24"), multiples_above=65535),
         # libvorbis has no settings beyond, and crashes.
-        Format("ogg", ".ogg", most_rate=192000, layouts=_OGG_LAYOUTS),
+        Format("ogg", ".ogg", highest_rate=192000, layouts=_OGG_LAYOUTS),
         Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,), layouts=_OGG_LAYOUTS),
         Format("mp3", ".mp3", codec="libmp3lame", container="mp3", rates=_MP3_RATES, channels=2),
         Format(
@@ -196,7 +196,7 @@ FORMATS = {
             container="ipod",
             rates=_AAC_RATES,
             layouts=_AAC_LAYOUTS,
-            unnamed=_AAC_UNNAMED,
+            unnamed_layouts=_AAC_UNNAMED_LAYOUTS,
         ),
         Format("stem.mp4", ".stem.mp4", codec="aac", container="mp4", rates=_AAC_RATES, channels=2),
     )

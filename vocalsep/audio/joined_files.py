@@ -56,8 +56,8 @@ def find_joined_files(path: pathlib.Path) -> list[ByteRange]:
         if head.startswith(FLAC):
             return [
                 ByteRange(part.start, part.stop)
-                if part.samples == part.announced
-                else ByteRange(part.start, part.stop, (part.patch(file),), part.announced)
+                if part.samples == part.header_samples
+                else ByteRange(part.start, part.stop, (part.patch(file),), part.header_samples)
                 for part in flac_parts(file, start, stop)
             ]
         if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .layouts import ASSUMED
-from .sink import packed_frame
+from .layouts import DEFAULT_LAYOUTS
+from .sink import interleaved_frame
 
 SLOWEST_STEP = 0.5
 
@@ -35,7 +35,7 @@ class KeyTempo:
 
         self.sample_rate = sample_rate
         self.tempo = tempo
-        self._layout = ASSUMED[channels - 1]
+        self._layout = DEFAULT_LAYOUTS[channels - 1]
         played = round(sample_rate * 2 ** (key / 12))
         stretch = tempo / 100 * sample_rate / played
         steps: list[tuple[str, str]] = []
@@ -61,7 +61,7 @@ class KeyTempo:
         """Take (channels, samples); return the samples that are ready."""
         if block.shape[1] == 0:
             return np.zeros((self._channels, 0), np.float32)
-        frame = packed_frame(block, self._layout, self.sample_rate, self._taken)
+        frame = interleaved_frame(block, self._layout, self.sample_rate, self._taken)
         self._taken += block.shape[1]
         self._graph.push(frame)
         return self._pull()

@@ -39,7 +39,7 @@ LAYOUTS = {
     "octagonal": ("FL", "FR", "FC", "BL", "BR", "BC", "SL", "SR"),
 }
 # What channels are taken for where a file does not say.
-ASSUMED = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+DEFAULT_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 # What FFmpeg takes the channels of a FLAC for that does not say more.
 FLAC_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0(side)", "5.1(side)", "6.1", "7.1")
 # Ogg's codecs have one layout for each number of channels, and their own order: which of WAVE's comes first, second ...
@@ -53,22 +53,22 @@ VORBIS_ORDER = {
 # The comment of a FLAC of another layout.
 MASK_COMMENT = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
 # The first speakers of the pairs, whose second follows them in the order above.
-_LEFT = {"FL": "FR", "BL": "BR", "FLC": "FRC", "SL": "SR", "TFL": "TFR", "TBL": "TBR", "DL": "DR", "WL": "WR"}
+_PAIRS = {"FL": "FR", "BL": "BR", "FLC": "FRC", "SL": "SR", "TFL": "TFR", "TBL": "TBR", "DL": "DR", "WL": "WR"}
 
 
 def speakers_of(layout: str, channels: int) -> tuple[str, ...]:
     """Return the speakers of a layout, a name or such as ``FL+FR+LFE``; of an unknown one those that are assumed."""
     speakers = LAYOUTS.get(layout) or tuple(layout.split("+"))
-    return speakers if len(speakers) == channels and all(speakers) else LAYOUTS[ASSUMED[channels - 1]]
+    return speakers if len(speakers) == channels and all(speakers) else LAYOUTS[DEFAULT_LAYOUTS[channels - 1]]
 
 
-def layout_named(name: str, speakers: tuple[str, ...]) -> tuple[str, list[int] | None]:
+def name_and_order(name: str, speakers: tuple[str, ...]) -> tuple[str, list[int] | None]:
     """Return how a layout is called here that FFmpeg calls `name`, and its order in a WAVE file where it has another.
 
     The name is empty where the speakers have none either. Of one or two channels the speakers do not matter.
     """
     if len(speakers) <= 2:
-        return ASSUMED[len(speakers) - 1], None
+        return DEFAULT_LAYOUTS[len(speakers) - 1], None
     if name in LAYOUTS:
         return name, None
     if not set(speakers) <= set(SPEAKERS) or len(set(speakers)) < len(speakers):
@@ -81,32 +81,32 @@ def layout_named(name: str, speakers: tuple[str, ...]) -> tuple[str, list[int] |
 def layout_of_mask(mask: int, channels: int) -> str:
     """Return the layout of a WAVE file's channel mask; empty where it fits no such number of channels."""
     if channels <= 2:
-        return ASSUMED[channels - 1]
+        return DEFAULT_LAYOUTS[channels - 1]
     speakers = tuple(name for bit, name in enumerate(SPEAKERS) if mask >> bit & 1)
     if mask >> len(SPEAKERS) or len(speakers) != channels:
         return ""
     return next((name for name, found in LAYOUTS.items() if found == speakers), "+".join(speakers))
 
 
-def mask_of(layout: str, channels: int) -> int:
+def channel_mask(layout: str, channels: int) -> int:
     """Return the channel mask of a layout; 0 where it has speakers that masks do not know."""
     speakers = speakers_of(layout, channels)
     return sum(1 << SPEAKERS.index(name) for name in speakers) if set(speakers) <= set(SPEAKERS) else 0
 
 
-def groups_of(layout: str, channels: int) -> tuple[tuple[int, ...], ...]:
+def channel_groups(layout: str, channels: int) -> tuple[tuple[int, ...], ...]:
     """Return which channels belong together: stereo pairs, which are neighbours, and single ones."""
     speakers = speakers_of(layout, channels)
     groups: list[tuple[int, ...]] = []
     at = 0
     while at < channels:
-        paired = at + 1 < channels and _LEFT.get(speakers[at]) == speakers[at + 1]
+        paired = at + 1 < channels and _PAIRS.get(speakers[at]) == speakers[at + 1]
         groups.append((at, at + 1) if paired else (at,))
         at += len(groups[-1])
     return tuple(groups)
 
 
-def order_in(layout: str, channels: int, target: str) -> tuple[int, ...] | None:
+def channel_order(layout: str, channels: int, target: str) -> tuple[int, ...] | None:
     """Return which channel of a layout comes first, second ... in another; None where that has other speakers.
 
     Surround speakers count as the same at the sides and behind, where a layout has those of one kind only.
@@ -125,7 +125,7 @@ def _surround(speakers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple({"BL": "SL", "BR": "SR"}.get(name, name) for name in speakers)
 
 
-def lasting_layout(owner: Any) -> Any:
+def pinned_layout(owner: Any) -> Any:
     """Return the channel layout of a codec or a frame, once for each.
 
     PyAV has the layout of FFmpeg's own, and frees what belongs to it a second time where its channels are in an order

@@ -13,19 +13,19 @@ import numpy as np
 
 from ..errors import OutputError
 from ..system.atomic_files import DISK_FULL
-from .container import QuietFile
+from .container import AvioFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
-from .headers import finish_ogg, finish_wave
-from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, mask_of
+from .layouts import DEFAULT_LAYOUTS, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, channel_mask
+from .libsndfile_output import finish_ogg, finish_wave
 from .resample import Resampler
-from .sndfile import native
+from .sndfile import libsndfile_path
 
 # libsndfile's Vorbis encoder keeps a whole write on the stack.
 WRITE_SAMPLES = 1 << 15
 # A plain WAV counts its bytes in 32 bits.
 LARGEST_WAV = (1 << 32) - (1 << 20)
 # A disk with less than this many free bytes counts as full.
-FULL = 1 << 20
+LEAST_FREE_BYTES = 1 << 20
 # 32-bit floats hold all integers of so many bits.
 EXACT_BITS = 24
 # Nominal bit rates of Vorbis qualities 0.0, 0.1, ... 1.0, stereo at 44.1 kHz (Xiph's table), bits per second.
@@ -71,7 +71,7 @@ class Sink:
         samples: int | None = None,
         layout: str = "",
     ):
-        fitted = form.fitted(channels, layout)
+        fitted = form.map_channels(channels, layout)
         order = fitted.order
         if form.name == "ogg":
             # libsndfile takes the channels as they lie in the file, FFmpeg as they lie in a WAVE file.
@@ -90,7 +90,7 @@ class Sink:
                     path, form, rate, channels, subtype, bits_per_second, samples, fitted.layout
                 )
         except Exception as error:
-            raise write_failure(path, error) from None
+            raise write_error(path, error) from None
 
     def __enter__(self) -> Sink:
         return self
@@ -113,7 +113,7 @@ class Sink:
         try:
             self._writer.finish()
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
 
     def abandon(self) -> None:
         """Close without finishing; the file is not whole. After `finish` this does nothing."""
@@ -124,15 +124,15 @@ class Sink:
             for start in range(0, block.shape[1], WRITE_SAMPLES):
                 self._writer.write(block[:, start : start + WRITE_SAMPLES])
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
 
 
-def write_failure(path: pathlib.Path, error: Exception) -> OutputError:
+def write_error(path: pathlib.Path, error: Exception) -> OutputError:
     """Return what to raise where an output cannot be written."""
     if isinstance(error, OutputError):
         return error
     # libsndfile says no more than "System error" when the disk is full
-    full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < FULL
+    full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < LEAST_FREE_BYTES
     why = DISK_FULL if full else (getattr(error, "strerror", None) or str(error) or "write failed")
     return OutputError(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {why}")
 
@@ -141,7 +141,7 @@ def _free_bytes(folder: pathlib.Path) -> int:
     try:
         return shutil.disk_usage(folder).free
     except OSError:
-        return FULL
+        return LEAST_FREE_BYTES
 
 
 class _SoundFileWriter:
@@ -173,7 +173,7 @@ class _SoundFileWriter:
             stereo = bitrate * 2 / channels * 44100 / max(rate, 8000)
             quality = float(np.interp(stereo, VORBIS_BITRATES, np.linspace(0, 1, len(VORBIS_BITRATES))))
             options = {"subtype": "VORBIS", "compression_level": 1 - quality}
-        self.file = soundfile.SoundFile(native(path), "w", rate, channels, format=container, **options)
+        self.file = soundfile.SoundFile(libsndfile_path(path), "w", rate, channels, format=container, **options)
 
     def write(self, block: np.ndarray) -> None:
         if self.bits:
@@ -192,7 +192,7 @@ class _SoundFileWriter:
         self._complete()
         # A full disk can fail silently when buffers are flushed: the last sample must be there.
         if self.written:
-            with soundfile.SoundFile(native(self.path)) as check:
+            with soundfile.SoundFile(libsndfile_path(self.path)) as check:
                 whole = check.frames == self.written
                 check.seek(max(0, self.written - 1))
                 if not whole or len(check.read(1)) != 1:
@@ -203,7 +203,7 @@ class _SoundFileWriter:
 
     def _complete(self) -> None:
         """Write what libsndfile cannot: layouts; and the same each time what would tell this run from others."""
-        mask = mask_of(self.layout, self.channels)
+        mask = channel_mask(self.layout, self.channels)
         if self.form.name == "wav":
             finish_wave(self.path, mask)
         elif self.form.name == "ogg":
@@ -224,7 +224,7 @@ class _AvWriter:
 
         # bitexact leaves out dates and random serial numbers: the same stem gives the same file.
         self.file = path.open("wb")
-        self.quiet = QuietFile(self.file)
+        self.quiet = AvioFile(self.file)
         self.container: Any = av.open(self.quiet, "w", format=form.container, options={"fflags": "+bitexact"})
         self.stream = audio_stream(self.container, form.codec, rate, channels, bitrate, layout)
         self.written = 0
@@ -274,7 +274,7 @@ def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: 
     # By default FFmpeg mixes up the channels of Opus with five and with seven of them.
     options = {"mapping_family": "1"} if codec == "libopus" and channels > 2 else {}
     stream = container.add_stream(codec, rate=rate, options=options)
-    stream.codec_context.layout = layout or ASSUMED[channels - 1]
+    stream.codec_context.layout = layout or DEFAULT_LAYOUTS[channels - 1]
     stream.codec_context.bit_rate = bitrate
     stream.codec_context.time_base = Fraction(1, rate)
     return stream
@@ -283,10 +283,10 @@ def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: 
 def audio_frame(stream: Any, block: np.ndarray, at: int) -> Any:
     """Return samples (channels, samples) as a frame for such a stream, `at` samples after its start."""
     context = stream.codec_context
-    return packed_frame(block, context.layout.name, context.time_base.denominator, at)
+    return interleaved_frame(block, context.layout.name, context.time_base.denominator, at)
 
 
-def packed_frame(block: np.ndarray, layout: str, rate: int, at: int) -> Any:
+def interleaved_frame(block: np.ndarray, layout: str, rate: int, at: int) -> Any:
     """Return samples (channels, samples) as a PyAV frame, channel beside channel.
 
     PyAV counts one plane too many of eight, and reads or writes beyond them.

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..errors import AudioError
 from .byte_range import ByteRange, ByteRangeFile
-from .container import QuietFile
+from .container import AvioFile
 from .formats import FLOAT_SUBTYPES, INTEGER_BITS, SAMPLE_BYTES
-from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
+from .layouts import DEFAULT_LAYOUTS, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
 from .source import BLOCK_SAMPLES, Source, SourceInfo
 from .wave_ranges import STREAMED
 
@@ -37,9 +37,9 @@ class SoundFileSource(Source):
         import soundfile
 
         self.seekable = not byte_range.patches and byte_range.start == 0 and byte_range.stop == path.stat().st_size
-        self.quiet = None if self.seekable else QuietFile(ByteRangeFile(path.open("rb"), byte_range))
+        self.quiet = None if self.seekable else AvioFile(ByteRangeFile(path.open("rb"), byte_range))
         try:
-            self.file: soundfile.SoundFile = soundfile.SoundFile(self.quiet or native(path))
+            self.file: soundfile.SoundFile = soundfile.SoundFile(self.quiet or libsndfile_path(path))
         except BaseException:
             self._close_range()
             raise
@@ -59,12 +59,18 @@ class SoundFileSource(Source):
                 samples=samples,
                 subtype=subtype,
                 lossy=not lossless,
-                slack_s=LONGEST_BLOCK / file.samplerate if byte_range.patches else 0.0 if lossless else LOSSY_SLACK_S,
+                length_tolerance_s=LONGEST_BLOCK / file.samplerate
+                if byte_range.patches
+                else 0.0
+                if lossless
+                else LOSSY_SLACK_S,
                 layout=_layout(path, file),
             ),
             salvage,
         )
-        self.announced = max(byte_range.announced if byte_range.patches else samples or 0, _announced(file))
+        self.header_samples = max(
+            byte_range.header_samples if byte_range.patches else samples or 0, _header_samples(file)
+        )
         self.order = wave_order(file.format, file.channels)
 
     def close(self) -> None:
@@ -106,13 +112,13 @@ class SoundFileSource(Source):
         The last one of a file that does not promise more is that of a recorder that died.
         """
         info = self.info
-        if info.samples is not None and self.announced <= decoded and info.samples - decoded <= LONGEST_BLOCK:
+        if info.samples is not None and self.header_samples <= decoded and info.samples - decoded <= LONGEST_BLOCK:
             self.remarks.append("its last packet is cut off: split up to there")
         else:
             self._damage(f"at {decoded / info.sample_rate:.1f} s ({why})")
 
 
-def native(path: pathlib.Path) -> bytes | str:
+def libsndfile_path(path: pathlib.Path) -> bytes | str:
     """Return a path in the form that libsndfile opens, also where the name is not valid text."""
     return os.fsencode(path) if os.name == "posix" else str(path)
 
@@ -139,7 +145,7 @@ def _filled(block: np.ndarray) -> int:
     return int(empty.argmax()) if empty.any() else len(block)
 
 
-def _announced(file: Any) -> int:
+def _header_samples(file: Any) -> int:
     """Samples that the header of a WAV gives where libsndfile counts fewer; else 0."""
     told = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if told and int(told[1]) < STREAMED and int(told[2]):
@@ -161,5 +167,5 @@ def _layout(path: pathlib.Path, file: Any) -> str:
         with contextlib.suppress(MutagenError, LookupError, TypeError, ValueError):
             comments: Any = FLAC(path).tags
             return layout_of_mask(int(comments[MASK_COMMENT][0], 16), file.channels)
-    known = {"FLAC": FLAC_LAYOUTS, "OGG": ASSUMED}.get(file.format, ())
+    known = {"FLAC": FLAC_LAYOUTS, "OGG": DEFAULT_LAYOUTS}.get(file.format, ())
     return known[file.channels - 1] if file.channels <= len(known) else ""

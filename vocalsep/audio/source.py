@@ -40,7 +40,7 @@ class SourceInfo:
     lossy : bool
     video : bool
         Whether there is a moving picture.
-    slack_s : float
+    length_tolerance_s : float
         How many seconds `samples` may be too large in a whole file: none where it was counted, some where a container
         rounds, any number where it is guessed from the size of the file.
     stream : int
@@ -60,7 +60,7 @@ class SourceInfo:
     subtype: str
     lossy: bool
     video: bool = False
-    slack_s: float = 0.0
+    length_tolerance_s: float = 0.0
     stream: int = 0
     streams: tuple[AudioStream, ...] = ()
     layout: str = ""
@@ -97,13 +97,13 @@ class Source:
         What was passed over in a damaged file: a few packets, or more where `salvage` allows it; else empty.
     remarks : list of str
         What a person should know of the file, complete once `blocks` has ended.
-    announced : int
+    header_samples : int
         Samples that the header gives, where they may be others than `info` has; else 0.
     seekable : bool
         Whether libsndfile by itself can read the file from its middle.
     """
 
-    announced = 0
+    header_samples = 0
     seekable = False
 
     def __init__(self, info: SourceInfo, salvage: bool):
@@ -114,7 +114,7 @@ class Source:
         self.order: list[int] | None = None
         self.damaged = ""
         self.remarks: list[str] = []
-        self.began_as = _state(info.path)
+        self._initial_state = _state(info.path)
 
     def __enter__(self) -> Source:
         return self
@@ -137,7 +137,7 @@ class Source:
         AudioError
             The file is damaged, or was changed meanwhile, and `salvage` was not asked for.
         """
-        for block in _gathered(self._decoded_of_file()):
+        for block in _joined_blocks(self._decoded_of_file()):
             wrong = ~(np.abs(block) < LOUDEST)
             if wrong.any():
                 self.repaired += int(wrong.sum())
@@ -146,7 +146,7 @@ class Source:
             yield block if self.order is None else block[self.order]
         if missing_s := self._missing_s(self.read):
             self.remarks.append(f"ends {missing_s:.1f} s before the length that its header gives")
-        if _state(self.info.path) not in (self.began_as, None):
+        if _state(self.info.path) not in (self._initial_state, None):
             if not self.salvage:
                 raise AudioError(
                     "was changed while it was being read", path=self.info.path, hint="try again once it is whole"
@@ -168,9 +168,11 @@ class Source:
     def _missing_s(self, samples: int) -> float:
         """Seconds that the header promises beyond so many samples; 0 where it gives no length, or one about right."""
         info = self.info
-        slack_s = ROUNDED_S if self.announced and math.isinf(info.slack_s) else info.slack_s
-        missing_s = ((self.announced or info.samples or 0) - samples) / info.sample_rate
-        return missing_s if missing_s > slack_s else 0.0
+        length_tolerance_s = (
+            ROUNDED_S if self.header_samples and math.isinf(info.length_tolerance_s) else info.length_tolerance_s
+        )
+        missing_s = ((self.header_samples or info.samples or 0) - samples) / info.sample_rate
+        return missing_s if missing_s > length_tolerance_s else 0.0
 
     def _damage(self, what: str) -> None:
         if not self.salvage:
@@ -189,7 +191,7 @@ def _state(path: pathlib.Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _gathered(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _joined_blocks(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Join small blocks to larger ones: codecs hand out anything from a single sample up."""
     held: list[np.ndarray] = []
     samples = 0

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
-from .container import QuietFile
+from .container import AvioFile
 from .formats import FORMATS
 from .resample import Resampler
-from .sink import audio_frame, audio_stream, write_failure
+from .sink import audio_frame, audio_stream, write_error
 
 STEM_FILE = "stem.mp4"
 NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
@@ -62,7 +62,7 @@ class StemSink:
         import av
 
         form = FORMATS[STEM_FILE]
-        form.fitted(channels)
+        form.map_channels(channels)
         rate = form.rate_for(sample_rate)
         self.path = path
         self._written = 0
@@ -71,7 +71,7 @@ class StemSink:
         try:
             # A file that FFmpeg opens itself stays open, and its room taken, where the disk is full.
             self._file = path.open("wb")
-            self._quiet = QuietFile(self._file)
+            self._quiet = AvioFile(self._file)
             options = {"fflags": "+bitexact"}
             self._container: Any = av.open(self._quiet, "w", format=form.container, options=options)
             self._streams = [
@@ -79,7 +79,7 @@ class StemSink:
                 for _ in range(1 + len(NAMES))
             ]
         except Exception as error:
-            raise write_failure(path, error) from None
+            raise write_error(path, error) from None
 
     def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
         """Append (channels, samples) of both stems, full scale at +-1."""
@@ -97,7 +97,7 @@ class StemSink:
                 raise self._quiet.error
             self._file.close()
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
 
     def abandon(self) -> None:
         """Close without finishing; the file is not whole. After `finish` this does nothing."""
@@ -119,7 +119,7 @@ class StemSink:
             for stream, sound in zip(self._streams, sounds, strict=True):
                 self._container.mux(stream.encode(audio_frame(stream, sound, self._written)))
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
         self._written += vocals.shape[1]
 
 
@@ -134,7 +134,7 @@ def name_stems(path: pathlib.Path) -> None:
     try:
         _add_names(path)
     except OSError as error:
-        raise write_failure(path, error) from None
+        raise write_error(path, error) from None
 
 
 def _add_names(path: pathlib.Path) -> None:

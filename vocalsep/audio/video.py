@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OutputError
-from .clock import timed
-from .container import QuietFile, open_container
-from .video_plan import ANY_MUXER, FREE_CLOCKS, MP4, VideoPlan, add, is_attached, is_of, open_output
+from .container import AvioFile, open_container
+from .packet_clock import retimed_packets
+from .video_plan import ARBITRARY_START, FALLBACK_MUXER, MP4, VideoPlan, add, has_format, is_attached, open_output
 
 # Those that say which samples of an encoder's first packet are not heard.
 TRIMMED = (*MP4, "webm")
@@ -39,11 +39,11 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
         with (
             video.open("rb") as film,
             audio.open("rb") as track,
-            open_container(QuietFile(film)) as pictures,
-            open_container(QuietFile(track)) as sound,
+            open_container(AvioFile(film)) as pictures,
+            open_container(AvioFile(track)) as sound,
             target.open("w+b") as file,
         ):
-            quiet = QuietFile(file)
+            quiet = AvioFile(file)
             with _written(quiet, plan, target, _options(pictures, video, plan.muxer)) as out:
                 _remux(pictures, sound, out, title, plan, _start(video, plan.sound), _covers(video))
             if quiet.error is not None:
@@ -53,13 +53,13 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
 
 
 @contextlib.contextmanager
-def _written(quiet: QuietFile, plan: VideoPlan, target: pathlib.Path, options: dict[str, str]) -> Iterator[Any]:
+def _written(quiet: AvioFile, plan: VideoPlan, target: pathlib.Path, options: dict[str, str]) -> Iterator[Any]:
     opened: list[Any] = []
 
-    def again(*_: object) -> QuietFile:
+    def again(*_: object) -> AvioFile:
         quiet.file.flush()
         opened.append(target.open("rb"))
-        return QuietFile(opened[-1])
+        return AvioFile(opened[-1])
 
     try:
         with open_output(quiet, plan.muxer, plan.wrapped, options, again if plan.muxer in MP4 else None) as out:
@@ -71,7 +71,7 @@ def _written(quiet: QuietFile, plan: VideoPlan, target: pathlib.Path, options: d
 
 def _options(pictures: Any, video: pathlib.Path, muxer: str) -> dict[str, str]:
     """Return options of the muxer that keep what a video is like."""
-    if muxer in (ANY_MUXER, "webm"):
+    if muxer in (FALLBACK_MUXER, "webm"):
         # Which streams are marked as default is copied, not guessed.
         return {"default_mode": "passthrough"}
     if muxer == "mpegts":
@@ -123,12 +123,12 @@ def _remux(
             continue
         if plan.muxer == "mpegts":
             copy.id = stream.id
-    free = is_of(pictures, FREE_CLOCKS)
+    free = has_format(pictures, ARBITRARY_START)
     # Other containers begin at 0.
-    begin = (pictures.start_time or 0) / 1e6 if free and plan.muxer not in FREE_CLOCKS else 0.0
-    film = timed(pictures, copies, -begin, restarts=free)
+    begin = (pictures.start_time or 0) / 1e6 if free and plan.muxer not in ARBITRARY_START else 0.0
+    film = retimed_packets(pictures, copies, -begin, restarts=free)
     # Elsewhere all else would be later by the packet that an AAC encoder needs to start.
-    track = timed(sound, voices, start - begin, positive=plan.muxer not in TRIMMED)
+    track = retimed_packets(sound, voices, start - begin, positive=plan.muxer not in TRIMMED)
     for _, packet in heapq.merge(film, track, key=lambda pair: pair[0]):
         out.mux(packet)
 
@@ -146,7 +146,7 @@ def _start(video: pathlib.Path, index: int) -> float:
     """When the first sample of a stream is heard, in seconds of its container's clock."""
     import av
 
-    with video.open("rb") as file, open_container(QuietFile(file)) as container:
+    with video.open("rb") as file, open_container(AvioFile(file)) as container:
         stream = container.streams[index]
         for packet in container.demux(stream):
             with contextlib.suppress(av.error.InvalidDataError):
@@ -159,8 +159,8 @@ def _start(video: pathlib.Path, index: int) -> float:
 def _covers(video: pathlib.Path) -> dict[int, bytes]:
     """Return the pictures of the streams that are marked as covers, by the streams' indices."""
     found: dict[int, bytes] = {}
-    with video.open("rb") as file, open_container(QuietFile(file)) as container:
-        marked = [stream for stream in container.streams.video if is_attached(stream, ANY_MUXER)]
+    with video.open("rb") as file, open_container(AvioFile(file)) as container:
+        marked = [stream for stream in container.streams.video if is_attached(stream, FALLBACK_MUXER)]
         for packet in container.demux(*marked) if marked else ():
             found.setdefault(packet.stream.index, bytes(packet))
             if len(found) == len(marked):

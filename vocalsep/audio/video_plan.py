@@ -9,9 +9,9 @@ import pathlib
 from typing import Any
 
 from ..errors import AudioError, OutputError
-from .container import QuietFile, is_cover, open_container
+from .container import AvioFile, is_cover, open_container
 from .formats import FORMATS, Format
-from .selection import audio_streams, chosen_stream
+from .selection import audio_streams, select_stream
 
 # WebM holds Opus; everything else that is written here holds AAC.
 CONTAINERS = {
@@ -35,11 +35,11 @@ CONTAINERS = {
     ".m2t": "mpegts",
 }
 # Holds anything.
-ANY, ANY_MUXER = ".mkv", "matroska"
+ANY, FALLBACK_MUXER = ".mkv", "matroska"
 MP4 = ("mp4", "mov", "3gp", "3g2", "f4v")
 # Containers whose clock starts anywhere, and may start anew within the file.
-FREE_CLOCKS = ("mpegts", "mpeg")
-CHAPTERED = (*MP4, ANY_MUXER, "webm")
+ARBITRARY_START = ("mpegts", "mpeg")
+WITH_CHAPTERS = (*MP4, FALLBACK_MUXER, "webm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ def plan_video(path: pathlib.Path, stream: int | str | None = None, suffix: str 
     ----------
     path : pathlib.Path
     stream : int, str or None
-        The audio stream that is replaced, see `chosen_stream`.
+        The audio stream that is replaced, see `select_stream`.
     suffix : str, optional
         Of the only container to consider.
 
@@ -100,11 +100,11 @@ def plan_video(path: pathlib.Path, stream: int | str | None = None, suffix: str 
     own = path.suffix.lower()
     suffixes = [suffix] if suffix else [own, ANY] if own in CONTAINERS and own != ANY else [ANY]
     try:
-        with path.open("rb") as file, open_container(QuietFile(file)) as film:
+        with path.open("rb") as file, open_container(AvioFile(file)) as film:
             if not film.streams.audio:
                 raise AudioError("holds no audio")
-            sound = film.streams.audio[chosen_stream(audio_streams(film), stream, path)]
-            covers = {one.index for one in film.streams.video if is_cover(QuietFile(file), one)}
+            sound = film.streams.audio[select_stream(audio_streams(film), stream, path)]
+            covers = {one.index for one in film.streams.video if is_cover(AvioFile(file), one)}
             plans = [_plan(film, sound.index, one, own) for one in suffixes]
             pictures = {one.index for one in film.streams.video} - covers
     except OSError as error:
@@ -147,10 +147,10 @@ def add(out: Any, stream: Any, tagged: bool) -> Any:
 def is_attached(stream: Any, muxer: str) -> bool:
     """Whether a stream is attached to the file as a whole: Matroska has files for that, others a stream."""
     marked = stream.type == "video" and stream.disposition & stream.disposition.attached_pic
-    return muxer == ANY_MUXER and bool(marked or stream.type == "attachment")
+    return muxer == FALLBACK_MUXER and bool(marked or stream.type == "attachment")
 
 
-def is_of(container: Any, muxers: tuple[str, ...]) -> bool:
+def has_format(container: Any, muxers: tuple[str, ...]) -> bool:
     """Whether an open container's format is one of these."""
     return not set(muxers).isdisjoint(container.format.name.split(","))
 
@@ -160,21 +160,21 @@ def _plan(film: Any, sound: int, suffix: str, own: str) -> VideoPlan:
     muxer = CONTAINERS[suffix]
     copied, lost, wrapped = [], [], False
     for stream in film.streams:
-        if stream.index == sound or _written_anew(film, stream, muxer):
+        if stream.index == sound or _is_generated(film, stream, muxer):
             continue
         if is_attached(stream, muxer):
             copied.append((stream.index, False))
             continue
         ways = [(way, tag) for way in (False, True) for tag in (True, False)]
-        found = next((way for way in ways if _takes([(stream, way[1])], muxer, way[0])), None)
+        found = next((way for way in ways if _can_hold([(stream, way[1])], muxer, way[0])), None)
         # Matroska holds old codecs by their tags from AVI, which PyAV refuses to write there.
-        if found is None or (found[0] and muxer != ANY_MUXER):
+        if found is None or (found[0] and muxer != FALLBACK_MUXER):
             lost.append(f"{stream.type} stream {stream.index} ({_codec(stream)})")
             continue
         wrapped = wrapped or found[0]
         copied.append((stream.index, found[1]))
     together = [(film.streams[index], tag) for index, tag in copied if not is_attached(film.streams[index], muxer)]
-    if together and not _takes(together, muxer, wrapped):
+    if together and not _can_hold(together, muxer, wrapped):
         copied = []
     remarks = []
     if suffix != own:
@@ -182,12 +182,12 @@ def _plan(film: Any, sound: int, suffix: str, own: str) -> VideoPlan:
         remarks.append(f"written as {suffix}: {own or 'a file without suffix'} {why}")
     if lost:
         remarks.append(f"{suffix} cannot hold {', '.join(lost)}: left out")
-    if film.chapters() and (wrapped or muxer not in CHAPTERED):
+    if film.chapters() and (wrapped or muxer not in WITH_CHAPTERS):
         remarks.append(f"its {len(film.chapters())} chapters cannot be kept in {suffix}: left out")
     return VideoPlan(suffix, sound, tuple(copied), wrapped, tuple(remarks))
 
 
-def _takes(streams: list[tuple[Any, bool]], muxer: str, wrapped: bool) -> bool:
+def _can_hold(streams: list[tuple[Any, bool]], muxer: str, wrapped: bool) -> bool:
     """Whether a container can hold these streams, with or without their tags: its header is written to memory."""
     import av
 
@@ -200,9 +200,9 @@ def _takes(streams: list[tuple[Any, bool]], muxer: str, wrapped: bool) -> bool:
     return taken
 
 
-def _written_anew(film: Any, stream: Any, muxer: str) -> bool:
+def _is_generated(film: Any, stream: Any, muxer: str) -> bool:
     """Whether a stream is one that the muxer makes itself: the chapters' titles, and the timecode of the picture."""
-    if stream.type != "data" or muxer not in MP4 or not is_of(film, MP4):
+    if stream.type != "data" or muxer not in MP4 or not has_format(film, MP4):
         return False
     return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(film.chapters()))
 

@@ -108,7 +108,7 @@ def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
         said["audio_stream"] = song.stream + 1
         said["audio_streams"] = [dataclasses.asdict(stream) for stream in song.streams]
     tags = read_tags(song.path)
-    said["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.free}.items()}
+    said["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.custom}.items()}
     said["cover_pictures"] = len(tags.pictures)
     said["chapters"] = len(tags.chapters)
     cost = split_cost(song, model)

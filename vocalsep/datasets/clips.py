@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from ..audio.decoding import open_source
-from ..audio.sndfile import native, wave_order
+from ..audio.sndfile import libsndfile_path, wave_order
 from ..errors import AudioError
 
 EVERYTHING = 1 << 62
@@ -104,7 +104,7 @@ class Clip:
         import soundfile
 
         try:
-            with soundfile.SoundFile(native(self.path)) as file:
+            with soundfile.SoundFile(libsndfile_path(self.path)) as file:
                 # Whoever took its end away would else be heard as silence, or as a shorter song.
                 if file.frames < self.samples:
                     raise AudioError(f"is damaged: it ends at {file.frames} of {self.samples} samples")
@@ -151,8 +151,8 @@ def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
             samples = info.samples
             if source.seekable:
                 # A song whose end is missing is neither learnt from nor scored as a shorter one.
-                samples = max(samples or 0, source.announced)
-            elif samples is None or info.slack_s == float("inf"):
+                samples = max(samples or 0, source.header_samples)
+            elif samples is None or info.length_tolerance_s == float("inf"):
                 samples = sum(block.shape[1] for block in source.blocks())
             return Clip(
                 path=path,

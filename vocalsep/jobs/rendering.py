@@ -208,7 +208,7 @@ class _Job:
         container = tracks[0].video
         self.video: VideoPlan | None = plan_video(info.path, info.stream, container) if container else None
         self.form = audio_format(container) if container else encoding.format
-        self.fitted = self.form.fitted(info.channels, info.layout)
+        self.fitted = self.form.map_channels(info.channels, info.layout)
         self.subtype = self.form.subtype_for(info.subtype, encoding.subtype)
         self.bits = LOSSY_BITS if self.form.lossy else INTEGER_BITS.get(self.subtype or "")
         self.tags = read_tags(info.path)
@@ -318,8 +318,8 @@ class _Output:
             self.sink.write(self.shift.flush())
         self.sink.finish()
         track, job = self.track, self.job
-        tags = job.tags if job.passage is None else job.tags.passage(job.first, self.samples, job.info.sample_rate)
-        tags = tags.changed(track.key, track.tempo).marked(track.mark, job.info.path.stem)
+        tags = job.tags if job.passage is None else job.tags.excerpt(job.first, self.samples, job.info.sample_rate)
+        tags = tags.at_key_and_tempo(track.key, track.tempo).with_title_mark(track.mark, job.info.path.stem)
         if job.video is not None:
             replace_audio(job.info.path, self.sound.path, self.pending.path, tags.fields["title"][0], job.video)
         else:

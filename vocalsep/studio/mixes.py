@@ -158,7 +158,7 @@ class Mixes:
 
     def _write_tags(self, song: Song, path: pathlib.Path, mark: str) -> None:
         original = self.library.original(song)
-        write_tags(path, read_tags(original).marked(mark, pathlib.PurePath(song.name).stem))
+        write_tags(path, read_tags(original).with_title_mark(mark, pathlib.PurePath(song.name).stem))
 
     def _stems(self, song: Song) -> Iterator[tuple[np.ndarray, ...]]:
         both = (blocks(self.library.stem(song, stem), song.channels, song.bits) for stem in STEMS)

@@ -119,7 +119,7 @@ def check_stream(path: pathlib.Path, audio_stream: str) -> SourceInfo:
 def _looked_at(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:
     info = check_stream(path, audio_stream)
     # What only guesses its length is measured while it is worked on.
-    if info.duration is not None and math.isfinite(info.slack_s) and info.duration > limits.minutes * 60:
+    if info.duration is not None and math.isfinite(info.length_tolerance_s) and info.duration > limits.minutes * 60:
         raise Refused(413, f"this song is longer than {limits.minutes:g} minutes; --max-minutes allows more")
 
 

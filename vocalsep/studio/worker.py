@@ -230,7 +230,7 @@ class Worker:
         with open_source(path, stream=song.audio_stream.strip() or None) as source:
             info = source.info
             # A length that is only guessed keeps nobody out: what comes is counted.
-            self._check_length((info.samples or 0) if math.isfinite(info.slack_s) else 0, info.sample_rate)
+            self._check_length((info.samples or 0) if math.isfinite(info.length_tolerance_s) else 0, info.sample_rate)
             bits = 24 if info.subtype in WIDE_SUBTYPES else 16
             gain = 1.0 if info.bounded else 1 / max(1.0, peak(path, stream=info.stream))
             song = dataclasses.replace(

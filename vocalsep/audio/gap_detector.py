@@ -7,13 +7,13 @@ JITTER_S = 0.01
 FRAME_SHARE = 0.75
 # What goes beyond this in all is no pause but a new clock, as where transport streams were joined, or wrong times:
 # nobody wants hours of silence.
-MOST_FILLED_S = 600.0
+LONGEST_FILL_S = 600.0
 
 
-class Timeline:
+class GapDetector:
     """Compares the times that frames of sound bear with the sound that has come so far.
 
-    A step back, or one ahead that would make more than `MOST_FILLED_S` of gaps, is a clock that begins anew.
+    A step back, or one ahead that would make more than `LONGEST_FILL_S` of gaps, is a clock that begins anew.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Timeline:
             return 0.0
         self._due = self._ended
         # A clock that runs a little faster than the sound leaves no gap: only a step of its own does.
-        if not (stepped > JITTER_S and 0 < late <= MOST_FILLED_S - self.filled_s):
+        if not (stepped > JITTER_S and 0 < late <= LONGEST_FILL_S - self.filled_s):
             return 0.0
         self.gaps += 1
         self.filled_s += late

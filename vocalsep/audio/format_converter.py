@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .layouts import ASSUMED
+from .layouts import DEFAULT_LAYOUTS
 from .resample import Resampler
-from .sink import packed_frame
+from .sink import interleaved_frame
 from .source import SourceInfo
 
 
-class Conversion:
+class FormatConverter:
     """Converts what follows a change of format amid a file to the format of its beginning.
 
     Parameters
@@ -91,7 +91,7 @@ def mixing_matrix(layout: str, channels: int, target: str, target_channels: int)
 
     def mixed(source: str, wanted: str) -> np.ndarray:
         # Each channel by itself, at full scale.
-        frame = packed_frame(np.eye(channels), source, 48000, 0)
+        frame = interleaved_frame(np.eye(channels), source, 48000, 0)
         resampler = av.AudioResampler(format="flt", layout=wanted)
         parts = [part.to_ndarray() for part in resampler.resample(frame)]
         return np.concatenate(parts, axis=1).reshape(-1, target_channels).T
@@ -100,6 +100,6 @@ def mixing_matrix(layout: str, channels: int, target: str, target_channels: int)
         matrix = mixed(layout, target)
     except (ValueError, av.error.FFmpegError):
         # Channels without names, or with names that FFmpeg cannot bring together.
-        matrix = mixed(ASSUMED[channels - 1], ASSUMED[target_channels - 1])
+        matrix = mixed(DEFAULT_LAYOUTS[channels - 1], DEFAULT_LAYOUTS[target_channels - 1])
     scale = matrix.max() if channels == 1 else max(1.0, float(np.abs(matrix).sum(axis=1).max()))
     return matrix / scale if scale > 0 else matrix

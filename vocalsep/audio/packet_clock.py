@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 # Streams without pauses of their own.
-SOLID = ("video", "audio")
+CONTINUOUS = ("video", "audio")
 # A step back of this many seconds is a clock that starts anew, and so is one ahead that is longer than any pause.
 RESTART_S, LONGEST_GAP_S = 1.0, 600.0
 # What containers round times to.
 ROUNDED_S = 0.0005
 
 
-def timed(
+def retimed_packets(
     container: Any, copies: dict[Any, Any], shift: float, *, restarts: bool = False, positive: bool = False
 ) -> Iterator[tuple[float, Any]]:
     """Yield time and packet of each stream in turn, bound for its copy, and later by `shift` seconds.
@@ -21,7 +21,7 @@ def timed(
     Where the clock `restarts`, what follows goes on where the stream was. Where times must be `positive`, earlier
     packets are left out.
     """
-    clock = Clock(shift, restarts)
+    clock = PacketClock(shift, restarts)
     for packet in container.demux(*copies) if copies else ():
         if packet.size or packet.dts is not None or packet.pts is not None:
             copy = copies[packet.stream]
@@ -31,7 +31,7 @@ def timed(
                 yield time, packet
 
 
-class Clock:
+class PacketClock:
     """Puts packets in time: later, one after another, and none decoded after it is shown.
 
     Parameters
@@ -57,7 +57,7 @@ class Clock:
         if packet.dts is None and packet.pts is None:
             packet.pts = packet.dts = round(((end or 0.0) - self.shifts[-1]) / base)
         time = (packet.pts if packet.dts is None else packet.dts) * base
-        shift = self._shift(time, end, stream.type in SOLID)
+        shift = self._shift(time, end, stream.type in CONTINUOUS)
         ticks = round(shift / base)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
@@ -78,7 +78,7 @@ class Clock:
     def _order(self, packet: Any, stream: Any) -> None:
         if packet.dts is None:
             return
-        lowest = self.last[stream] + int(stream.type in SOLID) if stream in self.last else None
+        lowest = self.last[stream] + int(stream.type in CONTINUOUS) if stream in self.last else None
         if lowest is not None:
             packet.dts = max(packet.dts, lowest)
         if packet.pts is not None and packet.pts < packet.dts:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ..errors import AudioError
-from .conversion import Conversion
-from .layouts import ASSUMED
+from .format_converter import FormatConverter
+from .layouts import DEFAULT_LAYOUTS
 from .source import Source
 
 # What the conversion of a rate may round off.
@@ -38,9 +38,9 @@ class JoinedSource(Source):
                 self.sources.append(opens)
         self.unreadable = len(sources) - len(self.sources)
         seconds = None if None in lengths else sum(length for length in lengths if length is not None)
-        slack_s = len(sources) * (info.slack_s + ROUNDED_S)
+        length_tolerance_s = len(sources) * (info.length_tolerance_s + ROUNDED_S)
         samples = None if seconds is None else round(seconds * info.sample_rate)
-        super().__init__(dataclasses.replace(info, samples=samples, slack_s=slack_s), salvage)
+        super().__init__(dataclasses.replace(info, samples=samples, length_tolerance_s=length_tolerance_s), salvage)
 
     def close(self) -> None:
         """Close the file that is being read."""
@@ -50,7 +50,7 @@ class JoinedSource(Source):
         info = self.info
         if self.unreadable:
             self._damage(f"{self.unreadable} of the {len(self.sources) + self.unreadable} files in it cannot be opened")
-        conversion = Conversion(info, ASSUMED[info.channels - 1])
+        conversion = FormatConverter(info, DEFAULT_LAYOUTS[info.channels - 1])
         ended_s = 0.0
         for number, opens in enumerate(self.sources):
             if number:
@@ -58,7 +58,7 @@ class JoinedSource(Source):
                 self.current = opens()
             source = self.current
             for block in source.blocks():
-                layout = ASSUMED[len(block) - 1]
+                layout = DEFAULT_LAYOUTS[len(block) - 1]
                 yield from conversion.push(block, source.info.sample_rate, layout, ended_s)
             ended_s += source.read / source.info.sample_rate
             self.repaired += source.repaired
