@@ -285,4 +285,4 @@ def test_files_with_damaged_chapters_keep_their_other_tags(tmp_path):
     file.tags[:] = [("TITLE", "T"), ("CHAPTER001", "nonsense"), ("CHAPTER002", "99:99:99"), ("CHAPTER002NAME", "x")]
     file.save()
     assert read_tags(path).fields == {"title": ("T",)}
-    assert read_tags(path).free == {}
+    assert read_tags(path).custom == {}

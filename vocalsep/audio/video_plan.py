@@ -39,6 +39,8 @@ ANY, FALLBACK_MUXER = ".mkv", "matroska"
 MP4 = ("mp4", "mov", "3gp", "3g2", "f4v")
 # Containers whose clock starts anywhere, and may start anew within the file.
 ARBITRARY_START = ("mpegts", "mpeg")
+# PyAV that writes the timecode of a picture.
+KEEPS_TIMECODE = (18, 1)
 WITH_CHAPTERS = (*MP4, FALLBACK_MUXER, "webm")
 
 
@@ -184,6 +186,8 @@ def _plan(film: Any, sound: int, suffix: str, own: str) -> VideoPlan:
         remarks.append(f"{suffix} cannot hold {', '.join(lost)}: left out")
     if film.chapters() and (wrapped or muxer not in WITH_CHAPTERS):
         remarks.append(f"its {len(film.chapters())} chapters cannot be kept in {suffix}: left out")
+    if muxer in MP4 and _version() < KEEPS_TIMECODE and any("timecode" in one.metadata for one in film.streams.video):
+        remarks.append("its timecode is lost; version 18.1 or later of the package av keeps it")
     return VideoPlan(suffix, sound, tuple(copied), wrapped, tuple(remarks))
 
 
@@ -205,6 +209,12 @@ def _is_generated(film: Any, stream: Any, muxer: str) -> bool:
     if stream.type != "data" or muxer not in MP4 or not has_format(film, MP4):
         return False
     return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(film.chapters()))
+
+
+def _version() -> tuple[int, ...]:
+    import av
+
+    return tuple(int(number) for number in av.__version__.split(".")[:2])
 
 
 def _codec(stream: Any) -> str:
