@@ -1,4 +1,4 @@
-"""Which of a file's audio streams is taken: the one that was asked for, else the default one, else the first."""
+"""Select one of a file's audio streams: by number or language, else the default stream, else the first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import AudioError
 from .layouts import pinned_layout
 
-# Native Instruments' Stem files hold the mixture first, whatever their other streams are marked as.
+# The first stream of Native Instruments' Stem files is the mixture, whichever is marked as default.
 STEM_SUFFIX = ".stem.mp4"
 # The codes of each language: of ISO 639-1, and of ISO 639-2, where some languages have two.
 LANGUAGE_CODES = """
@@ -36,7 +36,7 @@ NO_LANGUAGE = ("", "und", "unk")
 
 @dataclasses.dataclass(frozen=True)
 class AudioStream:
-    """One audio stream of a file: its number (from 1), and what the container says of it; texts may be empty."""
+    """One audio stream of a file: its number, from 1, and the container's metadata; texts may be empty."""
 
     number: int
     codec: str
@@ -48,7 +48,7 @@ class AudioStream:
 
     @property
     def known(self) -> list[str]:
-        """What a person tells it by, in words."""
+        """Its distinguishing properties, as text."""
         channels = f"{self.channels} channel{'s' if self.channels != 1 else ''}"
         return [word for word in (self.language, self.title, channels, "default" if self.default else "") if word]
 
@@ -57,12 +57,12 @@ class AudioStream:
 
 
 def is_stem_file(path: pathlib.Path) -> bool:
-    """Whether a file's name says that it is one of Native Instruments' Stem files."""
+    """Return whether a path has the suffix of Native Instruments' Stem files."""
     return path.name.lower().endswith(STEM_SUFFIX)
 
 
 def audio_streams(container: Any) -> tuple[AudioStream, ...]:
-    """Describe the audio streams of an open PyAV container, in its order."""
+    """Describe the audio streams of an open PyAV container, in order."""
     described = []
     for number, stream in enumerate(container.streams.audio, 1):
         context = stream.codec_context
@@ -81,17 +81,17 @@ def audio_streams(container: Any) -> tuple[AudioStream, ...]:
     return tuple(described)
 
 
-def select_stream(streams: Sequence[AudioStream], asked: int | str | None, path: pathlib.Path) -> int:
+def select_stream(streams: Sequence[AudioStream], requested: int | str | None, path: pathlib.Path) -> int:
     """Return the index of the audio stream to take.
 
     Parameters
     ----------
     streams : sequence of AudioStream
         At least one.
-    asked : int, str or None
-        An index from 0; or what a user says: a number from 1 or a language's code; None for the default stream.
+    requested : int, str or None
+        An index from 0; or a text: a number from 1, or the code of a language; None for the default stream.
     path : pathlib.Path
-        Of the file.
+        Path of the file.
 
     Raises
     ------
@@ -99,19 +99,19 @@ def select_stream(streams: Sequence[AudioStream], asked: int | str | None, path:
         There is no such stream.
     """
     index: int | None
-    if isinstance(asked, int):
-        index = asked
-    elif asked is None:
-        usual = [] if is_stem_file(path) else [one for one in streams if one.default]
-        index = usual[0].number - 1 if usual else 0
-    elif asked.isdecimal():
-        index = int(asked) - 1
+    if isinstance(requested, int):
+        index = requested
+    elif requested is None:
+        defaults = [] if is_stem_file(path) else [one for one in streams if one.default]
+        index = defaults[0].number - 1 if defaults else 0
+    elif requested.isdecimal():
+        index = int(requested) - 1
     else:
-        spoken = [one for one in streams if same_language(asked, one.language)]
-        index = min(spoken, key=lambda one: not one.default).number - 1 if spoken else None
+        matches = [one for one in streams if same_language(requested, one.language)]
+        index = min(matches, key=lambda one: not one.default).number - 1 if matches else None
     if index is None or not 0 <= index < len(streams):
-        wanted = asked + 1 if isinstance(asked, int) else asked
-        raise AudioError(f"has no audio stream {wanted}; it holds {', '.join(map(str, streams))}")
+        name = requested + 1 if isinstance(requested, int) else requested
+        raise AudioError(f"has no audio stream {name}", path=path, hint=f"it holds {', '.join(map(str, streams))}")
     return index
 
 
@@ -122,7 +122,7 @@ def _first_codes() -> dict[str, str]:
 
 
 def same_language(one: str, other: str) -> bool:
-    """Whether two codes, such as ``ja`` and ``jpn`` or ``pt-BR`` and ``por``, are of one language."""
+    """Return whether two codes, such as ``ja`` and ``jpn`` or ``pt-BR`` and ``por``, mean the same language."""
     first, second = (re.split("[-_]", code.strip().lower())[0] for code in (one, other))
     codes = _first_codes()
     return bool(first) and codes.get(first, first) == codes.get(second, second)

@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 # libsndfile's length of a file that does not say.
 UNKNOWN_LENGTH = 1 << 62
-# Some encoders count a packet more than their stream decodes to.
-LOSSY_SLACK_S = 0.1
+# Some encoders count one packet more than can be decoded.
+LOSSY_TOLERANCE_S = 0.1
 # Samples of the longest frame of a FLAC.
 LONGEST_BLOCK = 1 << 16
 
 
 class SoundFileSource(Source):
-    """A file that libsndfile decodes; see `Source`."""
+    """Decode a file with libsndfile; see `Source`."""
 
     def __init__(self, path: pathlib.Path, salvage: bool, byte_range: ByteRange):
         import soundfile
 
         self.seekable = not byte_range.patches and byte_range.start == 0 and byte_range.stop == path.stat().st_size
-        self.quiet = None if self.seekable else AvioFile(ByteRangeFile(path.open("rb"), byte_range))
+        self.avio = None if self.seekable else AvioFile(ByteRangeFile(path.open("rb"), byte_range))
         try:
-            self.file: soundfile.SoundFile = soundfile.SoundFile(self.quiet or libsndfile_path(path))
+            self.file: soundfile.SoundFile = soundfile.SoundFile(self.avio or libsndfile_path(path))
         except BaseException:
             self._close_range()
             raise
@@ -63,7 +63,7 @@ class SoundFileSource(Source):
                 if byte_range.patches
                 else 0.0
                 if lossless
-                else LOSSY_SLACK_S,
+                else LOSSY_TOLERANCE_S,
                 layout=_layout(path, file),
             ),
             salvage,
@@ -79,8 +79,8 @@ class SoundFileSource(Source):
         self._close_range()
 
     def _close_range(self) -> None:
-        if self.quiet is not None:
-            self.quiet.file.close()
+        if self.avio is not None:
+            self.avio.file.close()
 
     def _decoded(self) -> Iterator[np.ndarray]:
         import soundfile
@@ -89,7 +89,7 @@ class SoundFileSource(Source):
         dtype = np.float64 if info.wide else np.float32
         decoded = 0
         while True:
-            # What comes before an error is there as well: the numbers behind it are left as they are.
+            # Samples that libsndfile has not written stay NaN: those before an error are valid.
             left = BLOCK_SAMPLES if info.samples is None else info.samples - decoded
             block = np.full((min(BLOCK_SAMPLES, left), info.channels), np.nan, dtype)
             try:
@@ -97,20 +97,17 @@ class SoundFileSource(Source):
             except soundfile.LibsndfileError as error:
                 block = block[: _filled(block)]
                 yield np.ascontiguousarray(block.T)
-                self._broken(decoded + len(block), error.error_string.rstrip("."))
+                self._report_undecodable(decoded + len(block), error.error_string.rstrip("."))
                 return
             if len(block) == 0:
                 break
             decoded += len(block)
             yield np.ascontiguousarray(block.T)
-        if self.quiet is not None and self.quiet.error is not None:
-            raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
+        if self.avio is not None and self.avio.error is not None:
+            raise AudioError(f"cannot be read ({self.avio.error.strerror})")
 
-    def _broken(self, decoded: int, why: str) -> None:
-        """Take note of a block that cannot be decoded.
-
-        The last one of a file that does not promise more is that of a recorder that died.
-        """
+    def _report_undecodable(self, decoded: int, why: str) -> None:
+        """Report a block that cannot be decoded: as damage, or as the incomplete last packet of a recording."""
         info = self.info
         if info.samples is not None and self.header_samples <= decoded and info.samples - decoded <= LONGEST_BLOCK:
             self.remarks.append("its last packet is cut off: split up to there")
@@ -140,22 +137,22 @@ def wave_order(container: str, channels: int) -> list[int] | None:
 
 
 def _filled(block: np.ndarray) -> int:
-    """Number of samples before the first that was not written."""
+    """Return the number of samples before the first that was not written."""
     empty = np.isnan(block).all(axis=1)
     return int(empty.argmax()) if empty.any() else len(block)
 
 
 def _header_samples(file: Any) -> int:
-    """Samples that the header of a WAV gives where libsndfile counts fewer; else 0."""
-    told = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if told and int(told[1]) < STREAMED and int(told[2]):
+    """Return the samples that the header of a WAV gives where the file holds fewer; else 0."""
+    sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if sizes and int(sizes[1]) < STREAMED and int(sizes[2]):
         width = SAMPLE_BYTES.get(file.subtype, 0) * file.channels
-        return int(told[1]) // width if width else int(file.frames * int(told[1]) // int(told[2]))
+        return int(sizes[1]) // width if width else int(file.frames * int(sizes[1]) // int(sizes[2]))
     return 0
 
 
 def _layout(path: pathlib.Path, file: Any) -> str:
-    """Return the channel layout as `layouts` names it; empty where the file does not say."""
+    """Return the channel layout, see `layouts`; empty where the file does not name it."""
     mask = re.search(r"^ *Channel Mask *: 0x([0-9A-F]+)", file.extra_info, re.MULTILINE)
     if mask:
         return layout_of_mask(int(mask[1], 16), file.channels)
@@ -163,7 +160,7 @@ def _layout(path: pathlib.Path, file: Any) -> str:
         from mutagen import MutagenError
         from mutagen.flac import FLAC
 
-        # Without the comment, or with one that is no number.
+        # The comment may be missing or no number.
         with contextlib.suppress(MutagenError, LookupError, TypeError, ValueError):
             comments: Any = FLAC(path).tags
             return layout_of_mask(int(comments[MASK_COMMENT][0], 16), file.channels)

@@ -1,4 +1,4 @@
-"""Why a file that holds no sound for us is refused: what it is, and what to do."""
+"""Reasons why a file cannot be decoded: encrypted, or not audio at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASF_PROTECTED = (
 )
 AUDIBLE = b"\x57\x90\x75\x36"
 TS_PACKET, TS_SYNC, TS_SCRAMBLED = 188, 0x47, 0xC0
-# What people take for sound, by its first bytes.
+# First bytes of other kinds of files, and the reason to report.
 NON_AUDIO = (
     (rb"MThd", "is MIDI, which holds notes and no sound; play it with a synthesizer and record that"),
     (
@@ -36,7 +36,7 @@ NON_AUDIO = (
 
 
 def drm_reason(file: BinaryIO) -> str:
-    """Say that the sound of an open file is encrypted; return an empty text where it is not."""
+    """Return the reason to report where the sound of an open file is encrypted; else an empty text."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     protected = head[4:8] == AUDIBLE
@@ -49,14 +49,14 @@ def drm_reason(file: BinaryIO) -> str:
 
 
 def unsupported_reason(path: pathlib.Path) -> str:
-    """Say why a file that neither library opens is refused."""
+    """Return the reason to report for a file that neither library can open."""
     with path.open("rb") as file:
-        said = drm_reason(file)
+        reason = drm_reason(file)
         file.seek(0)
         head = file.read(HEAD_BYTES)
         if head[4:8] == FILE_TYPE and not mp4_index(file):
             return "damaged file, it broke off before its index was written: nothing can be decoded without that"
     for pattern, other in NON_AUDIO:
-        if not said and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
-            said = other
-    return said or "is no audio file, or one too damaged to open"
+        if not reason and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
+            reason = other
+    return reason or "is no audio file, or one too damaged to open"
