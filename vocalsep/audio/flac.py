@@ -1,4 +1,4 @@
-"""Frames of FLAC files: how long one really is, and where another begins that was joined to it."""
+"""Find the true length of FLAC files from their frames, and further files that were joined to them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 MARK = b"fLaC"
 STREAMINFO_BYTES = 34
-# From the start of a file to the 36 bits of STREAMINFO that count the samples.
-TOTAL_AT, TOTAL_BYTES, TOTAL_BITS = 18, 8, 36
-# Where frames are looked for: the largest that encoders write are far smaller, those that the format allows are not.
+# Offset of the 8 bytes of STREAMINFO whose last 36 bits count the samples.
+TOTAL_OFFSET, TOTAL_BYTES, TOTAL_BITS = 18, 8, 36
+# Bytes at the end that are searched for frames: first as many as usual frames need, then as the format allows.
 NEAR, FAR = 1 << 16, 1 << 24
 PROBES = 8
 SCAN_BYTES = 1 << 20
@@ -18,7 +18,7 @@ VARIABLE = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class FlacPart:
+class FlacRange:
     """One FLAC file within a file.
 
     Parameters
@@ -26,9 +26,9 @@ class FlacPart:
     start, stop : int
         Offsets in bytes.
     header_samples : int
-        Samples that STREAMINFO gives; 0 where it gives none.
+        Samples per channel that STREAMINFO gives; 0 where it gives none.
     samples : int
-        Samples up to the end of the last frame that begins there.
+        Samples per channel up to the end of the last frame.
     """
 
     start: int
@@ -37,39 +37,41 @@ class FlacPart:
     samples: int
 
     def patch(self, file: BinaryIO) -> tuple[int, bytes]:
-        """Offset and bytes of a STREAMINFO that gives the true length."""
-        file.seek(self.start + TOTAL_AT)
+        """Return offset and bytes that correct the length in STREAMINFO."""
+        file.seek(self.start + TOTAL_OFFSET)
         field = int.from_bytes(file.read(TOTAL_BYTES), "big")
-        return self.start + TOTAL_AT, (field >> TOTAL_BITS << TOTAL_BITS | self.samples).to_bytes(TOTAL_BYTES, "big")
+        return self.start + TOTAL_OFFSET, (field >> TOTAL_BITS << TOTAL_BITS | self.samples).to_bytes(
+            TOTAL_BYTES, "big"
+        )
 
 
-def flac_parts(file: BinaryIO, start: int, stop: int) -> list[FlacPart]:
+def flac_ranges(file: BinaryIO, start: int, stop: int) -> list[FlacRange]:
     """Find the FLAC files that were joined between two offsets; a whole file is one.
 
-    The whole is read only where the last frame contradicts STREAMINFO, or frames do not follow each other.
+    The whole file is read only where the last frame contradicts STREAMINFO, or frame numbers do not increase.
     """
-    first = _measured(file, start, stop)
+    first = _measure(file, start, stop)
     if first.samples == first.header_samples and _in_order(file, start, stop):
         return [first]
-    starts = [start, *_further(file, start, stop)]
-    return [_measured(file, *place) for place in zip(starts, [*starts[1:], stop], strict=True)]
+    starts = [start, *_further_files(file, start, stop)]
+    return [_measure(file, *pair) for pair in zip(starts, [*starts[1:], stop], strict=True)]
 
 
-def _measured(file: BinaryIO, start: int, stop: int) -> FlacPart:
-    file.seek(start + TOTAL_AT)
+def _measure(file: BinaryIO, start: int, stop: int) -> FlacRange:
+    file.seek(start + TOTAL_OFFSET)
     header_samples = int.from_bytes(file.read(TOTAL_BYTES), "big") & ((1 << TOTAL_BITS) - 1)
     block, audio = _layout(file, start)
     for reach in (NEAR, FAR):
         begin = max(audio, stop - reach)
         frames = _frames(file, begin, stop, block)
         ends = {at + size for at, size in frames}
-        # Bytes that merely look like a frame follow no other.
+        # A real frame starts where another one ends.
         for at, size in reversed(frames):
             if at in ends:
-                return FlacPart(start, stop, header_samples, at + size - _first_sample(file, audio, stop, block))
+                return FlacRange(start, stop, header_samples, at + size - _first_sample(file, audio, stop, block))
         if begin == audio:
             break
-    return FlacPart(start, stop, header_samples, header_samples)
+    return FlacRange(start, stop, header_samples, header_samples)
 
 
 def _layout(file: BinaryIO, start: int) -> tuple[int, int]:
@@ -88,16 +90,16 @@ def _layout(file: BinaryIO, start: int) -> tuple[int, int]:
 
 
 def _first_sample(file: BinaryIO, audio: int, stop: int, block: int) -> int:
-    """Number of the first sample, which in a piece cut out of another file is not 0."""
+    """Return the number of the first sample, which is not 0 in a file that was cut out of another."""
     frames = _frames(file, audio, min(stop, audio + LONGEST_HEADER), block)
     return frames[0][0] if frames else 0
 
 
 def _in_order(file: BinaryIO, start: int, stop: int) -> bool:
-    """Whether the frames at some places count upwards; those of files of one length that were joined do not."""
+    """Return whether frame numbers increase through the file, which they do not in joined files of equal length."""
     block, audio = _layout(file, start)
     if stop - audio < PROBES * NEAR:
-        return not _further(file, start, stop)
+        return not _further_files(file, start, stop)
     last = 0
     for probe in range(1, PROBES + 1):
         begin = audio + (stop - audio) * probe // (PROBES + 1)
@@ -110,9 +112,9 @@ def _in_order(file: BinaryIO, start: int, stop: int) -> bool:
     return True
 
 
-def _further(file: BinaryIO, start: int, stop: int) -> list[int]:
-    """Offsets of the FLAC files that begin behind the first."""
-    found = []
+def _further_files(file: BinaryIO, start: int, stop: int) -> list[int]:
+    """Return the offsets of the FLAC files after the first."""
+    matches = []
     overlap = len(MARK) + 4
     for begin in range(start + 1, stop, SCAN_BYTES):
         file.seek(begin)
@@ -120,32 +122,32 @@ def _further(file: BinaryIO, start: int, stop: int) -> list[int]:
         at = data.find(MARK)
         while 0 <= at < SCAN_BYTES:
             if data[at + 4 : at + 8] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
-                found.append(begin + at)
+                matches.append(begin + at)
             at = data.find(MARK, at + 1)
-    return found
+    return matches
 
 
 def _frames(file: BinaryIO, start: int, stop: int, block: int) -> list[tuple[int, int]]:
-    """First sample and number of samples of what looks like frames between two offsets."""
+    """Return first sample and number of samples of each apparent frame between two offsets."""
     file.seek(start)
     data = file.read(max(0, stop - start))
-    found = []
+    matches = []
     at = data.find(b"\xff")
     while at >= 0:
         if data[at + 1 : at + 2] in (b"\xf8", b"\xf9") and (frame := _frame(data[at : at + LONGEST_HEADER], block)):
-            found.append(frame)
+            matches.append(frame)
         at = data.find(b"\xff", at + 1)
-    return found
+    return matches
 
 
 def _frame(head: bytes, block: int) -> tuple[int, int] | None:
-    """Return the first sample and the number of samples of the frame that begins here; None where none does."""
+    """Parse a frame header: return first sample and number of samples, None where it is not valid."""
     if len(head) < 6 or head[3] & 1 or head[3] >> 4 > 10:
         return None
     size_code, rate_code = head[2] >> 4, head[2] & 15
     if size_code == 0 or rate_code == 15:
         return None
-    # The number is coded as UTF-8 codes characters, with up to 36 bits.
+    # The frame number is coded like UTF-8, with up to 36 bits.
     lead = head[4]
     extra = 0 if lead < 0x80 else 8 - (~lead & 0xFF).bit_length() - 1
     if lead >= 0x80 and not 1 <= extra <= 6:

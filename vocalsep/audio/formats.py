@@ -233,4 +233,4 @@ def output_format(name: str) -> Format:
     try:
         return FORMATS[name.lower().removeprefix(".")]
     except KeyError:
-        raise UsageError(f"unknown format {name!r}; choose one of {', '.join(FORMATS)}") from None
+        raise UsageError(f"unknown format {name!r}", hint=f"choose one of {', '.join(FORMATS)}") from None

@@ -1,62 +1,61 @@
-"""Gaps in the timestamps of a stream of sound."""
+"""Detect gaps in the timestamps of an audio stream."""
 
 from __future__ import annotations
 
-# Timestamps are rounded to a millisecond, and to more by some encoders; what is lost is a frame or more.
+# Timestamps are rounded to a millisecond or more; a real gap is at threshold_s most of a frame long.
 JITTER_S = 0.01
 FRAME_SHARE = 0.75
-# What goes beyond this in all is no pause but a new clock, as where transport streams were joined, or wrong times:
-# nobody wants hours of silence.
+# Gaps beyond this total are wrong timestamps, or a clock that restarts, as in joined transport streams.
 LONGEST_FILL_S = 600.0
 
 
 class GapDetector:
-    """Compares the times that frames of sound bear with the sound that has come so far.
+    """Compare the timestamps of audio frames with the duration of the sound before them.
 
-    A step back, or one ahead that would make more than `LONGEST_FILL_S` of gaps, is a clock that begins anew.
+    A step backwards, or one forwards beyond `LONGEST_FILL_S` of gaps in all, is a restart of the clock and no gap.
 
     Attributes
     ----------
     gaps : int
-        Gaps so far.
+        Number of gaps so far.
     filled_s : float
-        Their seconds in all.
+        Their total duration in seconds.
     """
 
     def __init__(self) -> None:
         self.gaps = 0
         self.filled_s = 0.0
-        self._due: float | None = None
-        self._ended: float | None = None
+        self._expected_s: float | None = None
+        self._end_s: float | None = None
 
     def gap_before(self, time_s: float | None, seconds: float, next_s: float | None) -> float:
-        """Take the next frame and return how many seconds of sound are missing before it.
+        """Return how many seconds of sound are missing before the next frame.
 
         Parameters
         ----------
         time_s : float or None
-            When the frame begins; None where it does not say.
+            Timestamp of the frame; None without one.
         seconds : float
-            How long it is.
+            Duration of the frame.
         next_s : float or None
-            When the frame behind it begins: that tells a step from a single time that is wrong.
+            Timestamp of the frame after it, which distinguishes a step from a single wrong timestamp.
         """
-        due = time_s if self._due is None else self._due
-        if time_s is None or due is None:
-            self._due = None if due is None else due + seconds
+        expected_s = time_s if self._expected_s is None else self._expected_s
+        if time_s is None or expected_s is None:
+            self._expected_s = None if expected_s is None else expected_s + seconds
             return 0.0
-        late = time_s - due
-        stepped = 0.0 if self._ended is None else time_s - self._ended
-        self._ended = time_s + seconds
-        least = max(JITTER_S, FRAME_SHARE * seconds)
-        ahead = 0.0 if next_s is None else next_s - self._ended
-        if abs(late) <= least or (ahead < -least if late > 0 else ahead > least):
-            self._due = due + seconds
+        delay_s = time_s - expected_s
+        step_s = 0.0 if self._end_s is None else time_s - self._end_s
+        self._end_s = time_s + seconds
+        threshold_s = max(JITTER_S, FRAME_SHARE * seconds)
+        next_step_s = 0.0 if next_s is None else next_s - self._end_s
+        if abs(delay_s) <= threshold_s or (next_step_s < -threshold_s if delay_s > 0 else next_step_s > threshold_s):
+            self._expected_s = expected_s + seconds
             return 0.0
-        self._due = self._ended
-        # A clock that runs a little faster than the sound leaves no gap: only a step of its own does.
-        if not (stepped > JITTER_S and 0 < late <= LONGEST_FILL_S - self.filled_s):
+        self._expected_s = self._end_s
+        # A clock that drifts from the sound makes no gap: only a step does.
+        if not (step_s > JITTER_S and 0 < delay_s <= LONGEST_FILL_S - self.filled_s):
             return 0.0
         self.gaps += 1
-        self.filled_s += late
-        return late
+        self.filled_s += delay_s
+        return delay_s

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from .byte_range import ByteRange
 from .enclosing_tags import is_mpeg, leading_tags_end, trailing_tags_start
 from .flac import MARK as FLAC
-from .flac import flac_parts
+from .flac import flac_ranges
 from .mp4_boxes import FILE_TYPE, mp4_boxes
 from .wave_ranges import wave_ranges
 
@@ -58,7 +58,7 @@ def find_joined_files(path: pathlib.Path) -> list[ByteRange]:
                 ByteRange(part.start, part.stop)
                 if part.samples == part.header_samples
                 else ByteRange(part.start, part.stop, (part.patch(file),), part.header_samples)
-                for part in flac_parts(file, start, stop)
+                for part in flac_ranges(file, start, stop)
             ]
         if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
             return wave_ranges(file, start, stop)

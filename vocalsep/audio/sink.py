@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
+from ..errors import DiskFullError, OutputError
 from ..system.atomic_files import DISK_FULL
 from .container import AvioFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
@@ -133,8 +133,9 @@ def write_error(path: pathlib.Path, error: Exception) -> OutputError:
         return error
     # libsndfile says no more than "System error" when the disk is full
     full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < LEAST_FREE_BYTES
-    why = DISK_FULL if full else (getattr(error, "strerror", None) or str(error) or "write failed")
-    return OutputError(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {why}")
+    reason = DISK_FULL if full else (getattr(error, "strerror", None) or str(error) or "write failed")
+    kind = DiskFullError if full else OutputError
+    return kind(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {reason}")
 
 
 def _free_bytes(folder: pathlib.Path) -> int:
