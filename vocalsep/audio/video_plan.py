@@ -35,7 +35,7 @@ CONTAINERS = {
     ".m2t": "mpegts",
 }
 # Matroska holds nearly every codec.
-ANY, FALLBACK_MUXER = ".mkv", "matroska"
+FALLBACK_SUFFIX, FALLBACK_MUXER = ".mkv", "matroska"
 MP4 = ("mp4", "mov", "3gp", "3g2", "f4v")
 # Containers whose timestamps start at any time, and may restart within the file.
 ARBITRARY_START = ("mpegts", "mpeg")
@@ -100,7 +100,8 @@ def plan_video(path: pathlib.Path, stream: int | str | None = None, suffix: str 
     import av
 
     own = path.suffix.lower()
-    suffixes = [suffix] if suffix else [own, ANY] if own in CONTAINERS and own != ANY else [ANY]
+    keeps_own = own in CONTAINERS and own != FALLBACK_SUFFIX
+    suffixes = [suffix] if suffix else [own, FALLBACK_SUFFIX] if keeps_own else [FALLBACK_SUFFIX]
     try:
         with path.open("rb") as file, open_container(AvioFile(file)) as video:
             if not video.streams.audio:
@@ -182,13 +183,13 @@ def _plan(video: Any, sound: int, suffix: str, own: str) -> VideoPlan:
             copied.append((stream.index, False))
             continue
         ways = [(way, tag) for way in (False, True) for tag in (True, False)]
-        options = next((way for way in ways if _can_hold([(stream, way[1])], muxer, way[0])), None)
+        choice = next((way for way in ways if _can_hold([(stream, way[1])], muxer, way[0])), None)
         # Matroska holds old codecs by their tags from AVI, which PyAV refuses to write there.
-        if options is None or (options[0] and muxer != FALLBACK_MUXER):
+        if choice is None or (choice[0] and muxer != FALLBACK_MUXER):
             lost.append(f"{stream.type} stream {stream.index} ({_codec(stream)})")
             continue
-        wrapped = wrapped or options[0]
-        copied.append((stream.index, options[1]))
+        wrapped = wrapped or choice[0]
+        copied.append((stream.index, choice[1]))
     together = [(video.streams[index], tag) for index, tag in copied if not is_attached(video.streams[index], muxer)]
     if together and not _can_hold(together, muxer, wrapped):
         copied = []

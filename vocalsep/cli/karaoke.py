@@ -106,7 +106,7 @@ def _track(
 ) -> OutputSpec:
     from ..audio.decoding import has_video
     from ..audio.formats import AUDIO_SUFFIXES
-    from ..audio.video_plan import ANY, plan_video
+    from ..audio.video_plan import FALLBACK_SUFFIX, plan_video
     from ..jobs.rendering import OutputSpec
 
     container = ""
@@ -116,7 +116,7 @@ def _track(
             container = plan_video(song.path, settings.audio_stream).suffix
         except VocalsepError:
             # It is said when it is this song's turn, before any work is done for it.
-            container = ANY
+            container = FALLBACK_SUFFIX
     if container and tempo != 100:
         raise UsageError(f"{song.path}: --tempo would part sound and picture; add --format for the sound alone")
     if container and (settings.start, settings.duration) != (None, None):
