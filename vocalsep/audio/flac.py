@@ -51,7 +51,7 @@ def flac_ranges(file: BinaryIO, start: int, stop: int) -> list[FlacRange]:
     The whole file is read only where the last frame contradicts STREAMINFO, or frame numbers do not increase.
     """
     first = _measure(file, start, stop)
-    if first.samples == first.header_samples and _in_order(file, start, stop):
+    if first.samples == first.header_samples and _numbers_increase(file, start, stop):
         return [first]
     starts = [start, *_further_files(file, start, stop)]
     return [_measure(file, *pair) for pair in zip(starts, [*starts[1:], stop], strict=True)]
@@ -64,11 +64,11 @@ def _measure(file: BinaryIO, start: int, stop: int) -> FlacRange:
     for reach in (NEAR, FAR):
         begin = max(audio, stop - reach)
         frames = _frames(file, begin, stop, block)
-        ends = {at + size for at, size in frames}
+        ends = {sample + size for sample, size in frames}
         # A real frame starts where another one ends.
-        for at, size in reversed(frames):
-            if at in ends:
-                return FlacRange(start, stop, header_samples, at + size - _first_sample(file, audio, stop, block))
+        for sample, size in reversed(frames):
+            if sample in ends:
+                return FlacRange(start, stop, header_samples, sample + size - _first_sample(file, audio, stop, block))
         if begin == audio:
             break
     return FlacRange(start, stop, header_samples, header_samples)
@@ -78,15 +78,15 @@ def _layout(file: BinaryIO, start: int) -> tuple[int, int]:
     """Return the size of blocks in samples and the offset of the first frame."""
     file.seek(start + 8)
     info = file.read(4)
-    at, last = start + 4, False
+    offset, last = start + 4, False
     while not last:
-        file.seek(at)
+        file.seek(offset)
         head = file.read(4)
         if len(head) < 4:
             break
         last = bool(head[0] & 0x80)
-        at += 4 + int.from_bytes(head[1:], "big")
-    return int.from_bytes(info[2:4], "big"), at
+        offset += 4 + int.from_bytes(head[1:], "big")
+    return int.from_bytes(info[2:4], "big"), offset
 
 
 def _first_sample(file: BinaryIO, audio: int, stop: int, block: int) -> int:
@@ -95,7 +95,7 @@ def _first_sample(file: BinaryIO, audio: int, stop: int, block: int) -> int:
     return frames[0][0] if frames else 0
 
 
-def _in_order(file: BinaryIO, start: int, stop: int) -> bool:
+def _numbers_increase(file: BinaryIO, start: int, stop: int) -> bool:
     """Return whether frame numbers increase through the file, which they do not in joined files of equal length."""
     block, audio = _layout(file, start)
     if stop - audio < PROBES * NEAR:
@@ -104,11 +104,11 @@ def _in_order(file: BinaryIO, start: int, stop: int) -> bool:
     for probe in range(1, PROBES + 1):
         begin = audio + (stop - audio) * probe // (PROBES + 1)
         frames = _frames(file, begin, begin + NEAR, block)
-        ends = {at + size for at, size in frames}
-        at = next((at for at, _ in frames if at in ends), last)
-        if at < last:
+        ends = {sample + size for sample, size in frames}
+        sample = next((sample for sample, _ in frames if sample in ends), last)
+        if sample < last:
             return False
-        last = at
+        last = sample
     return True
 
 
@@ -119,11 +119,11 @@ def _further_files(file: BinaryIO, start: int, stop: int) -> list[int]:
     for begin in range(start + 1, stop, SCAN_BYTES):
         file.seek(begin)
         data = file.read(min(SCAN_BYTES + overlap, stop - begin))
-        at = data.find(MARK)
-        while 0 <= at < SCAN_BYTES:
-            if data[at + 4 : at + 8] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
-                matches.append(begin + at)
-            at = data.find(MARK, at + 1)
+        offset = data.find(MARK)
+        while 0 <= offset < SCAN_BYTES:
+            if data[offset + 4 : offset + 8] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
+                matches.append(begin + offset)
+            offset = data.find(MARK, offset + 1)
     return matches
 
 
@@ -132,11 +132,12 @@ def _frames(file: BinaryIO, start: int, stop: int, block: int) -> list[tuple[int
     file.seek(start)
     data = file.read(max(0, stop - start))
     matches = []
-    at = data.find(b"\xff")
-    while at >= 0:
-        if data[at + 1 : at + 2] in (b"\xf8", b"\xf9") and (frame := _frame(data[at : at + LONGEST_HEADER], block)):
+    offset = data.find(b"\xff")
+    while offset >= 0:
+        is_sync = data[offset + 1 : offset + 2] in (b"\xf8", b"\xf9")
+        if is_sync and (frame := _frame(data[offset : offset + LONGEST_HEADER], block)):
             matches.append(frame)
-        at = data.find(b"\xff", at + 1)
+        offset = data.find(b"\xff", offset + 1)
     return matches
 
 
@@ -153,17 +154,17 @@ def _frame(head: bytes, block: int) -> tuple[int, int] | None:
     if lead >= 0x80 and not 1 <= extra <= 6:
         return None
     number = lead if extra == 0 else lead & (0x3F >> extra)
-    at = 5
-    for byte in head[at : at + extra]:
+    offset = 5
+    for byte in head[offset : offset + extra]:
         number = number << 6 | byte & 0x3F
-    at += extra
+    offset += extra
     if size_code in (6, 7):
-        size = int.from_bytes(head[at : at + size_code - 5], "big") + 1
-        at += size_code - 5
+        size = int.from_bytes(head[offset : offset + size_code - 5], "big") + 1
+        offset += size_code - 5
     else:
         size = 192 if size_code == 1 else 576 << (size_code - 2) if size_code < 6 else 256 << (size_code - 8)
-    at += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    if at >= len(head) or _crc8(head[:at]) != head[at]:
+    offset += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    if offset >= len(head) or _crc8(head[:offset]) != head[offset]:
         return None
     return (number if head[1] & VARIABLE else number * block), size
 

@@ -88,10 +88,10 @@ def mixing_matrix(layout: str, channels: int, target: str, target_channels: int)
     """
     import av
 
-    def mixed(source: str, wanted: str) -> np.ndarray:
+    def mixed(source: str, mixed_layout: str) -> np.ndarray:
         # One channel at full scale at a time.
         frame = interleaved_frame(np.eye(channels), source, 48000, 0)
-        resampler = av.AudioResampler(format="flt", layout=wanted)
+        resampler = av.AudioResampler(format="flt", layout=mixed_layout)
         parts = [part.to_ndarray() for part in resampler.resample(frame)]
         return np.concatenate(parts, axis=1).reshape(-1, target_channels).T
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Timestamps are rounded to a millisecond or more; a real gap is at threshold_s most of a frame long.
+# Timestamps are rounded to a millisecond or more; a real gap is nearly a frame long or longer.
 JITTER_S = 0.01
 FRAME_SHARE = 0.75
 # Gaps beyond this total are wrong timestamps, or a clock that restarts, as in joined transport streams.

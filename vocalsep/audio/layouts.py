@@ -121,12 +121,12 @@ def channel_order(layout: str, channels: int, target: str) -> tuple[int, ...] | 
 
     Side and back speakers count as the same in layouts that have only one of the two.
     """
-    speakers, wanted = speakers_of(layout, channels), LAYOUTS[target]
-    if len(wanted) != channels:
+    speakers, target_speakers = speakers_of(layout, channels), LAYOUTS[target]
+    if len(target_speakers) != channels:
         return None
-    if set(speakers) != set(wanted):
-        speakers, wanted = _surround(speakers), _surround(wanted)
-    return tuple(speakers.index(name) for name in wanted) if set(speakers) == set(wanted) else None
+    if set(speakers) != set(target_speakers):
+        speakers, target_speakers = _surround(speakers), _surround(target_speakers)
+    return tuple(speakers.index(name) for name in target_speakers) if set(speakers) == set(target_speakers) else None
 
 
 def _surround(speakers: tuple[str, ...]) -> tuple[str, ...]:

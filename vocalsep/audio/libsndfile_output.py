@@ -78,12 +78,12 @@ def _power(exponent: int) -> int:
     return result
 
 
-def _times(one: int, other: int) -> int:
+def _times(first: int, second: int) -> int:
     """Multiply two polynomials with coefficients 0 and 1, modulo the polynomial."""
     product = 0
-    while other:
-        if other & 1:
-            product ^= one
-        one = one << 1 ^ (POLYNOMIAL | 1 << 32 if one >> 31 else 0)
-        other >>= 1
+    while second:
+        if second & 1:
+            product ^= first
+        first = first << 1 ^ (POLYNOMIAL | 1 << 32 if first >> 31 else 0)
+        second >>= 1
     return product

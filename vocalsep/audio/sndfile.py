@@ -106,13 +106,13 @@ class SoundFileSource(Source):
         if self.avio is not None and self.avio.error is not None:
             raise AudioError(f"cannot be read ({self.avio.error.strerror})")
 
-    def _report_undecodable(self, decoded: int, why: str) -> None:
+    def _report_undecodable(self, decoded: int, reason: str) -> None:
         """Report a block that cannot be decoded: as damage, or as the incomplete last packet of a recording."""
         info = self.info
         if info.samples is not None and self.header_samples <= decoded and info.samples - decoded <= LONGEST_BLOCK:
             self.remarks.append("its last packet is cut off: split up to there")
         else:
-            self._damage(f"at {decoded / info.sample_rate:.1f} s ({why})")
+            self._damage(f"at {decoded / info.sample_rate:.1f} s ({reason})")
 
 
 def libsndfile_path(path: pathlib.Path) -> bytes | str:

@@ -20,7 +20,7 @@ from .formats import FORMATS
 from .resample import Resampler
 from .sink import audio_frame, audio_stream, write_error
 
-STEM_FILE = "stem.mp4"
+STEM_FILE = FORMATS["stem.mp4"].name
 NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
 DYNAMICS = {
     "compressor": {

@@ -33,8 +33,8 @@ def wave_ranges(file: BinaryIO, start: int, stop: int) -> list[ByteRange]:
     """
     ranges: list[ByteRange] = []
     while True:
-        one, end = _wave(file, start, stop)
-        ranges.append(one)
+        byte_range, end = _wave(file, start, stop)
+        ranges.append(byte_range)
         file.seek(end)
         head = file.read(12)
         if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
@@ -87,9 +87,9 @@ def _trailing_chunks_start(file: BinaryIO, start: int, stop: int) -> int:
 
 
 def _continues_with_samples(file: BinaryIO, fmt: bytes, offset: int) -> bool:
-    """Whether what follows the end that a WAV gives is sound: a recorder that died had counted no further.
+    """Return whether samples follow the end that a WAV's header gives, as in a recording that broke off.
 
-    Each sample is then near the one before, which is not so in pictures, texts, tags and other data.
+    Neighbouring samples of sound resemble each other; bytes of pictures, texts, tags and other data do not.
     """
     kind, channels, bits = (int.from_bytes(fmt[index : index + 2], "little") for index in (0, 2, 14))
     dtype = {(PCM, 16): "<i2", (PCM, 32): "<i4", (FLOAT, 32): "<f4"}.get((PCM if kind == EXTENSIBLE else kind, bits))

@@ -88,9 +88,9 @@ def _write_wave(path: pathlib.Path, tags: Tags) -> None:
     if not riff or path.stat().st_size + added >= 1 << 32:
         return
     with path.open("r+b") as file:
-        for name, at, _ in list(chunks(file)):
-            if name in (BEXT, IXML) or (name == b"LIST" and read_chunk(file, at, 4) == b"INFO"):
-                file.seek(at)
+        for name, offset, _ in list(chunks(file)):
+            if name in (BEXT, IXML) or (name == b"LIST" and read_chunk(file, offset, 4) == b"INFO"):
+                file.seek(offset)
                 file.write(b"JUNK")
     broadcast = tags.broadcast or Broadcast()
     added_chunks = ((b"LIST", _info(tags)), (BEXT, broadcast.bext), (IXML, broadcast.ixml))
