@@ -28,7 +28,7 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ff
 
 
 def decode(path: pathlib.Path, salvage: bool = False) -> tuple[np.ndarray, str]:
-    """Return the samples of a file, and what is said of it."""
+    """Return the samples of a file, and the remarks about it."""
     with open_source(path, salvage) as source:
         samples = np.concatenate([*source.blocks(), np.zeros((source.info.channels, 0), np.float32)], axis=1)
         return samples, "; ".join([*source.remarks, source.damaged]).strip("; ")
@@ -59,9 +59,9 @@ def test_a_wav_of_any_announced_size_is_read_to_its_end(tmp_path, subtype, size)
     sizes = {"nothing": 0, "unknown": 0xFFFFFFFF, "streamed": 0x7FFFF000, "half": true // 2, "too much": 2 * true}
     path = tmp_path / "song.wav"
     path.write_bytes(with_size(data, sizes[size]))
-    found, said = decode(path)
-    assert np.array_equal(found, read(tmp_path / "whole.wav", "float32"))
-    assert said == ("ends 3.0 s before the length that its header gives" if size == "too much" else "")
+    decoded, remarks = decode(path)
+    assert np.array_equal(decoded, read(tmp_path / "whole.wav", "float32"))
+    assert remarks == ("ends 3.0 s before the length that its header gives" if size == "too much" else "")
 
 
 @pytest.mark.parametrize("where", ["no ds64", "empty ds64"])
@@ -118,9 +118,9 @@ def test_a_flac_of_unknown_or_wrong_length_is_read_to_its_end(tmp_path, flac, to
     whole, path = tmp_path / "whole.flac", tmp_path / "song.flac"
     whole.write_bytes(flac)
     path.write_bytes(with_total(flac, total) + behind)
-    found, said = decode(path)
-    assert np.array_equal(found, decode(whole)[0])
-    assert bool(said) == (total > AUDIO.shape[1])
+    decoded, remarks = decode(path)
+    assert np.array_equal(decoded, decode(whole)[0])
+    assert bool(remarks) == (total > AUDIO.shape[1])
     with open_source(path) as source:
         assert source.info.samples == AUDIO.shape[1]
 
@@ -132,11 +132,11 @@ def test_a_flac_that_was_cut_is_damaged_only_where_its_header_promised_more(tmp_
         decode(path)
     kept, _ = decode(path, salvage=True)
     path.write_bytes(with_total(flac, 0)[: len(flac) * 6 // 10])
-    found, said = decode(path)
-    assert "last packet is cut off" in said
-    assert np.array_equal(found, kept)
-    assert np.array_equal(found, np.asarray(read_flac(flac, tmp_path), np.float32)[:, : found.shape[1]])
-    assert found.shape[1] > 1.5 * RATE
+    decoded, remarks = decode(path)
+    assert "last packet is cut off" in remarks
+    assert np.array_equal(decoded, kept)
+    assert np.array_equal(decoded, np.asarray(read_flac(flac, tmp_path), np.float32)[:, : decoded.shape[1]])
+    assert decoded.shape[1] > 1.5 * RATE
 
 
 def read_flac(data: bytes, folder: pathlib.Path) -> np.ndarray:
@@ -168,15 +168,15 @@ def test_joined_files_are_read_to_the_end_and_brought_to_one_format(tmp_path, su
         single.append(decode(path)[0])
     joined = tmp_path / f"joined.{suffix}"
     joined.write_bytes(b"".join(data))
-    found, said = decode(joined)
+    decoded, remarks = decode(joined)
     same = np.concatenate(single[:2], axis=1)
-    assert np.array_equal(found[:, : same.shape[1]], same)
-    assert found.shape == (2, same.shape[1] + single[2].shape[1] * (1 if suffix == "opus" else 2))
-    assert np.array_equal(found[0, same.shape[1] :], found[1, same.shape[1] :])
-    assert "2 to 1 channels at 3.0 s" in said
+    assert np.array_equal(decoded[:, : same.shape[1]], same)
+    assert decoded.shape == (2, same.shape[1] + single[2].shape[1] * (1 if suffix == "opus" else 2))
+    assert np.array_equal(decoded[0, same.shape[1] :], decoded[1, same.shape[1] :])
+    assert "2 to 1 channels at 3.0 s" in remarks
     with open_source(joined) as source:
         # An MP4 does not count what fills up its last packet.
-        assert 0 <= found.shape[1] - source.info.samples <= (6000 if suffix == "m4a" else 0)
+        assert 0 <= decoded.shape[1] - source.info.samples <= (6000 if suffix == "m4a" else 0)
     # Two of one length: neither the first nor the last frame, nor the header, tell of the other.
     joined.write_bytes(data[0] * 2)
     assert np.array_equal(decode(joined)[0], np.tile(single[0], 2))
@@ -254,13 +254,13 @@ def test_a_bare_stream_that_changes_its_format_goes_on_in_the_first(tmp_path, co
     other = encode(tmp_path / "other", codec, container, tones(2.0, 44100, 1), 44100)
     path = tmp_path / "joined"
     path.write_bytes(one + other)
-    found, said = decode(path)
-    assert found.shape[0] == 2
+    decoded, remarks = decode(path)
+    assert decoded.shape[0] == 2
     # Codecs fill up their last packet, and keep a delay at their start.
-    assert 4 * 48000 - 1500 <= found.shape[1] <= 4 * 48000 + 6000
-    assert "damaged" not in said
-    assert "48000 Hz and 2 channels" in said
-    assert np.abs(found[:, -48000:]).max() > 0.1
+    assert 4 * 48000 - 1500 <= decoded.shape[1] <= 4 * 48000 + 6000
+    assert "damaged" not in remarks
+    assert "48000 Hz and 2 channels" in remarks
+    assert np.abs(decoded[:, -48000:]).max() > 0.1
 
 
 def test_mixing_keeps_the_level_of_one_channel_and_never_goes_beyond_full_scale():
@@ -299,9 +299,9 @@ def test_tags_behind_an_mp3_are_nothing_to_speak_of(tmp_path, behind, counted):
     whole, path = tmp_path / "plain.mp3", tmp_path / "song.mp3"
     whole.write_bytes(data)
     path.write_bytes(data + BEHIND[behind])
-    found, said = decode(path)
-    assert said == ""
-    assert np.array_equal(found, decode(whole)[0])
+    decoded, remarks = decode(path)
+    assert remarks == ""
+    assert np.array_equal(decoded, decode(whole)[0])
     assert find_joined_files(path)[0].stop == len(data)
 
 
@@ -311,11 +311,11 @@ def test_other_data_behind_a_stream_is_no_damage(tmp_path, codec, container, beh
     data = encode(tmp_path / "whole", codec, container)
     path = tmp_path / f"song.{container}"
     path.write_bytes(data + behind)
-    found, said = decode(path)
-    assert "damaged" not in said
+    decoded, remarks = decode(path)
+    assert "damaged" not in remarks
     whole = decode(tmp_path / "whole")[0]
-    assert np.array_equal(found[:, : whole.shape[1] - 2048], whole[:, :-2048])
-    assert abs(found.shape[1] - whole.shape[1]) <= 1536
+    assert np.array_equal(decoded[:, : whole.shape[1] - 2048], whole[:, :-2048])
+    assert abs(decoded.shape[1] - whole.shape[1]) <= 1536
 
 
 def test_a_stream_with_holes_is_damaged(tmp_path):
@@ -330,9 +330,9 @@ def test_an_mp3_that_ends_before_its_count_is_no_damage(tmp_path):
     data = encode(tmp_path / "whole.mp3", "libmp3lame", "mp3")
     path = tmp_path / "song.mp3"
     path.write_bytes(data[: len(data) // 3])
-    found, said = decode(path)
-    assert found.shape[1] == pytest.approx(RATE, abs=3000)
-    assert re.fullmatch(r"ends 2\.[01] s before the length that its header gives", said)
+    decoded, remarks = decode(path)
+    assert decoded.shape[1] == pytest.approx(RATE, abs=3000)
+    assert re.fullmatch(r"ends 2\.[01] s before the length that its header gives", remarks)
 
 
 @pytest.mark.parametrize("front", [ID3, ID3 * 2, bytes(5000), bytes(300) + ID3])
@@ -341,9 +341,9 @@ def test_tags_and_zeros_in_front_keep_nobody_from_a_song(tmp_path, front, suffix
     whole = write(tmp_path / f"whole.{suffix}", AUDIO)
     path = tmp_path / f"song.{suffix}"
     path.write_bytes(front + whole.read_bytes())
-    found, said = decode(path)
-    assert said == ""
-    assert np.array_equal(found, decode(whole)[0])
+    decoded, remarks = decode(path)
+    assert remarks == ""
+    assert np.array_equal(decoded, decode(whole)[0])
 
 
 def drop(source: pathlib.Path, target: pathlib.Path, which) -> None:
@@ -369,15 +369,15 @@ def test_gaps_in_the_timestamps_are_filled_with_silence(tmp_path, suffix, codec,
     encode(whole, codec, container, tones(4.0, rate), rate)
     drop(whole, path, (lambda _, time: 1.5 < time < 2.3) if few else (lambda number, _: number % 15 == 14))
     truth, plain = decode(whole)
-    found, said = decode(path)
+    decoded, remarks = decode(path)
     assert plain == ""
-    assert abs(found.shape[1] - truth.shape[1]) < 0.06 * rate
+    assert abs(decoded.shape[1] - truth.shape[1]) < 0.06 * rate
     # Far behind the gaps the sound is where it was.
     tail = slice(int(3.2 * rate), int(3.6 * rate))
     lags = range(-300, 301)
-    fits = [float((found[0, tail.start + lag : tail.stop + lag] * truth[0, tail]).sum()) for lag in lags]
+    fits = [float((decoded[0, tail.start + lag : tail.stop + lag] * truth[0, tail]).sum()) for lag in lags]
     assert abs(lags[int(np.argmax(fits))]) <= rate // 400
-    assert ("has a gap" if few else " gaps in its sound") in said
+    assert ("has a gap" if few else " gaps in its sound") in remarks
 
 
 def frames(*times: float | None, seconds: float = 0.02) -> list[float]:
@@ -403,9 +403,9 @@ def test_a_transport_stream_whose_clock_begins_anew_is_not_filled(tmp_path):
     data = encode(tmp_path / "one.ts", "ac3", "mpegts", tones(2.0, 48000), 48000)
     path = tmp_path / "joined.ts"
     path.write_bytes(data * 3)
-    found, said = decode(path)
-    assert said == ""
-    assert found.shape[1] == pytest.approx(6 * 48000, abs=6000)
+    decoded, remarks = decode(path)
+    assert remarks == ""
+    assert decoded.shape[1] == pytest.approx(6 * 48000, abs=6000)
 
 
 def test_an_mp4_whose_index_goes_beyond_its_end_is_damaged(tmp_path):
@@ -489,10 +489,10 @@ def test_less_common_containers_are_read(tmp_path, name, options):
     path = tmp_path / name
     inputs = ["-i", song, *options.split()]
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *map(str, inputs), str(path)], check=True)
-    found, said = decode(path)
-    assert said == ""
+    decoded, remarks = decode(path)
+    assert remarks == ""
     with open_source(path) as source:
-        assert found.shape[1] / source.info.sample_rate == pytest.approx(1.0, abs=0.06)
+        assert decoded.shape[1] / source.info.sample_rate == pytest.approx(1.0, abs=0.06)
 
 
 @pytest.mark.parametrize("rate", [4000, 100_001, 384_000])

@@ -234,15 +234,15 @@ def broadcast(tmp_path_factory):
 def test_a_broadcast_wav_keeps_its_time_and_description(broadcast, tmp_path):
     assert vocalsep("split", broadcast, "-o", tmp_path, "--quiet").returncode == 0
     with (tmp_path / "s/vocals.wav").open("rb") as file:
-        found = {name: (at, size) for name, at, size in chunks(file)}
-        file.seek(found[b"bext"][0] + 8)
-        held = file.read(found[b"bext"][1])
-    assert held[:338] == bext(b"Scene 4, take 2", 0)[:338]
-    assert struct.unpack_from("<QH", held, 338) == (5_000_000_000, 1)
-    assert not any(held[348:])
-    assert len(held) == FIXED
-    said = read_tags(tmp_path / "s/vocals.wav").broadcast
-    assert (said.time, said.ixml) == (5_000_000_000, IXML)
+        offsets = {name: (offset, size) for name, offset, size in chunks(file)}
+        file.seek(offsets[b"bext"][0] + 8)
+        data = file.read(offsets[b"bext"][1])
+    assert data[:338] == bext(b"Scene 4, take 2", 0)[:338]
+    assert struct.unpack_from("<QH", data, 338) == (5_000_000_000, 1)
+    assert not any(data[348:])
+    assert len(data) == FIXED
+    broadcast_tags = read_tags(tmp_path / "s/vocals.wav").broadcast
+    assert (broadcast_tags.time, broadcast_tags.ixml) == (5_000_000_000, IXML)
     assert read(tmp_path / "s/vocals.wav").shape == read(broadcast).shape
     with av.open(str(tmp_path / "s/vocals.wav")) as container:
         assert container.metadata["time_reference"] == "5000000000"
