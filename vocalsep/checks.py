@@ -1,4 +1,4 @@
-"""Checks of single values in a configuration."""
+"""Checks of single values in configurations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import ModelError
 
-# Samples that a network on waveforms may take at a time.
+# Most samples in a tile of a waveform network.
 LONGEST_TILE = 1 << 24
 
 

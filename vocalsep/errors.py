@@ -79,7 +79,19 @@ class UsageError(VocalsepError):
 
 
 class MissingExtraError(UsageError):
-    """A feature needs packages that are not installed."""
+    """A feature needs packages that are not installed; the hint is the command that installs them."""
+
+
+class NoAudioFilesError(AudioError):
+    """A folder holds no audio files itself; its subfolders were not searched."""
+
+
+class InvalidOutputNamesError(UsageError):
+    """A template for the names of outputs makes no sense, or gives two outputs the same name."""
+
+
+class UnexpectedError(VocalsepError):
+    """A defect of vocalsep was met while a file was processed."""
 
 
 def _rebuild(kind: type[Error], reason: str, path: str | None, hint: str) -> Error:

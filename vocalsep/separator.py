@@ -8,8 +8,6 @@ import math
 import numbers
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,17 +16,19 @@ import numpy as np
 from .audio.formats import output_format
 from .audio.source import LOUDEST, MOST_CHANNELS
 from .audio.stem_file import STEM_FILE
-from .errors import AudioError, OutputError, UsageError
+from .errors import AudioError, UsageError, VocalsepError
 from .inference.engine import Engine
-from .jobs.inputs import Song
-from .jobs.name_template import named
-from .jobs.passage import Passage, seconds
-from .jobs.rendering import Encoding, render, stem_file_track, stem_output
-from .system.atomic_files import reason
+from .jobs.inputs import InputFile
+from .jobs.name_template import fill_template
+from .jobs.outputs import STEMS, Encoding, OutputSpec, WriteOptions, all_stems, single_stem
+from .jobs.rendering import render
+from .jobs.time_range import TimeRange, parse_time
+from .system.atomic_files import output_error, temporary_folder
 
-STEMS = ("vocals", "accompaniment")
-# Largest piece of an array that is handed to the stream at once, in samples.
-PIECE = 1 << 16
+# Arrays are passed to the stream in blocks of so many samples.
+BLOCK_SAMPLES = 1 << 16
+# Open files are copied in blocks of so many bytes.
+BLOCK_BYTES = 1 << 16
 
 
 class Stems(NamedTuple):
@@ -41,39 +41,39 @@ class Stems(NamedTuple):
 class Separator(Engine):
     """A model, ready to separate.
 
-    It can be pickled, and sent to another process: that loads the model anew.
+    It can be pickled and sent to another process, which loads the model again.
 
     Parameters
     ----------
     model : str or path
         Name of a shipped model, or path of a model file.
     device : str
-        ``auto`` takes a GPU where there is one; ``cpu``, ``cuda`` and ``mps`` ask for one device. One that is not
-        there is replaced by the CPU, and `fallback` says so.
+        ``auto`` takes a GPU where there is one; ``cpu``, ``cuda`` and ``mps`` ask for one device. A device that is
+        not available is replaced by the CPU, and `fallback` says so.
     threads : int, optional
         CPU threads, with torch for the whole process; by default as many as there are cores.
     overlap : float, optional
-        Seconds that each chunk hears beyond either end. By default all that the network can hear, which makes the
-        result independent of the chunks; more gives nothing, less is faster and lets seams appear.
+        Context of each chunk on either side, in seconds. By default the network's whole receptive field, which makes
+        the result independent of the chunks; more changes nothing, less is faster and lets seams appear.
     core_frames : int, optional
         Frames of each chunk without its context; a multiple of the network's stride. More needs more memory.
     hard : bool
-        Each bin belongs to the vocals or to the accompaniment as a whole.
+        Use a binary mask: each bin belongs to the vocals or to the accompaniment as a whole.
     backend : str
         ``torch``; ``onnx`` for ONNX Runtime, which needs a shipped or exported model; ``auto`` takes that where it is
         installed, the model has it and there is no GPU.
     precision : str
-        Of the network's products: ``float32``, or ``bfloat16`` or ``float16`` by torch, which are faster on hardware
-        that has them.
+        Precision of the network's products: ``float32``, or with torch ``bfloat16`` or ``float16``, which are faster
+        on hardware that has them.
 
     Attributes
     ----------
     where : str
-        What computes, in words.
+        The device and backend, in words.
     device : str
-        The device that was taken.
+        The device that is used.
     fallback : str
-        Why it is not the one that was asked for; empty where it is.
+        Why it is not the one that was asked for; empty if it is.
     sample_rate : int
         Rate in Hz at which the model works; mixtures of other rates are converted there and back.
 
@@ -106,7 +106,7 @@ class Separator(Engine):
         sample_rate : int
             Hz, 4000 to 384000.
         progress : callable, optional
-            Called with the samples done and the samples in all.
+            Called with the samples done and the total.
 
         Returns
         -------
@@ -123,17 +123,18 @@ class Separator(Engine):
             The model makes NaN or infinite samples of it.
         """
         tensor_device = getattr(mixture, "device", None) if type(mixture).__module__.startswith("torch") else None
-        array = _checked(mixture)
-        sample_rate = _rate(sample_rate)
+        array = _check_samples(mixture)
+        sample_rate = _check_rate(sample_rate)
         whole = np.atleast_2d(array)
-        pieces = (whole[:, at : at + PIECE] for at in range(0, whole.shape[1], PIECE))
+        starts = range(0, whole.shape[1], BLOCK_SAMPLES)
+        blocks = (whole[:, start : start + BLOCK_SAMPLES] for start in starts)
         vocals = np.zeros_like(whole)
-        at = 0
-        for _, part in self.vocals_of(pieces, sample_rate, whole.shape[0]):
-            vocals[:, at : at + part.shape[1]] = part
-            at += part.shape[1]
+        done = 0
+        for _, block in self.vocals_of(blocks, sample_rate, whole.shape[0]):
+            vocals[:, done : done + block.shape[1]] = block
+            done += block.shape[1]
             if progress is not None:
-                progress(at, whole.shape[1])
+                progress(done, whole.shape[1])
         stems = Stems(vocals.reshape(array.shape), array - vocals.reshape(array.shape))
         if tensor_device is None:
             return stems
@@ -149,19 +150,19 @@ class Separator(Engine):
         total: int | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Iterator[Stems]:
-        """Separate a stream of blocks and yield stems while it still arrives.
+        """Separate a stream of blocks, and yield stems while further blocks arrive.
 
         Memory does not depend on the length of the stream. The stems come in blocks of other lengths than the
-        mixture's, some tens of seconds late, and in all have as many samples.
+        mixture's, delayed by some tens of seconds, with as many samples in all.
 
         Parameters
         ----------
         blocks : iterable of ndarray or Tensor (samples,) or (channels, samples)
-            All with the same number of channels.
+            All have the same number of channels.
         sample_rate : int
             Hz, 4000 to 384000.
         total : int, optional
-            Samples to expect, for `progress` only.
+            Samples expected, for `progress` only.
         progress : callable, optional
             Called with the samples done and `total`.
 
@@ -175,8 +176,8 @@ class Separator(Engine):
         AudioError, ModelError
             As `separate`; or the number of channels changes.
         """
-        sample_rate = _rate(sample_rate)
-        arrays = (np.atleast_2d(_checked(block)) for block in blocks)
+        sample_rate = _check_rate(sample_rate)
+        arrays = (np.atleast_2d(_check_samples(block)) for block in blocks)
         first = next(arrays, None)
         if first is None:
             return
@@ -208,9 +209,9 @@ class Separator(Engine):
         Parameters
         ----------
         path : str, path or binary file
-            A file that is open is read from where it is to its end. It need not be one that can seek.
+            An open file is read from its current position to its end, and need not be seekable.
         out : str or path
-            Folder of the outputs, ``vocals`` and ``accompaniment`` with the format's suffix.
+            Folder of the outputs, which are called ``vocals`` and ``accompaniment`` with the format's suffix.
         stems : sequence of str
             Which of the two to write.
         format : str
@@ -221,13 +222,13 @@ class Separator(Engine):
         bitrate : int
             Bits per second of a lossy stereo output.
         overwrite : bool
-            Replace files that are there; otherwise they raise.
+            Replace existing files; otherwise they are an error.
         salvage : bool
-            Take what can be decoded of a damaged file.
+            Decode what can be decoded of a damaged file.
         progress : callable, optional
             Called with the samples done and the samples expected, None where the file does not say.
         start, duration : float or str
-            Only this part of the song is written, with the samples that it has in the whole: seconds, or such as
+            Separate only this part, which gives the same samples as the whole song: seconds, or text such as
             ``1:23.5``. By default all of it.
         audio_stream : int or str, optional
             Which of several audio streams to take: its number from 1, or a language's code. By default the one that is
@@ -240,58 +241,63 @@ class Separator(Engine):
 
         Raises
         ------
-        AudioError, OutputError, ModelError, UsageError
-            The file cannot be decoded, an output not be written, the model makes no sound of it, or an option makes no
-            sense.
+        AudioError
+            The file cannot be decoded.
+        OutputError
+            An output cannot be written; OutputExistsError where it exists.
+        ModelError
+            The model makes NaN or infinite samples of it.
+        UsageError
+            An option makes no sense.
         """
         encoding = Encoding(output_format(format), subtype, bitrate)
-        wanted = [stems] if isinstance(stems, str) else list(stems)
-        if not wanted:
+        names = [stems] if isinstance(stems, str) else list(stems)
+        if not names:
             raise UsageError("stems is empty; choose vocals, accompaniment or both")
-        passage = Passage(_seconds(start), None if duration is None else _seconds(duration))
-        with _on_disk(path) as song:
+        time_range = TimeRange(_seconds(start), None if duration is None else _seconds(duration))
+        options = WriteOptions(
+            encoding,
+            overwrite=overwrite,
+            salvage=salvage,
+            audio_stream=None if audio_stream is None else str(audio_stream),
+            time_range=None if time_range == TimeRange() else time_range,
+        )
+        with _as_path(path) as song:
             if encoding.format.name == STEM_FILE:
-                if set(wanted) != set(STEMS):
+                if set(names) != set(STEMS):
                     raise UsageError(f"a {STEM_FILE} holds all stems; leave stems out, or choose another format")
-                name = named("{name}.{ext}", {"name": Song(song).name, "ext": STEM_FILE})
-                tracks = [stem_file_track(pathlib.Path(out) / name)]
+                name = fill_template("{name}.{ext}", {"name": InputFile(song).name, "ext": STEM_FILE})
+                outputs = [OutputSpec(all_stems(), pathlib.Path(out) / name)]
             else:
                 suffix = encoding.format.suffix
-                tracks = [stem_output(stem, pathlib.Path(out) / f"{stem}{suffix}") for stem in dict.fromkeys(wanted)]
-            render(
-                self,
-                song,
-                tracks,
-                encoding,
-                overwrite=overwrite,
-                salvage=salvage,
-                progress=progress,
-                passage=None if passage == Passage() else passage,
-                stream=None if audio_stream is None else str(audio_stream),
-            )
-        return {track.name: track.target for track in tracks}
+                outputs = [
+                    OutputSpec(single_stem(stem), pathlib.Path(out) / f"{stem}{suffix}")
+                    for stem in dict.fromkeys(names)
+                ]
+            render(self, song, outputs, options, progress)
+        return {output.mix.name: output.target for output in outputs}
 
 
 @contextlib.contextmanager
-def _on_disk(song: str | os.PathLike[str] | BinaryIO) -> Iterator[pathlib.Path]:
-    """Give the path of a song, of an open file that of a copy: decoders want names, and seek."""
+def _as_path(song: str | os.PathLike[str] | BinaryIO) -> Iterator[pathlib.Path]:
+    """Give the path of a song, or that of a temporary copy of an open file: decoders need names, and seek."""
     if isinstance(song, (str, os.PathLike)):
         yield pathlib.Path(song)
         return
     if not callable(getattr(song, "read", None)):
         raise UsageError(f"a song is a path or a binary file, not {type(song).__name__}")
     name = getattr(song, "name", "")
-    try:
-        folder = tempfile.mkdtemp(prefix="vocalsep-")
-    except OSError as error:
-        raise OutputError(f"there is no folder for temporary files ({error}); name one with TMPDIR") from None
-    try:
-        copy = pathlib.Path(folder) / (pathlib.PurePath(name).name if isinstance(name, str) else "")
-        copy = pathlib.Path(folder) / "song" if copy == pathlib.Path(folder) else copy
+    with temporary_folder() as folder:
+        copy = folder / (pathlib.PurePath(name).name if isinstance(name, str) else "")
+        copy = folder / "song" if copy == folder else copy
         _copy(song, copy)
-        yield copy
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield copy
+        except VocalsepError as error:
+            # The caller knows the file by its own name, if it has one.
+            if error.path == str(copy):
+                error.path = name if isinstance(name, str) and name else None
+            raise
 
 
 def _copy(song: BinaryIO, target: pathlib.Path) -> None:
@@ -300,12 +306,12 @@ def _copy(song: BinaryIO, target: pathlib.Path) -> None:
             while data := _read(song):
                 file.write(data)
     except OSError as error:
-        raise OutputError(f"the song cannot be kept in {target.parent}: {reason(error)}") from None
+        raise output_error(target.parent, error, "the song cannot be copied to this folder") from None
 
 
 def _read(song: BinaryIO) -> bytes:
     try:
-        data = song.read(PIECE)
+        data = song.read(BLOCK_BYTES)
     except (OSError, ValueError) as error:
         raise AudioError(f"the file cannot be read ({error})") from None
     if data and not isinstance(data, (bytes, bytearray, memoryview)):
@@ -315,22 +321,22 @@ def _read(song: BinaryIO) -> bytes:
 
 def _seconds(time: float | str) -> float:
     if isinstance(time, str):
-        return seconds(time)
+        return parse_time(time)
     if not isinstance(time, numbers.Real):
         raise UsageError(f"a time is in seconds, or text such as '1:23.5', not {time!r}")
     return float(time)
 
 
-def _rate(sample_rate: Any) -> int:
-    """Return a rate in Hz as a whole number; raises AudioError where it is none."""
+def _check_rate(sample_rate: Any) -> int:
+    """Return a rate in Hz as an int; raises AudioError unless it is a whole number."""
     whole = isinstance(sample_rate, numbers.Real) and not isinstance(sample_rate, bool)
     if not whole or not math.isfinite(sample_rate) or sample_rate != int(sample_rate):
         raise AudioError(f"the rate is a whole number of Hz, not {sample_rate!r}")
     return int(sample_rate)
 
 
-def _checked(mixture: Any) -> np.ndarray:
-    """Return real, bounded, floating-point samples of shape (samples,) or (channels, samples)."""
+def _check_samples(mixture: Any) -> np.ndarray:
+    """Return floating-point samples of shape (samples,) or (channels, samples); raises AudioError for other input."""
     try:
         if type(mixture).__module__.partition(".")[0] == "torch":
             mixture = mixture.detach().cpu()
@@ -345,7 +351,7 @@ def _checked(mixture: Any) -> np.ndarray:
     if array.ndim == 2 and not 1 <= array.shape[0] <= MOST_CHANNELS:
         raise AudioError(
             f"a mixture has the shape (channels, samples) with 1 to {MOST_CHANNELS} channels, not {array.shape}; "
-            "arrays of soundfile want transposing"
+            "transpose arrays from soundfile"
         )
     if array.dtype.kind == "i":
         array = array.astype(np.float64) / float(2 ** (8 * array.dtype.itemsize - 1))

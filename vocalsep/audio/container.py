@@ -7,7 +7,7 @@ import itertools
 import os
 from typing import Any
 
-from ..system.signal_safety import called_from_c
+from ..system.signals import called_from_c
 
 # Self-contained formats only: playlists and scripts would make FFmpeg open further files.
 ALLOWED_DEMUXERS = (

@@ -13,12 +13,12 @@ GARBAGE_AFTER = 50_000
 def main() -> None:
     """Run the command line."""
     from ..system.atomic_files import reason
-    from ..system.interrupts import INTERRUPTED, Interrupts
+    from ..system.signals import INTERRUPTED, InterruptHandler
     from .streams import complain, drop_output, prepare
 
     gc.set_threshold(GARBAGE_AFTER)
     prepare()
-    interrupts = Interrupts(sys._getframe())
+    interrupts = InterruptHandler(sys._getframe())
     interrupts.install()
     try:
         # Not before: whoever changes their mind at once shall not see where in the imports they were.
@@ -34,4 +34,4 @@ def main() -> None:
         drop_output()
         sys.exit(2)
     finally:
-        interrupts.leave()
+        interrupts.finish()

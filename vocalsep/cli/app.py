@@ -1,30 +1,29 @@
-"""All commands in one table, and what they have in common."""
+"""The application: all commands in one table, and the options that they have in common."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from .. import __version__
-from . import average, bench, compare, evaluate, export, import_spleeter, inspect, karaoke, plot, split, studio, train
-from .streams import complain
-
-
-class Command(TyperCommand):
-    """A command that takes no empty argument, as an unset variable of a shell gives: it would name this folder."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; an empty one ends the command with one line and exit code 2."""
-        for before, argument in zip(["", *args], args, strict=False):
-            option, equals, value = argument.partition("=")
-            if argument == "" or (option.startswith("--") and equals and not value):
-                named = option or (before if len(before) > 1 and before.startswith("-") else "an argument")
-                complain(f"vocalsep: {named} is empty; give it a value, or leave it out")
-                raise typer.Exit(2)
-        return super().parse_args(ctx, args)
-
+from . import (
+    average,
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    export,
+    import_spleeter,
+    inspect,
+    karaoke,
+    plot,
+    split,
+    studio,
+    train,
+)
+from .command import add_command
+from .errors import show_debug_log
 
 app = typer.Typer(
     name="vocalsep",
@@ -35,24 +34,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("split", cls=Command)(split.split)
-app.command("karaoke", cls=Command)(karaoke.karaoke)
-app.command("train", cls=Command)(train.train)
-app.command("evaluate", cls=Command)(evaluate.evaluate)
-app.command("compare", cls=Command)(compare.compare)
-app.command("studio", cls=Command)(studio.studio)
-app.command("serve", cls=Command)(studio.serve)
-app.command("bench", cls=Command)(bench.bench)
-app.command("plot", cls=Command)(plot.plot)
-app.command("models", cls=Command)(inspect.models)
-app.command("info", cls=Command)(inspect.info)
-app.command("export", cls=Command)(export.export)
-app.command("average", cls=Command)(average.average)
-app.command("import-spleeter", cls=Command)(import_spleeter.import_spleeter)
+add_command(app, "split", split.split)
+add_command(app, "karaoke", karaoke.karaoke)
+add_command(app, "train", train.train)
+add_command(app, "evaluate", evaluate.evaluate)
+add_command(app, "compare", compare.compare)
+add_command(app, "studio", studio.studio)
+add_command(app, "serve", studio.serve)
+add_command(app, "bench", bench.bench)
+add_command(app, "plot", plot.plot)
+add_command(app, "models", inspect.models)
+add_command(app, "info", inspect.info)
+add_command(app, "doctor", doctor.doctor)
+add_command(app, "export", export.export)
+add_command(app, "average", average.average)
+add_command(app, "import-spleeter", import_spleeter.import_spleeter)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"vocalsep {__version__}")
         raise typer.Exit
 
@@ -60,7 +60,11 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="VOCALSEP_DEBUG", help="Print a log with the tracebacks of errors.")
     ] = False,
 ) -> None:
-    pass
+    if debug:
+        show_debug_log()

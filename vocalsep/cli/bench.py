@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from typing import Annotated
@@ -9,72 +10,81 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from . import options, session, settings
+from .options import Backend, BackendName, Model, Precision, PrecisionName, ReportOptions, Threads, finite
 
 
-def bench(
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BenchOptions(ReportOptions):
+    """The options of bench."""
+
     song: Annotated[
         pathlib.Path | None, typer.Argument(metavar="SONG", help="What to measure with. [one that is made]")
-    ] = None,
+    ] = None
     seconds: Annotated[
-        float, typer.Option("--seconds", min=5, callback=options.finite, help="Length of the song that is made.")
-    ] = 60,
+        float, typer.Option("--seconds", min=5, callback=finite, help="Length of the song that is made.")
+    ] = 60
     minutes: Annotated[
-        str, typer.Option("--minutes", help="Lengths of songs to watch the memory of, such as 3,30,60,180; or none.")
-    ] = "3,30",
+        str,
+        typer.Option(
+            "--minutes",
+            metavar="N,N,...",
+            help="Lengths of songs to watch the memory of, such as 3,30,60,180; or none.",
+        ),
+    ] = "3,30"
     against: Annotated[
         list[str] | None,
         typer.Option("--against", metavar="PEER", help="spleeter, or a command with {song} and {out}. Repeatable."),
-    ] = None,
+    ] = None
     train: Annotated[
         pathlib.Path | None, typer.Option("--train", metavar="FILE.toml", help="Try the speed of this training too.")
-    ] = None,
-    cache: settings.CacheFolder = None,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often everything is done; medians count.")] = 5,
-    model: options.Model = "default",
-    backend: options.BackendName = options.Backend.AUTO,
-    precision: options.PrecisionName = options.Precision.FLOAT32,
-    threads: options.Threads = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
+    ] = None
+    cache: Annotated[
+        pathlib.Path | None,
+        typer.Option("--cache", metavar="FOLDER", help="Seekable copies. [stem-cache beside the run]"),
+    ] = None
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often everything is done; medians count.")] = 5
+    model: Model = "default"
+    backend: BackendName = Backend.AUTO
+    precision: PrecisionName = Precision.FLOAT32
+    threads: Threads = None
+
+
+def bench(options: BenchOptions) -> None:
     """Measure how fast this machine separates: each step, whole processes, memory, and against peers.
 
     All that is compared takes turns in one run: machines are faster at one time than at another.
     """
-    with session.one_line_errors():
-        if song is not None and not song.is_file():
-            raise UsageError(f"{song}: no such file")
-        lengths = _lengths(minutes)
+    if options.song is not None and not options.song.is_file():
+        raise UsageError("no such file", path=options.song)
+    minutes = _lengths(options.minutes)
 
-        from ..benchmark.run import Plan, as_text, benchmark
-        from ..training.config import TrainingConfig, read_toml
+    from ..benchmark.run import Plan, as_text, benchmark
+    from ..training.config import TrainingConfig, read_toml
 
-        training = None if train is None else TrainingConfig.from_dict(read_toml(train))
-        plan = Plan(
-            song,
-            seconds,
-            model,
-            backend.value,
-            precision.value,
-            threads,
-            rounds,
-            lengths,
-            tuple(against or ()),
-            training,
-            cache,
-        )
-        said = benchmark(plan, lambda line: None if quiet else typer.echo(f"measuring: {line}", err=True))
-        typer.echo(json.dumps(said, indent=1) if as_json else as_text(said))
+    plan = Plan(
+        song=options.song,
+        seconds=options.seconds,
+        model=options.model,
+        backend=options.backend.value,
+        precision=options.precision.value,
+        threads=options.threads,
+        rounds=options.rounds,
+        minutes=minutes,
+        against=tuple(options.against or ()),
+        training=None if options.train is None else TrainingConfig.from_dict(read_toml(options.train)),
+        cache=options.cache,
+    )
+    figures = benchmark(plan, lambda line: None if options.quiet else typer.echo(f"measuring: {line}", err=True))
+    typer.echo(json.dumps(figures, indent=1) if options.as_json else as_text(figures))
 
 
-def _lengths(said: str) -> tuple[float, ...]:
-    if said == "none":
+def _lengths(text: str) -> tuple[float, ...]:
+    if text == "none":
         return ()
     try:
-        found = tuple(float(part) for part in said.split(","))
+        lengths = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--minutes {said!r} is not a list of numbers such as 3,30") from None
-    if not all(0 < length <= 1000 for length in found):
+        raise UsageError(f"--minutes {text!r} is not a list of numbers such as 3,30") from None
+    if not all(0 < length <= 1000 for length in lengths):
         raise UsageError("--minutes are above 0 and at most 1000")
-    return found
+    return lengths

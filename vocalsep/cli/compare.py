@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 from typing import Annotated
@@ -10,95 +11,79 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
-from ..system.interrupts import INTERRUPTED
-from . import options, session, settings
+from ..system.signals import INTERRUPTED
+from .options import finite
+from .training_options import TrainingOptions
 
 Names = list[str] | None
 
 
-def compare(
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CompareOptions(TrainingOptions):
+    """The options of compare."""
+
     arch: Annotated[
         Names,
-        typer.Option("--arch", help=f"Of {', '.join(ARCHITECTURES)}, or a [models.NAME] of --config. [those]"),
-    ] = None,
-    model: Annotated[Names, typer.Option("--model", help="A trained model for the table, by name or file.")] = None,
+        typer.Option(
+            "--arch",
+            metavar="NAME",
+            help=f"Of {', '.join(ARCHITECTURES)}, or a [models.NAME] of --config. [those]",
+        ),
+    ] = None
+    model: Annotated[
+        Names, typer.Option("--model", metavar="MODEL", help="A trained model for the table, by name or file.")
+    ] = None
     minutes: Annotated[
-        float | None, typer.Option("--minutes", callback=options.finite, help="Of training, for each.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Of training, for each, instead.")] = None,
-    musdb: settings.Musdb = None,
-    stems: settings.Stems = None,
-    voices: settings.Voices = None,
-    instrumentals: settings.Instrumentals = None,
-    pairs: settings.Pairs = None,
-    noise: settings.Noise = None,
-    valid: settings.Valid = None,
-    exclude: settings.Exclude = None,
-    out: Annotated[pathlib.Path, typer.Option("-o", "--out", help="Folder of all runs, the table and the picture.")] = (
-        pathlib.Path("comparison")
-    ),
-    config: settings.ConfigFile = None,
-    batch_size: settings.BatchSize = None,
-    lr: settings.LearningRate = None,
-    loss: settings.Loss = None,
-    seed: settings.Seed = None,
-    precision: settings.Precision = None,
-    workers: settings.Workers = 2,
-    device: options.DeviceName = options.Device.AUTO,
-    threads: options.Threads = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes for scoring. [one for each core]")
-    ] = None,
-    cache: settings.CacheFolder = None,
-    quiet: options.Quiet = False,
-) -> None:
+        float | None, typer.Option("--minutes", callback=finite, help="Minutes of training, for each.")
+    ] = None
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps of training, for each, instead.")] = None
+    out: Annotated[
+        pathlib.Path,
+        typer.Option("-o", "--out", metavar="FOLDER", help="Folder of all runs, the table and the picture."),
+    ] = pathlib.Path("comparison")
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes for scoring. [one for each core]")] = None
+
+
+def compare(options: CompareOptions) -> None:
     """Train architectures on the same songs for the same time, and put them on one table and one picture.
 
     Stop it at any moment: the same command goes on. Several with other --arch may work into one folder; one with all
     of them then writes the table.
     """
-    given = {"batch_size": batch_size, "lr": lr, "loss": loss, "seed": seed, "precision": precision}
-    sets = {
-        "musdb": musdb,
-        "stems": stems,
-        "voices": voices,
-        "instrumentals": instrumentals,
-        "pairs": pairs,
-        "noise": noise,
-    }
-    with session.one_line_errors():
-        tables = settings.tables(config, given, sets, valid, exclude)
+    tables = options.tables()
 
-        import torch
+    import torch
 
-        from ..comparison.entries import Entry, entries
-        from ..comparison.run import Budget, compare
-        from ..comparison.table import as_markdown
-        from ..model_files import registry
-        from ..training.config import TrainingConfig
-        from ..training.run import Place
+    from ..comparison.entries import Entry, entries
+    from ..comparison.run import Budget, compare
+    from ..comparison.table import as_markdown
+    from ..model_files import registry
+    from ..training.config import TrainingConfig
+    from ..training.run import Place
 
-        if threads is not None:
-            torch.set_num_threads(threads)
-        loaded = [Entry(registry.find(name).stem, None, registry.find(name)) for name in model or []]
-        trained = entries(tables, arch or [], out) if arch or tables.get("models") or not loaded else []
-        # Only the judge's songs count: no network of its own has to fit their frames.
-        songs = {name: table for name, table in tables["data"].items() if name != "frames"}
-        judge = TrainingConfig.from_dict({"data": songs})
-        if not judge.data.sets and not judge.data.valid:
-            raise UsageError("there is nothing to train and score on; give --musdb, --stems or --valid")
-        budget = Budget(minutes, steps) if trained else Budget(None, 1)
-        place = Place(out, cache=cache, device=device.value, workers=workers)
-        rows = compare(
-            [*trained, *loaded],
-            judge,
-            budget,
-            place,
-            threads,
-            jobs or os.cpu_count() or 1,
-            lambda line: None if quiet else typer.echo(line, err=True),
-        )
-        if rows is None:
-            typer.echo("vocalsep: stopped; the same command goes on", err=True)
-            raise typer.Exit(INTERRUPTED)
-        typer.echo(as_markdown(rows), nl=False)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    models = [Entry(registry.find(name).stem, None, registry.find(name)) for name in options.model or []]
+    architectures = (
+        entries(tables, options.arch or [], options.out) if options.arch or tables.get("models") or not models else []
+    )
+    # Only the songs to score on count here: no network has to fit their frames.
+    songs = {name: table for name, table in tables["data"].items() if name != "frames"}
+    scoring = TrainingConfig.from_dict({"data": songs})
+    if not scoring.data.sets and not scoring.data.valid:
+        raise UsageError("there is nothing to train and score on; give --musdb, --stems or --valid")
+    budget = Budget(options.minutes, options.steps) if architectures else Budget(None, 1)
+    location = Place(options.out, cache=options.cache, device=options.device.value, workers=options.workers)
+    rows = compare(
+        [*architectures, *models],
+        scoring,
+        budget,
+        location,
+        options.threads,
+        options.jobs or os.cpu_count() or 1,
+        lambda line: None if options.quiet else typer.echo(line, err=True),
+    )
+    if rows is None:
+        typer.echo("vocalsep: stopped; the same command goes on", err=True)
+        raise typer.Exit(INTERRUPTED)
+    typer.echo(as_markdown(rows), nl=False)

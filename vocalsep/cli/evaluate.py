@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import UsageError
-from . import options, session
+from .options import Device, Precision, ReportOptions, finite
 
 if TYPE_CHECKING:
     from ..datasets.songs import Song
@@ -26,64 +26,85 @@ if TYPE_CHECKING:
 Names = list[str] | None
 
 
-def evaluate(
-    musdb: Annotated[str | None, typer.Option("--musdb", metavar="ROOT", help="MUSDB18 or MUSDB18-HQ.")] = None,
-    subset: Annotated[str | None, typer.Option("--subset", help="Of MUSDB18: train or test. [test]")] = None,
-    split: Annotated[str | None, typer.Option("--split", help="Of its train subset: train or valid.")] = None,
-    stems: Annotated[Names, typer.Option("--stems", metavar="FOLDER", help="Songs, one folder each.")] = None,
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(ReportOptions):
+    """The options of evaluate."""
+
+    musdb: Annotated[str | None, typer.Option("--musdb", metavar="ROOT", help="MUSDB18 or MUSDB18-HQ.")] = None
+    subset: Annotated[
+        str | None, typer.Option("--subset", metavar="NAME", help="Of MUSDB18: train or test. [test]")
+    ] = None
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="NAME", help="Of its train subset: train or valid.")
+    ] = None
+    stems: Annotated[Names, typer.Option("--stems", metavar="FOLDER", help="Songs, one folder each.")] = None
     estimates: Annotated[
         Names, typer.Option("--estimates", metavar="FOLDER", help="Score these: vocals.*, one folder a song.")
-    ] = None,
-    model: Annotated[Names, typer.Option("--model", help="Models to compare. [default, unless --estimates]")] = None,
+    ] = None
+    model: Annotated[
+        Names, typer.Option("--model", metavar="MODEL", help="Models to compare. [default, unless --estimates]")
+    ] = None
     precision: Annotated[
-        list[options.Precision] | None,
-        typer.Option("--precision", help="Of the models' products; each one given is a row. [float32]"),
-    ] = None,
-    oracles: Annotated[str, typer.Option("--oracles", help="Of IRM1,IRM2,IBM,PSM; or none.")] = "IRM1,IRM2,IBM,PSM",
-    metrics: Annotated[str, typer.Option("--metrics", help="Of bss,usdr,si-sdr,nsdr.")] = "bss,usdr,si-sdr,nsdr",
+        list[Precision] | None,
+        typer.Option(
+            "--precision",
+            metavar="PRECISION",
+            help="Precision of the models' products: float32, bfloat16 or float16; each is a row. [float32]",
+        ),
+    ] = None
+    oracles: Annotated[str, typer.Option("--oracles", metavar="NAMES", help="Of IRM1,IRM2,IBM,PSM; or none.")] = (
+        "IRM1,IRM2,IBM,PSM"
+    )
+    metrics: Annotated[str, typer.Option("--metrics", metavar="NAMES", help="Of bss,usdr,si-sdr,nsdr.")] = (
+        "bss,usdr,si-sdr,nsdr"
+    )
     window: Annotated[
-        float, typer.Option("--window", callback=options.finite, help="Of BSS Eval v4, in seconds.")
-    ] = 1.0,
+        float, typer.Option("--window", metavar="SECONDS", callback=finite, help="Windows of BSS Eval v4.")
+    ] = 1.0
     hop: Annotated[
-        float, typer.Option("--hop", callback=options.finite, help="Between those windows, in seconds.")
-    ] = 1.0,
+        float, typer.Option("--hop", metavar="SECONDS", callback=finite, help="Between the starts of those windows.")
+    ] = 1.0
     snr: Annotated[
         float | None,
         typer.Option(
-            "--snr", metavar="DB", callback=options.finite, help="Mix anew, vocals over accompaniment; MIR-1K: 0."
+            "--snr",
+            metavar="DB",
+            callback=finite,
+            help="Remix the stems with the vocals at this level above the accompaniment; MIR-1K: 0.",
         ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first songs.")] = None,
+    ] = None
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first songs.")] = None
     out: Annotated[
-        pathlib.Path | None, typer.Option("-o", "--out", help="Folder for report.html, results.csv, results.json.")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes. [one for each core]")] = None,
-    device: options.DeviceName = options.Device.AUTO,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
+        pathlib.Path | None,
+        typer.Option("-o", "--out", metavar="FOLDER", help="Folder for report.html, results.csv, results.json."),
+    ] = None
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes. [one for each core]")] = None
+    device: Annotated[Device, typer.Option("--device", help="Where the network runs.")] = Device.AUTO
+
+
+def evaluate(options: EvaluateOptions) -> None:
     """Score models, estimates, oracles and the plain mixture on songs with true stems.
 
     With --out, what is finished is kept: the same command goes on where it was stopped, and does again only what has
     changed.
     """
-    with session.one_line_errors():
-        from ..evaluation.runner import Plan
-        from ..evaluation.scoring import METRICS, Settings
+    from ..evaluation.runner import Plan
+    from ..evaluation.scoring import METRICS, Settings
 
-        chosen = _chosen("--metrics", metrics, METRICS)
-        if not window > 0 or not hop > 0:
-            raise UsageError("--window and --hop are above 0 seconds")
-        settings = Settings(chosen, window, hop, snr)
-        rows = _rows(model, [one.value for one in precision or [options.Precision.FLOAT32]], estimates, oracles)
-        songs = _songs(musdb, subset, split, stems)[:limit]
-        plan = Plan(tuple(rows), settings, device.value, out, out is not None)
-        results = _scored(songs, plan, jobs or os.cpu_count() or 1, quiet)
-        _tell(results, plan, as_json, quiet)
+    metrics = _chosen("--metrics", options.metrics, METRICS)
+    if not options.window > 0 or not options.hop > 0:
+        raise UsageError("--window and --hop are above 0 seconds")
+    settings = Settings(metrics, options.window, options.hop, options.snr)
+    precisions = [precision.value for precision in options.precision or [Precision.FLOAT32]]
+    rows = _rows(options.model, precisions, options.estimates, options.oracles)
+    songs = _songs(options)[: options.limit]
+    plan = Plan(tuple(rows), settings, options.device.value, options.out, options.out is not None)
+    results = _scored(songs, plan, options.jobs or os.cpu_count() or 1, options.quiet)
+    _report(results, plan, options.as_json, options.quiet)
 
 
-def _chosen(option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in said.split(",") if name.strip())
+def _chosen(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in names:
         if name not in known:
             raise UsageError(f"{option} {name!r} is unknown; choose from {', '.join(known)}")
@@ -102,7 +123,7 @@ def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) 
         rows += [Row("oracle", f"oracle {name}", name) for name in _chosen("--oracles", oracles, tuple(ORACLES))]
     for folder in estimates or []:
         if not pathlib.Path(folder).is_dir():
-            raise UsageError(f"{folder}: no such folder")
+            raise UsageError("no such folder", path=folder)
         rows.append(Row("estimates", pathlib.Path(folder).resolve().name, folder))
     several = len(set(precisions)) > 1
     for model in models or ([] if estimates else [registry.DEFAULT]):
@@ -111,19 +132,20 @@ def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) 
         for precision in dict.fromkeys(precisions):
             rows.append(Row("model", f"{name} {precision}" if several else name, model, precision))
     names = [row.name for row in rows]
-    return [row if names.count(row.name) == 1 else _spelt_out(row, several) for row in rows]
+    return [row if names.count(row.name) == 1 else _with_full_name(row, several) for row in rows]
 
 
-def _spelt_out(row: Row, several: bool) -> Row:
-    """Name a row by all of its source, as another has the same short name."""
-    said = row.source or row.name
-    return dataclasses.replace(row, name=f"{said} {row.precision}" if several and row.kind == "model" else said)
+def _with_full_name(row: Row, several: bool) -> Row:
+    """Return a row that is named by its whole source, as another has the same short name."""
+    name = row.source or row.name
+    return dataclasses.replace(row, name=f"{name} {row.precision}" if several and row.kind == "model" else name)
 
 
-def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Names) -> list[Song]:
+def _songs(options: EvaluateOptions) -> list[Song]:
     from ..datasets.musdb18 import find_tracks
     from ..datasets.stems import find_songs
 
+    musdb, subset, split, stems = options.musdb, options.subset, options.split, options.stems
     if not musdb and not stems:
         raise UsageError("there is nothing to score on; give --musdb or --stems")
     if (subset or split) and not musdb:
@@ -154,12 +176,12 @@ def _measured(settings: Settings) -> Iterator[str]:
         yield "BSS Eval v3 in mono: NSDR is the mean over tracks, GNSDR, GSIR, GSAR are weighted by length"
 
 
-def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) -> None:
+def _report(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) -> None:
     from ..evaluation.results import plain
     from ..evaluation.tables import as_csv, as_text, summarise
 
     summary = summarise(results)
-    said = {
+    report = {
         "vocalsep": __version__,
         "settings": dataclasses.asdict(plan.settings),
         "rows": [dataclasses.asdict(row) for row in plan.rows],
@@ -176,14 +198,14 @@ def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) ->
         from ..evaluation.report import as_html
         from ..system.atomic_files import write_text
 
-        write_text(plan.folder / "results.json", json.dumps(plain(said), indent=1, ensure_ascii=False) + "\n")
+        write_text(plan.folder / "results.json", json.dumps(plain(report), indent=1, ensure_ascii=False) + "\n")
         write_text(plan.folder / "results.csv", as_csv(results))
         write_text(
             plan.folder / "report.html",
             as_html(results, summary, plan.folder, f"Separation of {scored} tracks", facts),
         )
     if as_json:
-        typer.echo(json.dumps(plain(said), indent=1))
+        typer.echo(json.dumps(plain(report), indent=1))
     elif not quiet and scored:
         typer.echo(as_text(summary))
         typer.echo(facts[0])

@@ -9,62 +9,93 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options, session
+from .options import AudioStream, Json, Model
+from .paths import local_path
 
 if TYPE_CHECKING:
     from ..audio.source import SourceInfo
 
 
-def models(as_json: options.Json = False) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelsOptions:
+    """The options of models."""
+
+    as_json: Json = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InfoOptions:
+    """The options of info."""
+
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A song, a video or a model file.")]
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Measure what splitting it would take on this machine.")
+    ] = False
+    model: Model = "default"
+    as_json: Json = False
+    audio_stream: AudioStream = None
+
+
+def models(options: ModelsOptions) -> None:
     """List the models that ship with vocalsep."""
     from ..model_files import registry
 
-    with session.one_line_errors():
-        described = [_describe_model(name, path) for name, path in registry.shipped().items()]
-        if as_json:
-            typer.echo(json.dumps(described, indent=2))
-            return
-        for model in described:
-            typer.echo(f"{model['name']}{' (default)' if model['name'] == registry.DEFAULT else ''}")
-            for key, value in model.items():
-                if key != "name":
-                    typer.echo(f"  {_label(key):<12} {_readable(key, value)}")
+    descriptions = [_describe_model(name, path) for name, path in registry.shipped().items()]
+    if options.as_json:
+        typer.echo(json.dumps(descriptions, indent=2))
+        return
+    for description in descriptions:
+        name = description["name"]
+        typer.echo(f"{name}{' (default)' if name == registry.DEFAULT else ''}")
+        for key, value in description.items():
+            if key != "name":
+                typer.echo(f"  {_label(key):<12} {_readable(key, value)}")
 
 
-def info(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A song, a video or a model file.")],
-    model: options.Model = "default",
-    as_json: options.Json = False,
-    audio_stream: options.AudioStream = None,
-) -> None:
-    """Say what a file is, and what splitting it would take here."""
-    from ..audio.decoding import open_source
-    from ..audio.selection import AudioStream
-    from ..errors import AudioError
+def info(options: InfoOptions) -> None:
+    """Say what a song, a video or a model file is.
+
+    With --estimate, also what splitting it would take on this machine: the model is tried for some seconds.
+    """
     from ..model_files import registry
 
-    with session.one_line_errors():
-        path = session.on_this_machine(file)
-        if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
-            from ..inference.cost import network_flops
-            from ..inference.opening import model_info
+    path = local_path(options.file)
+    if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
+        from ..inference.cost import network_flops
+        from ..inference.opening import model_info
 
-            said = {**_describe_model(path.stem, path), "flops": network_flops(model_info(path).config)}
-        else:
-            try:
-                with open_source(path, stream=audio_stream) as source:
-                    said = _describe_song(source.info, model)
-            except AudioError as error:
-                raise error.about(file) from None
-        if as_json:
-            typer.echo(json.dumps(said, indent=2))
-            return
-        taken = said.pop("audio_stream", 0)
-        for stream in said.pop("audio_streams", ()):
-            known = f"{stream['codec']}, {', '.join(AudioStream(**stream).known)}"
-            said[f"audio stream {stream['number']}"] = known + ", taken" * (stream["number"] == taken)
-        for key, value in said.items():
-            typer.echo(f"{_label(key):<16} {_readable(key, value)}")
+        description = {**_describe_model(path.stem, path), "flops": network_flops(model_info(path).config)}
+    else:
+        description = _describe_file(path, options)
+    if options.as_json:
+        typer.echo(json.dumps(description, indent=2))
+        return
+    for key, value in _without_streams(description).items():
+        typer.echo(f"{_label(key):<16} {_readable(key, value)}")
+
+
+def _without_streams(description: dict[str, Any]) -> dict[str, Any]:
+    """Return a description for people, with a line for each audio stream in place of the list."""
+    from ..audio.selection import AudioStream
+
+    lines = dict(description)
+    chosen = lines.pop("audio_stream", 0)
+    for stream in lines.pop("audio_streams", ()):
+        known = f"{stream['codec']}, {', '.join(AudioStream(**stream).known)}"
+        lines[f"audio stream {stream['number']}"] = known + ", taken" * (stream["number"] == chosen)
+    return lines
+
+
+def _describe_file(path: pathlib.Path, options: InfoOptions) -> dict[str, Any]:
+    from ..audio.decoding import open_source
+    from ..errors import AudioError
+
+    try:
+        with open_source(path, stream=options.audio_stream) as source:
+            return _describe_song(source.info, options.model if options.estimate else None)
+    except AudioError as error:
+        error.about(options.file)
+        raise
 
 
 def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
@@ -88,11 +119,11 @@ def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
     }
 
 
-def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
-    from ..inference.cost import split_cost
+def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, Any]:
+    """Describe an open file; with a model, also what splitting it with that would take."""
     from ..tags import read_tags
 
-    said: dict[str, Any] = {
+    description: dict[str, Any] = {
         "path": str(song.path),
         "container": song.container,
         "codec": song.codec,
@@ -105,20 +136,23 @@ def _describe_song(song: SourceInfo, model: str) -> dict[str, Any]:
         "split_subtype": song.subtype,
     }
     if song.streams:
-        said["audio_stream"] = song.stream + 1
-        said["audio_streams"] = [dataclasses.asdict(stream) for stream in song.streams]
+        description["audio_stream"] = song.stream + 1
+        description["audio_streams"] = [dataclasses.asdict(stream) for stream in song.streams]
     tags = read_tags(song.path)
-    said["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.custom}.items()}
-    said["cover_pictures"] = len(tags.pictures)
-    said["chapters"] = len(tags.chapters)
-    cost = split_cost(song, model)
-    said["split_time_s"] = cost.seconds
-    said["split_size_bytes"] = cost.size
-    return said
+    description["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.custom}.items()}
+    description["cover_pictures"] = len(tags.pictures)
+    description["chapters"] = len(tags.chapters)
+    if estimated_model is not None:
+        from ..inference.cost import split_cost
+
+        cost = split_cost(song, estimated_model)
+        description["split_time_s"] = cost.seconds
+        description["split_size_bytes"] = cost.size
+    return description
 
 
 def _label(key: str) -> str:
-    """The name of a value without its unit, which `_readable` shows."""
+    """Return the name of a value without its unit, which `_readable` shows."""
     return key.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
 
 
@@ -135,7 +169,7 @@ def _readable(key: str, value: Any) -> str:
     if key == "sample_rate":
         return f"{value} Hz"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {held}" for name, held in value.items()) or "none"
+        return ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import AudioError, UsageError
-from . import options, session
+from .options import AudioStream, DeviceOptions, Model, Overwrite, Quiet, TimeRangeOptions
+from .paths import check_output, local_path
 
 if TYPE_CHECKING:
     import numpy as np
 
-FORMATS = (".png", ".pdf", ".svg", ".jpg")
-SHOWN_S, SHORTEST_S, LONGEST_S = 30.0, 0.1, 600.0
+IMAGE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
+DEFAULT_S, SHORTEST_S, LONGEST_S = 30.0, 0.1, 600.0
 
 
-def plot(
-    song: Annotated[str, typer.Argument(metavar="SONG", help="A song or a video.")],
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PlotOptions(TimeRangeOptions, DeviceOptions):
+    """The options of plot."""
+
+    song: Annotated[str, typer.Argument(metavar="SONG", help="A song or a video.")]
     out: Annotated[
         pathlib.Path | None,
         typer.Option("-o", "--out", help="A .png, .pdf, .svg or .jpg. [the song's name, .png]"),
-    ] = None,
-    start: options.Start = None,
-    duration: options.Duration = None,
-    audio_stream: options.AudioStream = None,
-    model: options.Model = "default",
-    device: options.DeviceName = options.Device.AUTO,
-    threads: options.Threads = None,
-    overwrite: options.Overwrite = False,
-    quiet: options.Quiet = False,
-) -> None:
+    ] = None
+    audio_stream: AudioStream = None
+    model: Model = "default"
+    overwrite: Overwrite = False
+    quiet: Quiet = False
+
+
+def plot(options: PlotOptions) -> None:
     """Draw the spectrograms of a song: mixture, mask, vocals and accompaniment."""
-    with session.one_line_errors():
-        path = session.on_this_machine(song)
-        target = out or pathlib.Path(f"{path.stem}.png")
-        if target.suffix.lower() not in FORMATS:
-            raise UsageError(f"{target}: the picture's name ends in {', '.join(FORMATS)}")
-        session.check_target(target, overwrite)
-        begin, length = start or 0.0, SHOWN_S if duration is None else duration
-        if not SHORTEST_S <= length <= LONGEST_S:
-            raise UsageError(f"--duration {length:g} s cannot be shown; {SHORTEST_S:g} to {LONGEST_S:g} s")
-        mixture, rate = _excerpt(path, begin, length, audio_stream)
-        _draw(mixture, rate, begin, target, model, device.value, threads, overwrite)
-        if not quiet:
-            typer.echo(str(target))
+    path = local_path(options.song)
+    target = options.out or pathlib.Path(f"{path.stem}.png")
+    if target.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f"the picture's name ends in {', '.join(IMAGE_SUFFIXES)}", path=target)
+    check_output(target, options.overwrite)
+    start = options.start or 0.0
+    duration = DEFAULT_S if options.duration is None else options.duration
+    if not SHORTEST_S <= duration <= LONGEST_S:
+        raise UsageError(f"--duration {duration:g} s cannot be shown; {SHORTEST_S:g} to {LONGEST_S:g} s")
+    mixture, sample_rate = _read_excerpt(path, start, duration, options.audio_stream)
+    _draw(options, mixture, sample_rate, start, target)
+    if not options.quiet:
+        typer.echo(str(target))
 
 
-def _excerpt(path: pathlib.Path, start: float, duration: float, audio_stream: str | None) -> tuple[np.ndarray, int]:
+def _read_excerpt(
+    path: pathlib.Path, start: float, duration: float, audio_stream: str | None
+) -> tuple[np.ndarray, int]:
     from ..audio.decoding import open_source
     from ..datasets.clips import open_clip
 
@@ -57,32 +62,24 @@ def _excerpt(path: pathlib.Path, start: float, duration: float, audio_stream: st
     clip = open_clip(path, stream)
     first = round(start * clip.sample_rate)
     if first >= clip.samples:
-        raise AudioError(f"{path}: --start {start:g} lies past its end at {clip.seconds:.1f} s")
+        raise AudioError(f"--start {start:g} lies past its end at {clip.seconds:.1f} s", path=path)
     length = min(clip.samples - first, round(duration * clip.sample_rate))
     return clip.read(first, length), clip.sample_rate
 
 
-def _draw(
-    mixture: np.ndarray,
-    rate: int,
-    start: float,
-    target: pathlib.Path,
-    model: str,
-    device: str,
-    threads: int | None,
-    overwrite: bool,
-) -> None:
+def _draw(options: PlotOptions, mixture: np.ndarray, sample_rate: int, start: float, target: pathlib.Path) -> None:
     import numpy as np
 
     from ..evaluation.pictures import spectrograms
     from ..separator import Separator
     from ..system.plotting import save
 
-    vocals, accompaniment = Separator(model, device=device, threads=threads).separate(mixture, rate)
+    separator = Separator(options.model, device=options.device.value, threads=options.threads)
+    vocals, accompaniment = separator.separate(mixture, sample_rate)
     panels = {
         "mixture": mixture,
         "mask": np.stack([vocals, mixture]),
         "vocals": vocals,
         "accompaniment": accompaniment,
     }
-    save(spectrograms(panels, rate, start), target, overwrite)
+    save(spectrograms(panels, sample_rate, start), target, options.overwrite)

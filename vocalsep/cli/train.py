@@ -10,110 +10,95 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
-from ..system.interrupts import INTERRUPTED
-from . import options, session, settings
+from ..system.signals import INTERRUPTED
+from .training_options import Folders, TrainingOptions, _folders
 
 if TYPE_CHECKING:
     from ..training.run import Finished
 
 
-def train(
-    musdb: settings.Musdb = None,
-    stems: settings.Stems = None,
-    voices: settings.Voices = None,
-    instrumentals: settings.Instrumentals = None,
-    pairs: settings.Pairs = None,
-    noise: settings.Noise = None,
-    unlabelled: settings.Unlabelled = None,
-    valid: settings.Valid = None,
-    exclude: settings.Exclude = None,
-    out: Annotated[pathlib.Path, typer.Option("-o", "--out", help="Folder of the run.")] = pathlib.Path("run"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was begun.")] = False,
-    config: settings.ConfigFile = None,
-    batch_size: settings.BatchSize = None,
-    steps: settings.Steps = None,
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrainingOptions):
+    """The options of train."""
+
+    out: Annotated[pathlib.Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of the run.")] = (
+        pathlib.Path("run")
+    )
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, with the settings that it started with.")
+    ] = False
+    unlabelled: Annotated[
+        Folders,
+        _folders("--unlabelled", "Songs without stems, for semi-supervised training after the supervised one."),
+    ] = None
+    steps: Annotated[int | None, typer.Option("--steps", help="Length of the run. [20000]")] = None
     semi_steps: Annotated[
         int | None, typer.Option("--semi-steps", help="Semi-supervised steps after those. [as many]")
-    ] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run, in passes of the data.")] = None,
-    lr: settings.LearningRate = None,
+    ] = None
+    epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run, in passes of the data.")] = None
     arch: Annotated[
-        str | None, typer.Option("--arch", help=f"Architecture: {', '.join(ARCHITECTURES)}. [unet]")
-    ] = None,
-    loss: settings.Loss = None,
-    init: Annotated[str | None, typer.Option("--init", metavar="MODEL", help="Weights to begin with.")] = None,
-    seed: settings.Seed = None,
-    precision: settings.Precision = None,
-    workers: settings.Workers = 2,
-    device: options.DeviceName = options.Device.AUTO,
-    devices: Annotated[int, typer.Option("--devices", min=1, help="How many of them, on this machine.")] = 1,
-    threads: options.Threads = None,
-    cache: settings.CacheFolder = None,
-    licence: Annotated[str, typer.Option("--licence", help="Of the exported model.")] = "not stated",
-    quiet: options.Quiet = False,
-) -> None:
+        str | None,
+        typer.Option("--arch", metavar="NAME", help=f"Architecture: {', '.join(ARCHITECTURES)}. [unet]"),
+    ] = None
+    init: Annotated[str | None, typer.Option("--init", metavar="MODEL", help="Weights to start with.")] = None
+    devices: Annotated[int, typer.Option("--devices", min=1, help="How many of them, on this machine.")] = 1
+    licence: Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence of the exported model.")] = (
+        "not stated"
+    )
+
+    @property
+    def folders(self) -> dict[str, Folders]:
+        """Folders of training data by kind."""
+        return {**super().folders, "unlabelled": self.unlabelled}
+
+    @property
+    def training_settings(self) -> dict[str, Any]:
+        """Settings of the configuration's table ``training``; None stands for those that were not given."""
+        return {**super().training_settings, "steps": self.steps, "epochs": self.epochs}
+
+
+def train(options: TrainOptions) -> None:
     """Train a model on songs with stems, or on solo voices and instrumentals, or on any mix of them.
 
     Batches are mixed on the fly. The run's folder holds its settings, log, curve, checkpoints, and model.safetensors
-    for `vocalsep split --model`. Stop it at any moment; --resume goes on as if it had not stopped. With --steps too, a
-    run that has stopped or ended trains up to that step: from there on its learning rate is that of a run which began
-    with so many.
+    for `vocalsep split --model`. Stop it at any moment; --resume continues as if it had not stopped. With --steps too,
+    a run that has stopped or ended trains up to that step: from there on its learning rate is that of a run which
+    started with so many.
     """
-    given = {
-        "batch_size": batch_size,
-        "steps": steps,
-        "epochs": epochs,
-        "lr": lr,
-        "loss": loss,
-        "seed": seed,
-        "precision": precision,
-    }
-    sets = {
-        "musdb": musdb,
-        "stems": stems,
-        "voices": voices,
-        "instrumentals": instrumentals,
-        "pairs": pairs,
-        "noise": noise,
-        "unlabelled": unlabelled,
-    }
-    with session.one_line_errors():
-        tables = settings.tables(config, given, sets, valid, exclude)
-        own: list[object] = [config, *sets.values(), valid, exclude, arch, init]
-        own += [value for name, value in given.items() if name != "steps"]
-        if resume and any(setting not in (None, []) for setting in own):
-            raise UsageError(
-                "--resume goes on with the run's own settings; leave out those that it began with (only --steps and "
-                "--semi-steps may change)"
-            )
-        lengths = (steps, semi_steps) if resume else (None, None)
-        if not resume:
-            _add_semi_supervised(tables, semi_steps, bool(unlabelled))
-        place = (out, cache, resume, init, device.value, devices, workers, licence, *lengths)
-        finished = _train(tables, arch, place, threads, quiet)
-        _report(finished, quiet)
+    tables = options.tables()
+    if options.resume:
+        _check_resume(options)
+    else:
+        _add_semi_supervised(tables, options)
+    _report(_train(tables, options), options.quiet)
 
 
-def _add_semi_supervised(tables: dict[str, Any], steps: int | None, asked_for: bool) -> None:
-    """Give the configuration its semi-supervised steps, as many as supervised ones where nothing else is said."""
+def _check_resume(options: TrainOptions) -> None:
+    """Raise UsageError where a run that is resumed would get settings other than it started with."""
+    settings: list[object] = [options.config, *options.folders.values(), options.valid, options.exclude]
+    settings += [options.arch, options.init]
+    settings += [value for name, value in options.training_settings.items() if name != "steps"]
+    if any(setting not in (None, []) for setting in settings):
+        raise UsageError(
+            "--resume goes on with the run's own settings; leave out those that it began with (only --steps and "
+            "--semi-steps may change)"
+        )
+
+
+def _add_semi_supervised(tables: dict[str, Any], options: TrainOptions) -> None:
+    """Set the number of semi-supervised steps, by default that of supervised ones."""
     from ..training.config import OptimizerConfig
 
-    held = tables.setdefault("adversarial", {})
-    if not isinstance(held, dict):
-        raise UsageError("adversarial must be a table")
-    if steps is not None:
-        held["steps"] = steps
-    elif asked_for and "steps" not in held:
-        held["steps"] = tables["training"].get("steps", OptimizerConfig.steps)
+    adversarial = tables.setdefault("adversarial", {})
+    if not isinstance(adversarial, dict):
+        raise UsageError("adversarial must be a table", path=options.config)
+    if options.semi_steps is not None:
+        adversarial["steps"] = options.semi_steps
+    elif options.unlabelled and "steps" not in adversarial:
+        adversarial["steps"] = tables["training"].get("steps", OptimizerConfig.steps)
 
 
-def _train(
-    tables: dict[str, Any],
-    arch: str | None,
-    placed: tuple[Any, ...],
-    threads: int | None,
-    quiet: bool,
-) -> Finished:
+def _train(tables: dict[str, Any], options: TrainOptions) -> Finished:
     import torch
 
     from ..model_files import registry
@@ -121,18 +106,29 @@ def _train(
     from ..training.config import TrainingConfig
     from ..training.run import Place, train
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    place = Place(*placed)
-    if arch is not None:
-        tables["model"] = {**tables.get("model", {}), "architecture": arch}
-    if place.init is not None and "model" not in tables:
-        # A model that is begun with brings its own architecture, unless another is asked for.
-        tables["model"] = dataclasses.asdict(read_info(registry.find(place.init)).config)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    location = Place(
+        options.out,
+        cache=options.cache,
+        resume=options.resume,
+        init=options.init,
+        device=options.device.value,
+        devices=options.devices,
+        workers=options.workers,
+        licence=options.licence,
+        steps=options.steps if options.resume else None,
+        semi_steps=options.semi_steps if options.resume else None,
+    )
+    if options.arch is not None:
+        tables["model"] = {**tables.get("model", {}), "architecture": options.arch}
+    if options.init is not None and "model" not in tables:
+        # A model to start with brings its own architecture, unless another is asked for.
+        tables["model"] = dataclasses.asdict(read_info(registry.find(options.init)).config)
     config = TrainingConfig.from_dict(tables)
-    if not place.resume and not config.data.sets:
+    if not options.resume and not config.data.sets:
         raise UsageError("there is nothing to train on; give --musdb, --stems, or --voices and --instrumentals")
-    return train(config, place, lambda line: None if quiet else typer.echo(line, err=True), quiet)
+    return train(config, location, lambda line: None if options.quiet else typer.echo(line, err=True), options.quiet)
 
 
 def _report(finished: Finished, quiet: bool) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ..datasets.songs import Song
 from ..errors import AudioError, OutputError, VocalsepError
 from ..system.atomic_files import reason, write_text
-from ..system.process_pool import interruption, pool, ready, without_interruptions
+from ..system.process_pool import blocked_signals, init_worker, interruptible, process_pool
 from .estimates import estimates_of
 from .results import TRACKS, TrackResult, picture_path, plain, result_path
 from .rows import Row, load
@@ -92,8 +92,8 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
     workers = min(jobs, len(waiting))
     threads = max(1, (os.cpu_count() or 1) // workers)
     try:
-        with pool(workers, _begin, (threads,)) as processes:
-            with without_interruptions():
+        with process_pool(workers, _begin, (threads,)) as processes:
+            with blocked_signals():
                 running = {processes.submit(score_track, songs[number], plan, threads): number for number in waiting}
             for future in concurrent.futures.as_completed(running):
                 yield running[future], future.result()
@@ -105,7 +105,7 @@ def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int
 
 
 def _begin(threads: int) -> None:
-    ready()
+    init_worker()
 
     from threadpoolctl import threadpool_limits
 
@@ -114,7 +114,7 @@ def _begin(threads: int) -> None:
 
 def score_track(song: Song, plan: Plan, threads: int) -> TrackResult:
     """Score all rows on one song, and keep the result; an unreadable song has an error instead of scores."""
-    with interruption():
+    with interruptible():
         return _scored_track(song, plan, threads)
 
 

@@ -1,182 +1,161 @@
-"""Many songs one after another: a bad one is reported and the rest goes on; the summary says what became of each."""
+"""Many jobs: one that fails does not stop the others, and the result of each is kept."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
-import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from ..errors import VocalsepError
+from ..errors import AudioError, UnexpectedError, VocalsepError
 from ..inference.engine import Engine
-from .inputs import Missing, Song
-from .passage import Passage
-from .remote import fetch, store
-from .rendering import Encoding, OutputSpec, Rendered, render
+from ..system.atomic_files import temporary_folder
+from .inputs import UnusableInput
+from .outputs import OutputSpec, WriteOptions
+from .planning import Job
+from .remote import download, upload
+from .rendering import RenderResult, render
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+STATUSES = (DONE, SKIPPED, FAILED)
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
 class SongResult:
-    """What became of one input: ``done``, ``skipped`` or ``failed``, with the error's text or the result."""
+    """The result of one input.
+
+    Attributes
+    ----------
+    source : str
+        Path or URL of the input.
+    status : str
+        ``done``, ``skipped`` or ``failed``.
+    outputs : dict of str to str
+        Path or URL of each output by name.
+    error : VocalsepError or None
+        Why it failed.
+    traceback : str
+        Where the error was raised, for a log.
+    rendered : RenderResult or None
+    """
 
     source: str
     status: str
     outputs: dict[str, str] = dataclasses.field(default_factory=dict)
-    error: str | None = None
-    rendered: Rendered | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what the machine-readable summary says of this input."""
-        said: dict[str, Any] = {"input": self.source, "status": self.status, "outputs": self.outputs}
-        if self.error is not None:
-            said["error"] = self.error
-        if self.rendered is not None:
-            info = self.rendered.info
-            said |= {
-                "sample_rate": info.sample_rate,
-                "channels": info.channels,
-                "samples": self.rendered.samples,
-                "duration_s": self.rendered.samples / info.sample_rate,
-                "took_s": round(self.rendered.seconds, 3),
-                "gain_db": round(self.rendered.gain_db, 3),
-                "remarks": self.rendered.remarks,
-            }
-        return said
+    error: VocalsepError | None = None
+    traceback: str = ""
+    rendered: RenderResult | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """One song and the tracks to make of it. Together with `WriteOptions` it can be sent to another process."""
-
-    song: Song
-    tracks: tuple[OutputSpec, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class WriteOptions:
-    """How songs are written: as the command line's options."""
-
-    encoding: Encoding
-    overwrite: bool
-    skip_existing: bool
-    salvage: bool
-    stream: str | None = None
-    passage: Passage | None = None
-
-
-def separate(
-    engine: Engine, task: Task, write_options: WriteOptions, progress: Callable[[int, int | None], None] | None = None
+def run_job(
+    engine: Engine, job: Job, options: WriteOptions, progress: Callable[[int, int | None], None] | None = None
 ) -> SongResult:
-    """Separate one song; whatever goes wrong with it becomes its outcome."""
-    source = task.song.source
+    """Separate one file; an error becomes its result."""
+    source = job.file.source
+    logger.debug("separating %s", source)
     try:
-        wanted = [track for track in task.tracks if not (write_options.skip_existing and track.there)]
-        with _here(task.song, wanted) as (path, tracks):
-            rendered = render(
-                engine,
-                path,
-                tracks,
-                write_options.encoding,
-                overwrite=write_options.overwrite,
-                salvage=write_options.salvage,
-                progress=progress,
-                stream=write_options.stream,
-                passage=write_options.passage,
-            )
+        outputs = [output for output in job.outputs if not (options.skip_existing and output.exists)]
+        with _local_job(job, outputs) as (path, local_outputs):
+            try:
+                rendered = render(engine, path, local_outputs, options, progress)
+            except VocalsepError as error:
+                # The user knows a downloaded file by its URL.
+                error.path = source if error.path in (None, str(path)) else error.path
+                raise
     except VocalsepError as error:
-        return failure(source, error.message)
+        return failed_result(source, error, traceback.format_exc())
     except MemoryError:
-        return failure(source, "not enough memory")
+        return failed_result(source, AudioError("not enough memory"), traceback.format_exc())
     except Exception as error:
-        # One song that meets a defect of ours must not cost the user the rest of the batch.
-        return failure(source, f"unexpected {type(error).__name__}: {error}; please report this")
-    return SongResult(source, DONE, _targets(task.tracks), rendered=rendered)
+        # A defect of ours that one file meets must not cost the user the rest of the batch.
+        defect = UnexpectedError(f"unexpected {type(error).__name__}: {error}", hint="please report this")
+        return failed_result(source, defect, traceback.format_exc())
+    return SongResult(source, DONE, _locations(job.outputs), rendered=rendered)
 
 
-def failure(source: str, why: str) -> SongResult:
-    """Return the outcome of an input that failed."""
-    return SongResult(source, FAILED, error=" ".join(why.split()))
+def failed_result(source: str, error: VocalsepError, traceback: str = "") -> SongResult:
+    """Return the result of an input that failed."""
+    return SongResult(source, FAILED, error=error.about(source), traceback=traceback)
 
 
-class Batch:
-    """Keeps what became of each song.
+class BatchResults:
+    """The results of a batch, kept as they come.
 
     Parameters
     ----------
-    write_options : WriteOptions
-    report : callable
-        Called with one line for a person: an error or a remark.
+    options : WriteOptions
+    on_result : callable
+        Called with each result that is not skipped.
 
     Attributes
     ----------
-    outcomes : list of SongResult
-        Complete up to the songs at work, also after an interruption.
+    results : list of SongResult
+        Complete but for the jobs in progress, also after an interrupt.
     """
 
-    def __init__(self, write_options: WriteOptions, report: Callable[[str], None]):
-        self.write_options = write_options
-        self.report = report
-        self.outcomes: list[SongResult] = []
+    def __init__(self, options: WriteOptions, on_result: Callable[[SongResult], None]):
+        self.options = options
+        self.on_result = on_result
+        self.results: list[SongResult] = []
 
-    def add_missing(self, missing: Sequence[Missing]) -> None:
-        """Report arguments that name no song, as failed."""
-        for one in missing:
-            self.take(failure(one.named, one.why))
+    def add(self, result: SongResult) -> None:
+        """Keep a result, and report it."""
+        self.on_result(result)
+        self.results.append(result)
 
-    def skips(self, task: Task) -> bool:
-        """Whether all outputs of a song are there already and are to be left alone."""
-        return self.write_options.skip_existing and all(track.there for track in task.tracks)
+    def add_unusable(self, inputs: Sequence[UnusableInput]) -> None:
+        """Keep arguments that name no audio file as failed."""
+        for unusable in inputs:
+            self.add(failed_result(unusable.argument, unusable.error))
 
-    def skip(self, task: Task) -> None:
-        """Note that a song is passed over."""
-        self.outcomes.append(SongResult(task.song.source, SKIPPED, _targets(task.tracks)))
-
-    def take(self, outcome: SongResult) -> None:
-        """Keep an outcome, and report what a person should know of it."""
-        if outcome.error is not None:
-            self.report(f"{outcome.source}: {outcome.error}")
-        if outcome.rendered is not None:
-            for remark in outcome.rendered.remarks:
-                self.report(f"{outcome.source}: {remark}")
-        self.outcomes.append(outcome)
+    def skip_existing(self, jobs: Sequence[Job]) -> list[Job]:
+        """Return the jobs that have something to do; the others are kept as skipped, if the options say so."""
+        if not self.options.skip_existing:
+            return list(jobs)
+        pending = []
+        for job in jobs:
+            if all(output.exists for output in job.outputs):
+                self.results.append(SongResult(job.file.source, SKIPPED, _locations(job.outputs)))
+            else:
+                pending.append(job)
+        return pending
 
     def count(self, status: str) -> int:
-        """Number of inputs that ended so."""
-        return sum(outcome.status == status for outcome in self.outcomes)
+        """Return the number of inputs with a status."""
+        return sum(result.status == status for result in self.results)
 
     @property
     def exit_code(self) -> int:
-        """0 if all went well, 1 if some inputs failed, 2 if all did."""
+        """0 if no input failed, 1 if some did, 2 if all did."""
         failed = self.count(FAILED)
-        return 0 if not failed else 2 if failed == len(self.outcomes) else 1
+        return 0 if not failed else 2 if failed == len(self.results) else 1
 
 
-def _targets(tracks: Sequence[OutputSpec]) -> dict[str, str]:
-    return {track.name: track.place for track in tracks}
+def _locations(outputs: Sequence[OutputSpec]) -> dict[str, str]:
+    return {output.mix.name: output.location for output in outputs}
 
 
 @contextlib.contextmanager
-def _here(song: Song, tracks: list[OutputSpec]) -> Iterator[tuple[pathlib.Path, list[OutputSpec]]]:
-    """Give a song's path and its tracks on this machine; tracks that have a URL are sent there in the end."""
-    if not song.url and not any(track.url for track in tracks):
-        yield song.path, tracks
+def _local_job(job: Job, outputs: Sequence[OutputSpec]) -> Iterator[tuple[pathlib.Path, Sequence[OutputSpec]]]:
+    """Download a remote input, give its path and local outputs, and upload those that have a URL at the end."""
+    file = job.file
+    if not file.url and not any(output.url for output in outputs):
+        yield file.path, outputs
         return
-    with tempfile.TemporaryDirectory(prefix="vocalsep-") as folder:
-        scratch = pathlib.Path(folder)
-        path = song.path
-        if song.url:
-            path = scratch / "in" / song.path.name
+    with temporary_folder() as folder:
+        path = file.path
+        if file.url:
+            path = folder / "in" / file.path.name
             path.parent.mkdir()
-            fetch(song.url, path)
+            download(file.url, path)
         local = [
-            dataclasses.replace(track, target=scratch / "out" / track.target) if track.url else track
-            for track in tracks
+            dataclasses.replace(output, target=folder / "out" / output.target) if output.url else output
+            for output in outputs
         ]
         yield path, local
-        for track in local:
-            if track.url:
-                store(track.target, track.url)
+        for output in local:
+            if output.url:
+                upload(output.target, output.url)

@@ -1,4 +1,4 @@
-"""From what the user named (files, folders, patterns, standard input) to a list of songs and their outputs."""
+"""From what the user names (files, folders, patterns, URLs, standard input) to a list of input files."""
 
 from __future__ import annotations
 
@@ -6,40 +6,36 @@ import dataclasses
 import glob
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import AudioError, OutputError, UsageError
+from ..errors import AudioError, NoAudioFilesError, VocalsepError
 from ..system.folders import files_in
-from ..system.names import alike, safe_name
-from .remote import DOWNLOAD, exists, file_name, find, is_remote, is_web
-
-# An output: a file on this machine, or its URL.
-Target = pathlib.Path | str
+from ..system.names import safe_name
+from .remote import DOWNLOAD_HINT, file_name, is_remote, is_web, list_audio_files
 
 STDIN = "-"
-STEM = ".stem"
+STEM_SUFFIX = ".stem"
 
 
 @dataclasses.dataclass(frozen=True)
-class Song:
-    """One input: its path, and what its outputs keep of the folders that it lies in and of its name.
+class InputFile:
+    """One input file, and what the names of its outputs keep of its folders and of its name.
 
     Parameters
     ----------
     path : pathlib.Path
-        Of one that is not on this machine, its bare name.
+        Path on this machine; of a remote file, its bare name.
     folder : pathlib.Path
-        Where it lies, relative to the folder that was named.
+        Its folder, relative to the folder that the user named.
     url : str
-        Where it is, if not on this machine.
+        URL of a remote file; empty for one on this machine.
     root : tuple of str
-        The folder that was named, or that lies around a file that was named: its parts, outermost first.
-    above : int
-        How many of those, from the last on, the outputs keep too.
-    suffixed : bool
-        The outputs keep the suffix of its name.
+        The folder that the user named, or that a named file lies in: its parts, outermost first.
+    parents_kept : int
+        How many parts of `root`, from the last on, the outputs keep too.
+    keeps_suffix : bool
+        Whether the outputs keep the suffix of its name.
     number : int
         Above 1, it is added to the name.
     """
@@ -48,222 +44,138 @@ class Song:
     folder: pathlib.Path = pathlib.Path()
     url: str = ""
     root: tuple[str, ...] = ()
-    above: int = 0
-    suffixed: bool = False
+    parents_kept: int = 0
+    keeps_suffix: bool = False
     number: int = 1
 
     @property
     def source(self) -> str:
-        """What the user calls it."""
+        """The path or URL by which the user knows it."""
         return self.url or str(self.path)
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix; ``song.stem.mp4`` is called ``song``."""
-        return self._bare + self.ends["name"]
+        """The file's name without its suffix; that of ``song.stem.mp4`` is ``song``."""
+        return self._bare_name + self.endings["name"]
 
     @property
     def file_name(self) -> str:
         """The file's name with its suffix."""
-        return self.path.stem + self.ends["source"]
+        return self.path.stem + self.endings["source"]
 
     @property
-    def ends(self) -> dict[str, str]:
-        """What tells the fields ``name`` and ``source`` of `--name` from those of other songs, at their ends."""
+    def endings(self) -> dict[str, str]:
+        """The ends of the template fields ``name`` and ``source`` that distinguish this file from others."""
         number = f" ({self.number})" if self.number > 1 else ""
-        suffix = self.path.name[len(self._bare) :] if self.suffixed else ""
+        suffix = self.path.name[len(self._bare_name) :] if self.keeps_suffix else ""
         return {"name": suffix + number, "source": number + self.path.suffix}
 
     @property
-    def place(self) -> pathlib.Path:
+    def output_subfolder(self) -> pathlib.Path:
         """The folder below the output folder that its outputs go to."""
-        return pathlib.Path(*self.root[len(self.root) - self.above :], self.folder)
+        return pathlib.Path(*self.root[len(self.root) - self.parents_kept :], self.folder)
 
     @property
-    def around(self) -> pathlib.Path:
-        """The field ``folder`` of `--name`: its place, or at least the name of the folder that it lies in."""
-        return self.place if self.place.parts else pathlib.Path(*self.root[-1:])
+    def folder_field(self) -> pathlib.Path:
+        """The template field ``folder``: its output subfolder, or at least the name of the folder that it lies in."""
+        return self.output_subfolder if self.output_subfolder.parts else pathlib.Path(*self.root[-1:])
 
     @property
-    def _bare(self) -> str:
+    def _bare_name(self) -> str:
         name = self.path.stem
-        return (name[: -len(STEM)] if name.lower().endswith(STEM) else name) or name
+        return (name[: -len(STEM_SUFFIX)] if name.lower().endswith(STEM_SUFFIX) else name) or name
 
 
 @dataclasses.dataclass(frozen=True)
-class Missing:
-    """Something that was named and is no song, and why."""
+class UnusableInput:
+    """An argument that names no audio file, and the error that says why."""
 
-    named: str
-    why: str
+    argument: str
+    error: VocalsepError
 
 
-def find_songs(named: Sequence[str], recursive: bool, out: pathlib.Path | None) -> tuple[list[Song], list[Missing]]:
-    """Find the songs that the arguments name, each once, in a stable order; a link and its target are two.
+def find_inputs(
+    arguments: Sequence[str], recursive: bool, out: pathlib.Path | None
+) -> tuple[list[InputFile], list[UnusableInput]]:
+    """Find the files that the arguments name, each once, in a stable order; a link and its target are two files.
 
     Parameters
     ----------
-    named : sequence of str
-        Files, folders, patterns such as ``*.mp3``, URLs of files or folders, or ``-``.
+    arguments : sequence of str
+        Files, folders, patterns such as ``*.mp3``, URLs of files or folders, or ``-`` for standard input.
     recursive : bool
-        Look into the folders' subfolders too.
+        Search the subfolders of folders too.
     out : pathlib.Path or None
-        Output folder, whose files are not taken for songs.
+        Output folder, whose files are not inputs.
 
     Returns
     -------
-    songs, missing : list of Song, list of Missing
+    files, unusable : list of InputFile, list of UnusableInput
     """
-    songs: dict[str, Song] = {}
-    missing: list[Missing] = []
-    for argument in named:
-        path = pathlib.Path(argument)
-        if is_remote(argument):
-            try:
-                found = [_far(url, inside) for url, inside in find(argument, recursive)]
-            except AudioError as error:
-                missing.append(Missing(argument, str(error)))
-                continue
-            if not found:
-                missing.append(Missing(argument, "no audio files there"))
-        elif argument == STDIN:
-            found = [Song(path)]
-        elif path.is_file():
-            found = [_alone(path)]
-        elif path.is_dir():
-            found = list(_inside(path, recursive, out))
-            if not found:
-                deeper = "" if recursive else "; --recursive looks into subfolders"
-                missing.append(Missing(argument, f"no audio files in this folder{deeper}"))
-        elif glob.has_magic(argument):
-            matching = map(pathlib.Path, sorted(glob.glob(argument, recursive=True)))
-            found = [_alone(one) for one in matching if _is_song(one)]
-            if not found:
-                missing.append(Missing(argument, "no audio file matches this pattern"))
-        else:
-            found = [_alone(path)] if path.exists() else []
-            if not found:
-                more = f"; for a web address: {DOWNLOAD}" if is_web(argument) else ""
-                missing.append(Missing(argument, f"no such file or folder{more}"))
-        for song in found:
-            songs.setdefault(song.url or (STDIN if argument == STDIN else os.path.abspath(song.path)), song)
-    return list(songs.values()), missing
+    files: dict[str, InputFile] = {}
+    unusable: list[UnusableInput] = []
+    for argument in arguments:
+        try:
+            for file in _files_of(argument, recursive, out):
+                key = file.url or (STDIN if argument == STDIN else os.path.abspath(file.path))
+                files.setdefault(key, file)
+        except AudioError as error:
+            unusable.append(UnusableInput(argument, error.about(argument)))
+    return list(files.values()), unusable
 
 
-def told_apart(songs: Sequence[Song], targets: Callable[[Song], Sequence[Target]]) -> list[Song]:
-    """Return the songs so that no two have outputs of one name, as far as the user's names allow.
-
-    Outputs of songs from several folders that would be the same keep the name of the folder, and of as many folders
-    above it as it takes, as do those of all other songs from there. Outputs of songs in one folder keep the suffixes of
-    the songs; where that is not enough, all but the first get a number.
-
-    Parameters
-    ----------
-    songs : sequence of Song
-    targets : callable
-        Gives the outputs of a song. Names are compared as `names.alike` does.
-    """
-    kept = list(songs)
-    keys = [frozenset(map(_key, targets(song))) for song in kept]
-
-    def change(place: int, **how: Any) -> None:
-        kept[place] = dataclasses.replace(kept[place], **how)
-        keys[place] = frozenset(map(_key, targets(kept[place])))
-
-    while True:
-        shared = [{kept[place].root for place in group} for group in _groups(keys)]
-        crowded = set().union(*(roots for roots in shared if len(roots) > 1))
-        deeper = [place for place, song in enumerate(kept) if song.root in crowded and song.above < len(song.root)]
-        if not deeper:
-            break
-        for place in deeper:
-            change(place, above=kept[place].above + 1)
-    for group in _groups(keys):
-        for place in group:
-            change(place, suffixed=True)
-    taken = {key for own in keys for key in own}
-    for group in _groups(keys):
-        for place in group[1:]:
-            before = keys[place]
-            # Where the user's names hold nothing of the song's, no number helps.
-            while keys[place] & taken and (keys[place] != before or kept[place].number == 1):
-                change(place, number=kept[place].number + 1)
-            taken |= keys[place]
-    return kept
+def _files_of(argument: str, recursive: bool, out: pathlib.Path | None) -> list[InputFile]:
+    """Return the files that one argument names, at least one; raises AudioError."""
+    path = pathlib.Path(argument)
+    if is_remote(argument):
+        files = [_remote_file(url, folder) for url, folder in list_audio_files(argument, recursive)]
+        if not files:
+            raise AudioError("no audio files there")
+        return files
+    if argument == STDIN:
+        return [InputFile(path)]
+    if path.is_dir():
+        files = list(_files_in_folder(path, recursive, out))
+        if not files:
+            kind = AudioError if recursive else NoAudioFilesError
+            raise kind("no audio files in this folder")
+        return files
+    if path.is_file() or (path.exists() and not glob.has_magic(argument)):
+        return [_single_file(path)]
+    if glob.has_magic(argument):
+        matches = map(pathlib.Path, sorted(glob.glob(argument, recursive=True)))
+        files = [_single_file(match) for match in matches if _is_audio_file(match)]
+        if not files:
+            raise AudioError("no audio file matches this pattern")
+        return files
+    raise AudioError("no such file or folder", hint=f"for a web address: {DOWNLOAD_HINT}" if is_web(argument) else "")
 
 
-def _groups(keys: Sequence[frozenset[str]]) -> list[tuple[int, ...]]:
-    """Return the places of songs that share an output with another, those of each output together."""
-    writers: dict[str, list[int]] = {}
-    for place, own in enumerate(keys):
-        for key in own:
-            writers.setdefault(key, []).append(place)
-    return sorted({tuple(places) for places in writers.values() if len(places) > 1})
+def _single_file(path: pathlib.Path) -> InputFile:
+    return InputFile(path, root=_path_parts(path.parent))
 
 
-def check_targets(songs: Iterable[tuple[Song, Sequence[Target]]], overwrite: bool, skip: bool) -> None:
-    """Refuse a plan that would lose something, before any work starts; outputs that go to URLs are given as text.
-
-    Raises
-    ------
-    UsageError
-        Two outputs would be the same file.
-    OutputError
-        An output exists and neither overwriting nor skipping was asked for, or would replace an input.
-    """
-    writers: dict[str, Song] = {}
-    planned = list(songs)
-    inputs = {song.url or song.path.resolve() for song, _ in planned}
-    standing = []
-    for song, targets in planned:
-        for target in targets:
-            key = _key(target)
-            if key in writers:
-                both = f"{writers[key].source} and {song.source} would both write"
-                if writers[key] is song:
-                    both = f"both stems of {song.source} would be"
-                raise UsageError(f"{both} {target}; try --name '{{name}}/{{stem}}.{{ext}}'")
-            writers[key] = song
-            if (target if isinstance(target, str) else target.resolve()) in inputs:
-                raise OutputError(f"{target} is one of the inputs; choose another folder with --out")
-            if not overwrite and not skip and (exists(target) if isinstance(target, str) else target.exists()):
-                standing.append(target)
-    if standing:
-        more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
-        verb = "exist" if more else "exists"
-        raise OutputError(f"{standing[0]}{more} {verb}; --overwrite replaces, --skip-existing passes over")
-
-
-def _key(target: Target) -> str:
-    """Return what two names of the same output have in common."""
-    return alike(target if isinstance(target, str) else str(target.absolute()))
-
-
-def _alone(path: pathlib.Path) -> Song:
-    return Song(path, root=_parts(path.parent))
-
-
-def _far(url: str, inside: str) -> Song:
-    """Return a song by its URL, with the folder that it has below the one that was named."""
+def _remote_file(url: str, folder: str) -> InputFile:
+    """Return a remote file; `folder` is relative to the one that the user named."""
     folders = url.partition("://")[2].split("/")[:-1]
-    folder = pathlib.Path(inside)
-    return Song(pathlib.Path(file_name(url)), folder, url, tuple(folders[: len(folders) - len(folder.parts)]))
+    relative = pathlib.Path(folder)
+    return InputFile(pathlib.Path(file_name(url)), relative, url, tuple(folders[: len(folders) - len(relative.parts)]))
 
 
-def _parts(folder: pathlib.Path) -> tuple[str, ...]:
-    whole = pathlib.Path(os.path.abspath(folder))
-    drive = safe_name(whole.drive.rstrip(":")) if whole.drive else ""
-    return (*([drive] if drive else []), *whole.parts[1:])
+def _path_parts(folder: pathlib.Path) -> tuple[str, ...]:
+    absolute = pathlib.Path(os.path.abspath(folder))
+    drive = safe_name(absolute.drive.rstrip(":")) if absolute.drive else ""
+    return (*([drive] if drive else []), *absolute.parts[1:])
 
 
-def _inside(folder: pathlib.Path, recursive: bool, out: pathlib.Path | None) -> Iterable[Song]:
+def _files_in_folder(folder: pathlib.Path, recursive: bool, out: pathlib.Path | None) -> Iterable[InputFile]:
     outputs = out.resolve() if out is not None else None
-    root = _parts(folder)
+    root = _path_parts(folder)
     for path in files_in(folder, recursive):
-        ours = outputs is not None and outputs != folder.resolve() and outputs in path.resolve().parents
-        if _is_song(path) and not ours:
-            yield Song(path, path.relative_to(folder).parent, root=root)
+        is_output = outputs is not None and outputs != folder.resolve() and outputs in path.resolve().parents
+        if _is_audio_file(path) and not is_output:
+            yield InputFile(path, path.relative_to(folder).parent, root=root)
 
 
-def _is_song(path: pathlib.Path) -> bool:
+def _is_audio_file(path: pathlib.Path) -> bool:
     return path.suffix.lower() in SONG_SUFFIXES and path.is_file()

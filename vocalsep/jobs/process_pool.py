@@ -1,4 +1,4 @@
-"""Many songs in several processes on this machine, each with a model and a share of the threads."""
+"""Many jobs in several processes on this machine, each with a model and a share of the threads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
-from ..system.process_pool import interruption, pool, without_interruptions
-from .batch import SongResult, Task, WriteOptions, failure, separate
+from ..errors import VocalsepError
+from ..system.process_pool import blocked_signals, interruptible, process_pool
+from .batch import SongResult, failed_result, run_job
+from .outputs import WriteOptions
+from .planning import Job
 
 if TYPE_CHECKING:
     from ..inference.engine import Engine
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class EngineSettings:
-    """What a process needs to build its own `Engine`."""
+    """The arguments of `Engine`, for processes that build their own."""
 
     model: str
     device: str
@@ -30,28 +33,27 @@ class EngineSettings:
     precision: str
 
     def build(self) -> Engine:
-        """Return the separator; raises ModelError or UsageError."""
+        """Return the engine; raises ModelError or UsageError."""
         from ..inference.engine import Engine
 
         return Engine(**dataclasses.asdict(self))
 
 
-def separate_in_processes(
-    tasks: Sequence[Task], write_options: WriteOptions, settings: EngineSettings, jobs: int
+def run_in_processes(
+    jobs: Sequence[Job], options: WriteOptions, settings: EngineSettings, processes: int
 ) -> Iterator[SongResult]:
-    """Separate songs in several processes, and yield each outcome as it comes.
+    """Run jobs in several processes, and yield each result as it comes.
 
-    A process that dies takes nothing with it: what was being worked on is done again, song by song, and a song whose
-    process dies once more has failed. Where this generator is closed, the processes stop and leave no unfinished file.
+    A process that dies loses nothing: the jobs that were in progress are run again, one by one, and one whose process
+    dies again has failed. Closing this generator stops the processes, which leave no unfinished file.
 
     Parameters
     ----------
-    tasks : sequence of Task
-    write_options : WriteOptions
+    jobs : sequence of Job
+    options : WriteOptions
     settings : EngineSettings
-        Without `threads`, the cores are shared out.
-    jobs : int
-        Processes.
+        Without `threads`, the cores are shared among the processes.
+    processes : int
 
     Raises
     ------
@@ -59,41 +61,42 @@ def separate_in_processes(
         The model is unknown or does not go with the settings.
     """
     if settings.threads is None:
-        settings = dataclasses.replace(settings, threads=max(1, (os.cpu_count() or 1) // jobs))
-    waiting = list(tasks)
+        settings = dataclasses.replace(settings, threads=max(1, (os.cpu_count() or 1) // processes))
+    waiting = list(jobs)
     while waiting:
-        undone = []
-        for task, outcome in _round(waiting, write_options, settings, jobs):
-            if outcome is None:
-                undone.append(task)
+        unfinished = []
+        for job, result in _run_round(waiting, options, settings, processes):
+            if result is None:
+                unfinished.append(job)
             else:
-                yield outcome
-        # Songs are begun in their order, so those that were being worked on come first.
-        undone.sort(key=waiting.index)
-        suspects, waiting = undone[: 2 * jobs], undone[2 * jobs :]
+                yield result
+        # Jobs are started in their order, so those that were in progress come first.
+        unfinished.sort(key=waiting.index)
+        suspects, waiting = unfinished[: 2 * processes], unfinished[2 * processes :]
         for suspect in suspects:
-            for task, outcome in _round([suspect], write_options, settings, 1):
-                yield outcome or failure(task.song.source, "its process died twice, for want of memory perhaps")
+            for job, result in _run_round([suspect], options, settings, 1):
+                died = VocalsepError("its process died twice, perhaps because memory ran out")
+                yield result or failed_result(job.file.source, died)
 
 
-def work(task: Task, write_options: WriteOptions, settings: EngineSettings) -> SongResult:
-    """Separate one song in a process that keeps its model for the next."""
-    with interruption():
-        return separate(_separator(settings), task, write_options)
+def run_in_worker(job: Job, options: WriteOptions, settings: EngineSettings) -> SongResult:
+    """Run a job in a worker process, which keeps its model for the next job."""
+    with interruptible():
+        return run_job(_worker_engine(settings), job, options)
 
 
 @functools.cache
-def _separator(settings: EngineSettings) -> Engine:
+def _worker_engine(settings: EngineSettings) -> Engine:
     return settings.build()
 
 
-def _round(
-    tasks: Sequence[Task], write_options: WriteOptions, settings: EngineSettings, jobs: int
-) -> Iterator[tuple[Task, SongResult | None]]:
-    """Work through tasks in one set of processes; None stands for those that a death has left undone."""
-    with pool(min(jobs, len(tasks))) as processes:
-        with without_interruptions():
-            running = {processes.submit(work, task, write_options, settings): task for task in tasks}
+def _run_round(
+    jobs: Sequence[Job], options: WriteOptions, settings: EngineSettings, processes: int
+) -> Iterator[tuple[Job, SongResult | None]]:
+    """Run jobs in one pool; the result is None for those that were left when a process died."""
+    with process_pool(min(processes, len(jobs))) as executor:
+        with blocked_signals():
+            running = {executor.submit(run_in_worker, job, options, settings): job for job in jobs}
         for future in concurrent.futures.as_completed(running):
             try:
                 yield running[future], future.result()

@@ -1,6 +1,6 @@
-"""Many songs on an existing Ray cluster: tasks that are tried again when the machine that had them dies.
+"""Many jobs on an existing Ray cluster, as tasks that are retried when their machine dies.
 
-The machines read and write the same paths as this one, on a shared file system.
+All machines read and write the same paths, on a shared file system.
 """
 
 from __future__ import annotations
@@ -12,57 +12,64 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..errors import UsageError
-from .batch import SongResult, Task, WriteOptions, failure
-from .process_pool import EngineSettings, work
+from ..errors import MissingExtraError, UsageError, VocalsepError
+from .batch import SongResult, failed_result
+from .outputs import WriteOptions
+from .planning import Job
+from .process_pool import EngineSettings, run_in_worker
 
-# How often a song is begun again when the process or the machine that had it dies.
-RETRIES = 5
+# How often a job is started again when its process or machine dies.
+MAX_RETRIES = 5
 
 
-def separate_on_ray(
-    tasks: Sequence[Task], write_options: WriteOptions, settings: EngineSettings
-) -> Iterator[SongResult]:
-    """Separate songs on the cluster that ``RAY_ADDRESS`` names, or that runs on this machine; yield outcomes.
+def run_on_ray(jobs: Sequence[Job], options: WriteOptions, settings: EngineSettings) -> Iterator[SongResult]:
+    """Run jobs on the cluster that ``RAY_ADDRESS`` names, or that runs on this machine; yield results as they come.
 
-    Every task takes as many of a machine's processors as `settings` has threads, one where it does not say. A song
-    whose machine dies is begun again elsewhere; what it had written under a temporary name is not an output.
+    Every task takes as many processors of a machine as `settings` has threads, by default one. A job whose machine
+    dies is started again on another; what it had written under a temporary name is not an output.
 
     Parameters
     ----------
-    tasks : sequence of Task
-    write_options : WriteOptions
+    jobs : sequence of Job
+    options : WriteOptions
     settings : EngineSettings
 
     Raises
     ------
+    MissingExtraError
+        Ray is not installed.
     UsageError
-        Ray is not installed, or there is no cluster.
+        There is no cluster.
     """
+    if not jobs:
+        return
     try:
         import ray
     except ImportError:
-        raise UsageError("--engine ray needs its extra: pip install 'vocalsep[ray]'") from None
+        raise MissingExtraError("Ray needs an extra", hint="pip install 'vocalsep[ray]'") from None
     try:
         ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
     except ConnectionError:
-        raise UsageError("there is no Ray cluster here; start one with ray start --head, or set RAY_ADDRESS") from None
+        raise UsageError(
+            "there is no Ray cluster here", hint="start one with `ray start` as its head, or set RAY_ADDRESS"
+        ) from None
     threads = settings.threads or 1
     settings = dataclasses.replace(settings, threads=threads)
-    run = ray.remote(num_cpus=threads, max_retries=RETRIES)(work)
-    waiting: dict[Any, Task] = {run.remote(task, write_options, settings): task for task in tasks}
-    # Ray tells of machines that died on standard output, where a summary for programs is to stand alone.
+    run = ray.remote(num_cpus=threads, max_retries=MAX_RETRIES)(run_in_worker)
+    running: dict[Any, Job] = {run.remote(job, options, settings): job for job in jobs}
+    # Ray reports machines that died on standard output, which may be for a JSON summary alone.
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            while waiting:
-                ready, _ = ray.wait(list(waiting), num_returns=1)
+            while running:
+                ready, _ = ray.wait(list(running), num_returns=1)
                 for reference in ready:
-                    task = waiting.pop(reference)
+                    job = running.pop(reference)
                     try:
                         yield ray.get(reference)
                     except ray.exceptions.RayError as error:
-                        yield failure(task.song.source, f"the cluster lost it: {type(error).__name__}")
+                        lost = VocalsepError(f"the cluster lost it: {type(error).__name__}")
+                        yield failed_result(job.file.source, lost)
         finally:
-            for reference in waiting:
+            for reference in running:
                 ray.cancel(reference)
             ray.shutdown()

@@ -1,4 +1,4 @@
-"""Songs and outputs that are not on this machine: object stores and other file systems, by URL, through fsspec."""
+"""Inputs and outputs that are not on this machine: object stores and other file systems, by URL, through fsspec."""
 
 from __future__ import annotations
 
@@ -8,99 +8,86 @@ import urllib.parse
 from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import AudioError, OutputError, UsageError
+from ..errors import AudioError, MissingExtraError, OutputError, UsageError
 
-# Here a file appears when it is whole anyway.
+# Object stores show a file only when it is complete.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory")
 
-DOWNLOAD = (
+DOWNLOAD_HINT = (
     "vocalsep takes files on this machine: download it first (a file with a browser or curl, a video with yt-dlp), "
     "then name the file"
 )
 
 
-def is_remote(named: str) -> bool:
+def is_remote(name: str) -> bool:
     """Whether a name is a URL such as ``s3://bucket/songs``."""
-    return "://" in named
+    return "://" in name
 
 
-def is_web(named: str) -> bool:
-    """Whether a name is an address of the web."""
-    return named.lower().startswith(("http://", "https://", "www."))
+def is_web(name: str) -> bool:
+    """Whether a name is a web address."""
+    return name.lower().startswith(("http://", "https://", "www."))
 
 
-def find(url: str, recursive: bool) -> list[tuple[str, str]]:
-    """Return the songs that a URL of a file or a folder names, with the folder below it that each is in.
+def list_audio_files(url: str, recursive: bool) -> list[tuple[str, str]]:
+    """Return the URLs of the audio files at the URL of a file or folder, each with its folder relative to that.
 
     Raises
     ------
     AudioError
-        Nothing is there, or it cannot be reached, or it is a page of the web.
+        There is nothing, it cannot be reached, or it is a web page.
     UsageError
         The protocol is unknown, or its driver is not installed.
     """
     if is_web(url):
-        return [(url, "")] if _is_web_file(url) else []
-    system, path = _system(url)
+        _check_web_file(url)
+        return [(url, "")]
+    system, path = _open_file_system(url)
     try:
         if system.isfile(path):
             return [(url, "")]
-        found = system.find(path, maxdepth=None if recursive else 1)
+        names = system.find(path, maxdepth=None if recursive else 1)
     except Exception as error:
-        raise AudioError(_why("cannot be read", error)) from None
+        raise AudioError(_describe("cannot be read", error), path=url) from None
     root = str(path).rstrip("/")
-    songs = []
-    for name in sorted(found):
-        inside = pathlib.PurePosixPath(str(name)[len(root) :].lstrip("/"))
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if inside.suffix.lower() in SONG_SUFFIXES and not hidden:
-            folder = inside.parent.as_posix()
-            songs.append((f"{url.rstrip('/')}/{inside.as_posix()}", "" if folder == "." else folder))
-    return songs
+    files = []
+    for name in sorted(names):
+        relative = pathlib.PurePosixPath(str(name)[len(root) :].lstrip("/"))
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if relative.suffix.lower() in SONG_SUFFIXES and not hidden:
+            folder = relative.parent.as_posix()
+            files.append((f"{url.rstrip('/')}/{relative.as_posix()}", "" if folder == "." else folder))
+    return files
 
 
 def file_name(url: str) -> str:
-    """Return the name of the file that a URL names."""
+    """Return the name of the file at a URL."""
     if is_web(url):
         url = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
     return url.rsplit("/", 1)[-1]
 
 
-def _is_web_file(url: str) -> bool:
-    """Whether an address names a song's file; raises AudioError for a page, and where nothing is there."""
-    if pathlib.PurePosixPath(file_name(url)).suffix.lower() not in SONG_SUFFIXES:
-        raise AudioError(f"is a web address; {DOWNLOAD}")
-    try:
-        system, path = _system(url)
-        there = bool(system.isfile(path))
-    except Exception as error:
-        raise AudioError(_why("cannot be fetched", error) + f"; {DOWNLOAD}") from None
-    if not there:
-        raise AudioError(f"cannot be fetched; {DOWNLOAD}")
-    return True
-
-
 def exists(url: str) -> bool:
-    """Whether a file is there; raises OutputError where that cannot be told, and UsageError as `find`."""
-    system, path = _system(url)
+    """Whether a file exists; raises OutputError where that cannot be found out, and UsageError."""
+    system, path = _open_file_system(url)
     try:
         return bool(system.exists(path))
     except Exception as error:
-        raise OutputError(f"{url}: {_why('cannot be looked for', error)}") from None
+        raise OutputError(_describe("cannot be looked for", error), path=url) from None
 
 
-def fetch(url: str, target: pathlib.Path) -> None:
-    """Copy a file to this machine; raises AudioError, or UsageError as `find`."""
-    system, path = _system(url)
+def download(url: str, target: pathlib.Path) -> None:
+    """Copy a file to this machine; raises AudioError, or UsageError as `list_audio_files`."""
+    system, path = _open_file_system(url)
     try:
         system.get_file(path, str(target))
     except Exception as error:
-        raise AudioError(_why("cannot be fetched", error)) from None
+        raise AudioError(_describe("cannot be fetched", error), path=url) from None
 
 
-def store(source: pathlib.Path, url: str) -> None:
-    """Copy a file to where a URL says, whole or not at all; raises OutputError, or UsageError as `find`."""
-    system, path = _system(url)
+def upload(source: pathlib.Path, url: str) -> None:
+    """Copy a file to a URL, completely or not at all; raises OutputError, or UsageError as `list_audio_files`."""
+    system, path = _open_file_system(url)
     try:
         if url.split("://", 1)[0] in OBJECT_STORES:
             system.put_file(str(source), path)
@@ -115,20 +102,33 @@ def store(source: pathlib.Path, url: str) -> None:
             if system.exists(pending):
                 system.rm_file(pending)
     except Exception as error:
-        raise OutputError(f"{url}: {_why('cannot be written', error)}") from None
+        raise OutputError(_describe("cannot be written", error), path=url) from None
 
 
-def _system(url: str) -> tuple[Any, str]:
+def _check_web_file(url: str) -> None:
+    """Raise AudioError unless a web address is that of an audio file."""
+    if pathlib.PurePosixPath(file_name(url)).suffix.lower() not in SONG_SUFFIXES:
+        raise AudioError("is a web address", path=url, hint=DOWNLOAD_HINT)
+    try:
+        system, path = _open_file_system(url)
+        is_file = bool(system.isfile(path))
+    except Exception as error:
+        raise AudioError(_describe("cannot be fetched", error), path=url, hint=DOWNLOAD_HINT) from None
+    if not is_file:
+        raise AudioError("cannot be fetched", path=url, hint=DOWNLOAD_HINT)
+
+
+def _open_file_system(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise UsageError(f"{url}: URLs need an extra: pip install 'vocalsep[remote]'") from None
+        raise MissingExtraError("URLs need an extra", path=url, hint="pip install 'vocalsep[remote]'") from None
     try:
         system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise UsageError(f"{url}: {' '.join(str(error).split())}") from None
+        raise UsageError(" ".join(str(error).split()), path=url) from None
     return system, path
 
 
-def _why(what: str, error: Exception) -> str:
-    return f"{what} ({' '.join(str(error).split()) or type(error).__name__})"
+def _describe(failure: str, error: Exception) -> str:
+    return f"{failure} ({' '.join(str(error).split()) or type(error).__name__})"

@@ -1,4 +1,4 @@
-"""News of songs for all pages that listen."""
+"""Server-sent events about songs, for every page that listens."""
 
 from __future__ import annotations
 
@@ -8,40 +8,50 @@ import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
-# A page that does not read for so long has gone; it will ask for everything when it comes back.
-MOST_WAITING = 1000
+# A page that leaves so many events unread is gone; it asks for all songs when it comes back.
+MAX_UNREAD = 1000
 HEARTBEAT_S = 15.0
 
 
-class Events:
-    """Carries events from any thread to any number of listeners."""
+class EventStream:
+    """Sends events from any thread to any number of subscribers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[asyncio.Queue[str | None], asyncio.AbstractEventLoop] = {}
+        self._subscribers: dict[asyncio.Queue[str | None], asyncio.AbstractEventLoop] = {}
 
-    def tell(self, kind: str, said: Any) -> None:
-        """Give an event to all listeners."""
+    def publish(self, kind: str, data: Any) -> None:
+        """Send an event to all subscribers.
+
+        Parameters
+        ----------
+        kind : str
+            The event's name.
+        data : object
+            What JSON can hold.
+        """
         with self._lock:
-            listeners = list(self._listeners.items())
-        if listeners:
-            # Put into words once for all of them.
-            event = as_text(kind, said)
-            for queue, loop in listeners:
-                loop.call_soon_threadsafe(_offer, queue, event)
+            subscribers = list(self._subscribers.items())
+        if subscribers:
+            event = format_event(kind, data)
+            for queue, loop in subscribers:
+                loop.call_soon_threadsafe(_put, queue, event)
 
     def close(self) -> None:
-        """Let all listeners end."""
+        """End the iteration of all subscribers."""
         with self._lock:
-            listeners = list(self._listeners.items())
-        for queue, loop in listeners:
-            loop.call_soon_threadsafe(_offer, queue, None)
+            subscribers = list(self._subscribers.items())
+        for queue, loop in subscribers:
+            loop.call_soon_threadsafe(_put, queue, None)
 
-    async def listen(self) -> AsyncIterator[str | None]:
-        """Yield events as they come, and None now and then when there are none: that shows who has gone."""
-        queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
+    async def subscribe(self) -> AsyncIterator[str | None]:
+        """Yield events as they are published, and None after `HEARTBEAT_S` without one.
+
+        Writing a heartbeat to the connection shows whether the subscriber is still there.
+        """
+        queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_UNREAD)
         with self._lock:
-            self._listeners[queue] = asyncio.get_running_loop()
+            self._subscribers[queue] = asyncio.get_running_loop()
         try:
             while True:
                 try:
@@ -54,16 +64,16 @@ class Events:
                 yield event
         finally:
             with self._lock:
-                self._listeners.pop(queue, None)
+                self._subscribers.pop(queue, None)
 
 
-def as_text(kind: str, said: Any) -> str:
-    """Return a server-sent event."""
-    return f"event: {kind}\ndata: {json.dumps(said)}\n\n"
+def format_event(kind: str, data: Any) -> str:
+    """Return the text of a server-sent event."""
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
 
 
-def _offer(queue: asyncio.Queue[str | None], event: str | None) -> None:
+def _put(queue: asyncio.Queue[str | None], event: str | None) -> None:
     if queue.full():
-        # The oldest is the least true.
+        # Later events describe the songs as they are now, so the oldest one can be dropped.
         queue.get_nowait()
     queue.put_nowait(event)

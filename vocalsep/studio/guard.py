@@ -1,10 +1,11 @@
-"""Who may talk to the studio: this machine's own pages and programs, or whoever has the token."""
+"""Access to the studio: pages and programs of this machine, or whoever has the token."""
 
 from __future__ import annotations
 
 import hmac
 import http.cookies
 import ipaddress
+import json
 import urllib.parse
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 
 COOKIE = "vocalsep-token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# The page loads nothing from elsewhere and runs nothing that does not come as a file of its own.
+# The page loads nothing from other servers, and runs only scripts that are files of its own.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "connect-src 'self'; worker-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-HEADERS = {
+SECURITY_HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -40,10 +41,10 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Lets requests through that name this server as their host and come from its own pages, or from no page at all.
+    """Middleware that refuses requests of other pages, for other hosts and without the token.
 
-    A page of somebody else's can make a browser send requests here (CSRF), or give this machine's address a name of its
-    own (DNS rebinding). The first shows in ``Origin`` and ``Sec-Fetch-Site``, the second in ``Host``.
+    A page of another site can make a browser send requests here (CSRF), or give this machine's address a host name of
+    its own (DNS rebinding). The first shows in ``Origin`` and ``Sec-Fetch-Site``, the second in ``Host``.
 
     Parameters
     ----------
@@ -58,62 +59,62 @@ class Guard:
         self.token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Pass a request on to the application, or refuse it."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        status, why = self._refusal(scope, headers, host)
+        status, reason = self._check_origin(scope, headers, host)
         if status:
-            await _answer(send, status, why)
+            await _send_error(send, status, reason)
             return
-        if self.token is not None and not self._knows(headers):
-            if scope["method"] == "GET" and self._same(_query(scope).get("token", "")):
-                await _welcome(send, scope["path"], self.token)
+        if self.token is not None and not self._has_token(headers):
+            if scope["method"] == "GET" and self._is_token(_query(scope).get("token", "")):
+                await _send_cookie(send, scope["path"], self.token)
             else:
-                await _answer(send, 401, "this studio wants its token; open the address that it printed at its start")
+                message = "this studio requires its token; open the address that it printed when it started"
+                await _send_error(send, 401, message)
             return
 
-        async def sealed(message: Message) -> None:
+        async def send_with_security_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                known = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in known),
-                ]
+                present = {name for name, _ in message["headers"]}
+                missing = [(name, value) for name, value in _security_headers() if name not in present]
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
-        await self.app(scope, receive, sealed)
+        await self.app(scope, receive, send_with_security_headers)
 
-    def _refusal(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str]:
-        if self.token is None and not _names_this_machine(host):
+    def _check_origin(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str]:
+        """Return the HTTP status and the reason with which a request is refused; status 0 if it is not."""
+        if self.token is None and not _is_loopback_host(host):
             return 421, "this studio answers on this machine's own address only"
         origin = headers.get("origin")
-        foreign = origin is not None and not _is_of(origin, host)
+        foreign = origin is not None and not _is_same_origin(origin, host)
         foreign |= headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
-        # Other pages may hold a link to the studio; what they load, send or embed by themselves is refused.
-        followed = scope["method"] in SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
-        if foreign and not followed:
+        # Other pages may link to the studio, but may not load, embed or send anything by themselves.
+        is_link = scope["method"] in SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
+        if foreign and not is_link:
             return 403, "this request comes from another page"
         return 0, ""
 
-    def _knows(self, headers: dict[str, str]) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._same(given.strip()):
+    def _has_token(self, headers: dict[str, str]) -> bool:
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._is_token(credentials.strip()):
             return True
         try:
             cookie = http.cookies.SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except http.cookies.CookieError:
             return False
-        return cookie is not None and self._same(cookie.value)
+        return cookie is not None and self._is_token(cookie.value)
 
-    def _same(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), (self.token or "").encode())
+    def _is_token(self, text: str) -> bool:
+        return hmac.compare_digest(text.encode(), (self.token or "").encode())
 
 
-def _names_this_machine(host: str) -> bool:
+def _is_loopback_host(host: str) -> bool:
     try:
         name = urllib.parse.urlsplit(f"//{host}").hostname
     except ValueError:
@@ -121,7 +122,7 @@ def _names_this_machine(host: str) -> bool:
     return name is not None and is_loopback(name)
 
 
-def _is_of(origin: str, host: str) -> bool:
+def _is_same_origin(origin: str, host: str) -> bool:
     try:
         return urllib.parse.urlsplit(origin).netloc == host
     except ValueError:
@@ -132,18 +133,26 @@ def _query(scope: Scope) -> dict[str, str]:
     return dict(urllib.parse.parse_qsl(scope["query_string"].decode("latin-1")))
 
 
-async def _answer(send: Send, status: int, why: str) -> None:
-    body = f'{{"detail": "{why}"}}'.encode()
-    headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+def _security_headers() -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+
+
+async def _send_error(send: Send, status: int, reason: str) -> None:
+    body = json.dumps({"detail": reason}).encode()
+    headers = [
+        *_security_headers(),
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-async def _welcome(send: Send, path: str, token: str) -> None:
-    # With a second slash it would be an address elsewhere, and with an end of line another header.
-    place = "/" + urllib.parse.quote(path.lstrip("/\\"))
+async def _send_cookie(send: Send, path: str, token: str) -> None:
+    """Set the cookie with the token, and redirect to the same path without it."""
+    # A second slash would redirect to another server, and an end of line would begin another header.
+    location = "/" + urllib.parse.quote(path.lstrip("/\\"))
     cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
-    headers = [(b"location", place.encode()), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
+    headers = [(b"location", location.encode()), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

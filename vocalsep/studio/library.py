@@ -1,4 +1,4 @@
-"""Songs on disk: one folder each, with what was dropped, both stems, and what is known of them."""
+"""The songs of a studio on disk: one folder each, with the uploaded file, both stems and a record of the song."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import OutputError, UsageError
+from ..errors import MissingExtraError, OutputError
 from ..system.atomic_files import reason, write_text
+from .error_messages import write_error
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
@@ -25,23 +26,23 @@ STATES = (QUEUED, RUNNING, DONE, *RESTARTABLE)
 RECORD = "song.json"
 PEAKS = "peaks.json"
 ORIGINAL = "original"
-SCRATCH = ".scratch"
-LONGEST_NAME = 200
+TEMPORARY = ".scratch"
+MAX_NAME_LENGTH = 200
 ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclasses.dataclass(frozen=True)
-class Song:
-    """What is known of a song.
+class LibrarySong:
+    """The record of a song.
 
     Parameters
     ----------
     id : str
         16 hexadecimal digits, the name of its folder.
     name : str
-        The file's name as its user knows it; for showing only, never a path.
+        The file's name as its user knows it; for display only, never a path.
     suffix : str
-        Of the file that was dropped.
+        Of the uploaded file.
     state : str
         One of `STATES`.
     error : str
@@ -66,6 +67,8 @@ class Song:
         All audio streams, as ``vocalsep info`` describes them.
     layout : str
         Which speakers the channels are for, as `audio.layouts` names it; empty where that is not known.
+    remarks : list of str
+        What its user should know of the file, such as a gap that was filled with silence; complete once it is done.
     """
 
     id: str
@@ -84,6 +87,7 @@ class Song:
     audio_taken: int = 0
     audio_streams: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     layout: str = ""
+    remarks: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def frame_bytes(self) -> int:
@@ -97,153 +101,175 @@ class Library:
     Parameters
     ----------
     folder : pathlib.Path
-        Made if it is missing. What is in it and is no song of ours is left alone.
+        Created if it is missing. Files and folders in it that are not songs are left alone.
 
     Raises
     ------
     OutputError
-        The folder cannot be made or read.
+        The folder cannot be created or read.
     """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self._lock = threading.RLock()
-        self._songs: dict[str, Song] = {}
+        self._songs: dict[str, LibrarySong] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            self.scratch.mkdir()
+            shutil.rmtree(self.temporary_folder, ignore_errors=True)
+            self.temporary_folder.mkdir()
             for path in sorted(folder.iterdir()):
                 if ID.fullmatch(path.name) and path.is_dir():
-                    self._take_in(path)
+                    self._load_song(path)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be used as a library ({reason(error)})") from None
+            raise OutputError(f"cannot be used as a library ({reason(error)})", path=folder) from None
 
     @property
-    def scratch(self) -> pathlib.Path:
-        """Folder of what is on its way."""
-        return self.folder / SCRATCH
+    def temporary_folder(self) -> pathlib.Path:
+        """Folder of files that are not complete yet."""
+        return self.folder / TEMPORARY
 
     @contextlib.contextmanager
-    def making(self, suffix: str) -> Iterator[pathlib.Path]:
-        """Give an empty temporary file; where what is entered with it fails, nothing is left; raises OSError."""
-        path = self.scratch / f"{secrets.token_hex(8)}{suffix}"
+    def temporary_file(self, suffix: str) -> Iterator[pathlib.Path]:
+        """Create an empty temporary file, and remove it if the body of the ``with`` fails; raises OSError."""
+        path = self.temporary_folder / f"{secrets.token_hex(8)}{suffix}"
         path.touch()
         try:
             yield path
         except BaseException:
-            # A disk that became read-only is not to hide what went wrong.
+            # A disk that has become read-only must not hide the first error.
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             raise
 
-    def songs(self) -> list[Song]:
+    def songs(self) -> list[LibrarySong]:
         """Return all songs, the newest first."""
         with self._lock:
             return sorted(self._songs.values(), key=lambda song: (-song.created, song.id))
 
-    def get(self, song_id: str) -> Song | None:
-        """Return a song, or None where there is none of that id."""
+    def get(self, song_id: str) -> LibrarySong | None:
+        """Return the song with this id, or None."""
         with self._lock:
             return self._songs.get(song_id)
 
-    def place(self, song: Song) -> pathlib.Path:
+    def song_folder(self, song: LibrarySong) -> pathlib.Path:
         """Return a song's folder."""
         return self.folder / song.id
 
-    def original(self, song: Song) -> pathlib.Path:
-        """Return the file that was dropped."""
-        return self.place(song) / f"{ORIGINAL}{song.suffix}"
+    def original(self, song: LibrarySong) -> pathlib.Path:
+        """Return the path of the uploaded file."""
+        return self.song_folder(song) / f"{ORIGINAL}{song.suffix}"
 
-    def stem(self, song: Song, stem: str) -> pathlib.Path:
-        """Return the raw samples of a stem."""
-        return self.place(song) / f"{stem}.pcm"
+    def stem(self, song: LibrarySong, stem: str) -> pathlib.Path:
+        """Return the path of a stem's raw samples."""
+        return self.song_folder(song) / f"{stem}.pcm"
 
-    def add(self, upload: pathlib.Path, name: str, **known: Any) -> Song:
-        """Take in a whole file, which moves into the library; raises OutputError."""
-        suffix = suffix_of(name)
-        song = Song(secrets.token_hex(8), shown(name), suffix, created=time.time(), **known)
-        home = self.place(song)
+    def add(self, upload: pathlib.Path, name: str, **fields: Any) -> LibrarySong:
+        """Move an uploaded file into the library.
+
+        Parameters
+        ----------
+        upload : pathlib.Path
+            A complete file, on the library's file system.
+        name : str
+            As its user knows it.
+        **fields
+            Further fields of the record.
+
+        Returns
+        -------
+        song : LibrarySong
+
+        Raises
+        ------
+        OutputError
+            The library cannot be written to.
+        """
+        suffix = song_suffix(name)
+        song = LibrarySong(secrets.token_hex(8), display_name(name), suffix, created=time.time(), **fields)
+        folder = self.song_folder(song)
         try:
-            home.mkdir()
-            upload.rename(home / f"{ORIGINAL}{suffix}")
+            folder.mkdir()
+            upload.rename(folder / f"{ORIGINAL}{suffix}")
         except OSError as error:
-            shutil.rmtree(home, ignore_errors=True)
-            raise OutputError(f"the library cannot be written to ({reason(error)})") from None
+            shutil.rmtree(folder, ignore_errors=True)
+            raise write_error("the library cannot be written to", error) from None
         try:
-            return self.put(song)
+            return self.save(song)
         except OutputError:
-            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def put(self, song: Song, keep: bool = True) -> Song:
-        """Replace what is known of a song, on disk too unless `keep` is False; raises OutputError."""
+    def save(self, song: LibrarySong, on_disk: bool = True) -> LibrarySong:
+        """Replace a song's record, on disk too unless `on_disk` is False; raises OutputError."""
         with self._lock:
-            if keep:
-                write_text(self.place(song) / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
+            if on_disk:
+                write_text(self.song_folder(song) / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
             self._songs[song.id] = song
         return song
 
-    def remove(self, song: Song) -> None:
+    def remove(self, song: LibrarySong) -> None:
         """Delete a song and all its files."""
         with self._lock:
             self._songs.pop(song.id, None)
-        # Moved away first: a folder that is half deleted must not be found as a song.
-        gone = self.scratch / f"gone-{song.id}"
+        # Renamed first: a folder that is half deleted must not be loaded as a song.
+        renamed = self.temporary_folder / f"gone-{song.id}"
         try:
-            self.place(song).rename(gone)
+            self.song_folder(song).rename(renamed)
         except OSError:
-            gone = self.place(song)
-        shutil.rmtree(gone, ignore_errors=True)
+            renamed = self.song_folder(song)
+        shutil.rmtree(renamed, ignore_errors=True)
 
-    def forget_sounds(self, song: Song) -> None:
-        """Delete a song's stems and all versions of them; who is reading them can go on."""
-        for path in self.place(song).glob("*.pcm"):
+    def delete_stems(self, song: LibrarySong) -> None:
+        """Delete a song's stems in all keys and tempos; files that are open can still be read."""
+        for path in self.song_folder(song).glob("*.pcm"):
             path.unlink(missing_ok=True)
 
-    def size(self, song: Song) -> int:
+    def size(self, song: LibrarySong) -> int:
         """Return the bytes that a song takes on disk."""
         try:
-            return sum(path.stat().st_size for path in self.place(song).iterdir())
+            return sum(path.stat().st_size for path in self.song_folder(song).iterdir())
         except OSError:
             return 0
 
-    def _take_in(self, path: pathlib.Path) -> None:
-        """Read a song of an earlier session; one that was being worked on is marked as interrupted."""
+    def _load_song(self, folder: pathlib.Path) -> None:
+        """Load a song of an earlier session; mark it as interrupted if it was being separated."""
         try:
-            said = json.loads((path / RECORD).read_text("utf-8"))
-            song = Song(**said)
-            usable = song.id == path.name and song.state in STATES and song.suffix == suffix_of(f"x{song.suffix}")
+            song = LibrarySong(**json.loads((folder / RECORD).read_text("utf-8")))
+            valid = song.id == folder.name and song.state in STATES and song.suffix == song_suffix(f"x{song.suffix}")
         except (OSError, ValueError, TypeError):
-            usable = False
-        if not usable:
+            valid = False
+        if not valid:
             return
         if song.state == RUNNING:
-            song = dataclasses.replace(
-                song, state=INTERRUPTED, error="the studio was closed while it was working on it"
-            )
-            # On a full disk it is marked the next time.
+            message = "the studio was closed while it was working on it"
+            song = dataclasses.replace(song, state=INTERRUPTED, error=message)
+            # On a full disk the record is written at the next start.
             with contextlib.suppress(OutputError):
-                write_text(path / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
+                write_text(folder / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
         self._songs[song.id] = song
 
 
-def suffix_of(name: str) -> str:
-    """Return the suffix of a file's name where it is one that songs have, else an empty one."""
+def song_suffix(name: str) -> str:
+    """Return the suffix of a file name if it is one of an audio or video format, else an empty text."""
     suffix = pathlib.PurePath(name).suffix.lower()
     return suffix if suffix in SONG_SUFFIXES else ""
 
 
-def shown(name: str) -> str:
-    """Return a name that can be shown: one line, no folders, not too long."""
+def display_name(name: str) -> str:
+    """Return a file name that is safe to display: one line, without folders, of limited length."""
     bare = re.split(r"[/\\]", name)[-1]
-    return "".join(letter for letter in bare if letter.isprintable())[:LONGEST_NAME].strip() or "song"
+    return "".join(letter for letter in bare if letter.isprintable())[:MAX_NAME_LENGTH].strip() or "song"
 
 
 def default_folder() -> pathlib.Path:
-    """Return where the user's library is unless they say otherwise; raises UsageError without the extra."""
+    """Return the library's default folder; raises MissingExtraError without the studio's extra."""
     try:
         import platformdirs
     except ImportError:
-        raise UsageError("the studio needs its extra: pip install 'vocalsep[studio]'") from None
+        raise missing_extra() from None
     return pathlib.Path(platformdirs.user_data_dir("vocalsep", appauthor=False)) / "library"
+
+
+def missing_extra() -> MissingExtraError:
+    """Return the error for a studio whose packages are not installed."""
+    return MissingExtraError("the studio needs its extra: pip install 'vocalsep[studio]'")

@@ -1,4 +1,4 @@
-"""What a studio takes from its users."""
+"""What a studio accepts from its visitors."""
 
 from __future__ import annotations
 
@@ -9,26 +9,41 @@ from ..errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bounds on what is uploaded.
+    """Bounds on uploads and on the queue.
 
     Parameters
     ----------
-    upload_bytes : int
+    max_upload_bytes : int
         Largest file.
-    minutes : float
+    max_minutes : float
         Longest song.
-    queue : int
+    max_queued : int
         Most songs that wait at once.
-    patience_s : float
+    idle_timeout_s : float
         Longest pause within an upload, in seconds.
+
+    Raises
+    ------
+    UsageError
+        A limit is not above 0.
     """
 
-    upload_bytes: int = 1_000_000_000
-    minutes: float = 120.0
-    queue: int = 200
-    patience_s: float = 30.0
+    max_upload_bytes: int = 1_000_000_000
+    max_minutes: float = 120.0
+    max_queued: int = 200
+    idle_timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for name, value in (("--max-upload", self.upload_bytes), ("--max-minutes", self.minutes)):
+        for name, value in (("the largest upload", self.max_upload_bytes), ("the longest song", self.max_minutes)):
             if not value > 0:
                 raise UsageError(f"{name} must be above 0")
+
+    @property
+    def too_large(self) -> str:
+        """The message for a file that is too large."""
+        return f"the file is larger than {self.max_upload_bytes / 1e6:.0f} MB, the most that this studio accepts"
+
+    @property
+    def too_long(self) -> str:
+        """The message for a song that is too long."""
+        return f"this song is longer than {self.max_minutes:g} minutes, the most that this studio accepts"

@@ -1,4 +1,4 @@
-"""Run a studio: its library, its worker and its server, until it is asked to stop."""
+"""Run a studio: its library, its worker and its HTTP server, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..system.folder_lock import lock_folder
+from .library import missing_extra
 
 if TYPE_CHECKING:
     from ..inference.engine import Engine
+    from .events import EventStream
 
 BACKLOG = 2048
-# Idle connections are closed after this: by then most visitors have closed theirs, and no request meets the closing.
+# Longer than clients keep idle connections: a request that meets the closing of its connection would be lost.
 KEEP_ALIVE_S = 75
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class ServerOptions:
     """How a studio is run.
 
     Parameters
     ----------
     host, port : str, int
-        Where it listens; port 0 takes a free one.
+        Address to listen on; port 0 takes a free one.
     library : pathlib.Path
     model, device, threads
         As for `Separator`.
-    upload_mb : float
+    max_upload_mb : float
         Largest file in megabytes.
-    minutes : float
+    max_minutes : float
         Longest song.
     browser : bool
         Whether to open the page.
@@ -47,75 +49,85 @@ class Options:
     model: str
     device: str
     threads: int | None
-    upload_mb: float
-    minutes: float
+    max_upload_mb: float
+    max_minutes: float
     browser: bool
 
 
-def run(options: Options, say: Callable[[str], None]) -> None:
-    """Serve until a signal comes.
+def run(options: ServerOptions, report: Callable[[str], None]) -> None:
+    """Serve a studio until a signal comes.
+
+    Parameters
+    ----------
+    options : ServerOptions
+    report : callable
+        Called with lines for the user.
 
     Raises
     ------
+    MissingExtraError
+        The studio's packages are not installed.
     UsageError
-        The extra is not installed, a limit makes no sense, the address cannot be listened on, or another studio has
-        the library.
-    OutputError, ModelError
-        The library cannot be used, or the model is unknown or no model.
+        A limit makes no sense, the address cannot be listened on, or another studio uses the library.
+    OutputError
+        The library cannot be used.
+    ModelError
+        The model is unknown, or its file is not a model.
     """
     try:
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError:
-        raise UsageError("the studio needs its extra: pip install 'vocalsep[studio]'") from None
+        raise missing_extra() from None
 
     from ..inference.opening import model_info
     from ..model_files import registry
 
     model_info(registry.find(options.model))
-    with lock_folder(options.library, "open its page, or choose another --library"):
-        _serve(options, say)
+    with lock_folder(options.library, "open its page, or choose another library"):
+        _serve(options, report)
 
 
-def _serve(options: Options, say: Callable[[str], None]) -> None:
+def _serve(options: ServerOptions, report: Callable[[str], None]) -> None:
     import uvicorn
 
-    from .api import Studio, application
-    from .events import Events
+    from .api import create_app
+    from .context import Studio
+    from .events import EventStream
+    from .exports import Exporter
     from .guard import Guard, is_loopback
-    from .library import Library, Song
+    from .library import Library, LibrarySong
     from .limits import Limits
-    from .mixes import Mixes
     from .worker import Worker
 
-    limits = Limits(upload_bytes=int(options.upload_mb * 1e6), minutes=options.minutes)
+    limits = Limits(max_upload_bytes=int(options.max_upload_mb * 1e6), max_minutes=options.max_minutes)
     library = Library(options.library)
-    events = Events()
-    listening = _socket(options.host, options.port)
-    port = listening.getsockname()[1]
+    events = EventStream()
+    listener = _listen(options.host, options.port)
+    port = listener.getsockname()[1]
     token = None if is_loopback(options.host) else secrets.token_urlsafe(24)
 
-    def engine() -> Engine:
+    def load_engine() -> Engine:
         from ..separator import Separator
 
         return Separator(options.model, device=options.device, threads=options.threads)
 
-    def tell(song: Song) -> None:
-        events.tell("song", studio.described(song))
+    def publish(song: LibrarySong) -> None:
+        events.publish("song", studio.describe(song))
 
-    worker = Worker(library, engine, limits, tell)
-    studio = Studio(library, worker, Mixes(library), events, limits, options.model)
-    address = f"http://{_shown(options.host)}:{port}/"
+    worker = Worker(library, load_engine, limits, publish)
+    studio = Studio(library, worker, Exporter(library), events, limits, options.model)
+    address = f"http://{_display_host(options.host)}:{port}/"
     if token is not None:
-        say(
+        report(
             f"warning: {options.host} can be reached by others; whoever has this address, with its token, can use the "
-            "studio and read its library, and nothing on the way is encrypted"
+            "studio and read its library, and the connection is not encrypted"
         )
         address += f"?token={token}"
-    # Of visitors who left amid an answer nobody has to hear.
+    # asyncio warns of each visitor who left while an answer was being sent.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     config = uvicorn.Config(
-        Guard(application(studio), token),
+        Guard(create_app(studio), token),
         log_level="error",
         access_log=False,
         server_header=False,
@@ -125,20 +137,20 @@ def _serve(options: Options, say: Callable[[str], None]) -> None:
     )
     server = _server_class(events)(config)
     worker.start()
-    say(f"studio: {address}  (library {options.library}; Ctrl-C ends it)")
+    report(f"studio: {address}  (library {options.library}; Ctrl-C ends it)")
     if options.browser:
         webbrowser.open(address)
     try:
-        server.run([listening])
+        server.run([listener])
     finally:
         worker.close()
 
 
-def _server_class(events: Any) -> Any:
+def _server_class(events: EventStream) -> Any:
     import uvicorn
 
     class Server(uvicorn.Server):
-        """Lets listening pages go first when it ends: it would wait for them."""
+        """A server that ends the event streams first when it stops: otherwise it would wait for them."""
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             events.close()
@@ -147,22 +159,23 @@ def _server_class(events: Any) -> Any:
     return Server
 
 
-def _socket(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises UsageError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
-        # From here on nobody is turned away: who comes before the server runs has to wait a moment.
-        listening.listen(BACKLOG)
+        listener.bind((host, port))
+        # Connections that come before the server runs wait in the backlog.
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
-        listening.close()
-        why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot listen on {host} port {port} ({why}); choose another --port") from None
-    return listening
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot listen on {host} port {port} ({reason})", hint="choose another port") from None
+    return listener
 
 
-def _shown(host: str) -> str:
+def _display_host(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""Take files in: streamed to disk, bounded, and looked at before they become songs."""
+"""HTTP uploads: streamed to disk, bounded in size and time, and checked to be audio."""
 
 from __future__ import annotations
 
@@ -17,111 +17,135 @@ from ..audio.decoding import open_source
 from ..audio.source import SourceInfo
 from ..errors import AudioError
 from ..system.atomic_files import DISK_FULL
-from .library import Library, suffix_of
+from .error_messages import visitor_message
+from .library import Library, song_suffix
 from .limits import Limits
 
-# As long as a refused upload is listened to.
-LETTING_GO_S = 20.0
+# How long the body of a refused upload is still read.
+DRAIN_S = 20.0
 
 
-class Refused(Exception):
-    """An upload that is not taken, with the HTTP status and the sentence that say why."""
+class RequestRefused(Exception):
+    """A request that is not accepted.
 
-    def __init__(self, status: int, why: str):
-        super().__init__(why)
+    Parameters
+    ----------
+    status : int
+        The HTTP status.
+    reason : str
+        A sentence for the visitor.
+    """
+
+    def __init__(self, status: int, reason: str):
+        super().__init__(reason)
         self.status = status
-        self.why = why
+        self.reason = reason
 
 
-async def received(
+async def receive_upload(
     library: Library,
     limits: Limits,
     name: str,
-    announced: int | None,
+    content_length: int | None,
     body: AsyncIterator[bytes],
     audio_stream: str = "",
 ) -> pathlib.Path:
-    """Write an upload to a temporary file in the library and return it, once it is whole and can be opened as audio.
+    """Write an upload to a temporary file in the library, and check that it can be opened as audio.
 
     Parameters
     ----------
     library : Library
     limits : Limits
     name : str
-        As the user has it; its suffix helps to recognise the format.
-    announced : int or None
+        The file's name as its user knows it; its suffix helps to recognise the format.
+    content_length : int or None
         Bytes that the request announces.
     body : async iterator of bytes
     audio_stream : str
-        The audio stream that will be asked of it, see `Song`.
+        The audio stream that will be separated, see `LibrarySong`.
+
+    Returns
+    -------
+    path : pathlib.Path
 
     Raises
     ------
-    Refused
-        It is too large, empty, cut short, too slow, no audio, or does not fit on the disk. Nothing is left of it.
+    RequestRefused
+        The file is too large, empty, cut short, too slow, not audio, or does not fit on the disk. The temporary file
+        is removed.
     """
-    most = limits.upload_bytes
-    if announced is not None:
-        if announced > most:
-            await let_go(body)
-            raise Refused(413, _too_large(most))
-        if announced > shutil.disk_usage(library.scratch).free:
-            await let_go(body)
-            raise Refused(507, DISK_FULL)
+    if content_length is not None:
+        if content_length > limits.max_upload_bytes:
+            await drain(body)
+            raise RequestRefused(413, limits.too_large)
+        if content_length > shutil.disk_usage(library.temporary_folder).free:
+            await drain(body)
+            raise RequestRefused(507, DISK_FULL)
     try:
-        with library.making(suffix_of(name)) as path:
-            size = await _written(path, limits, body)
-            if announced is not None and size != announced:
-                raise Refused(400, f"the upload was cut short: {size} of {announced} bytes came")
-            await asyncio.to_thread(_looked_at, path, limits, audio_stream)
+        with library.temporary_file(song_suffix(name)) as path:
+            size = await _write_body(path, limits, body)
+            if content_length is not None and size != content_length:
+                raise RequestRefused(400, f"the upload was cut short: {size} of {content_length} bytes came")
+            await asyncio.to_thread(_check_audio, path, limits, audio_stream)
             return path
     except OSError as error:
         full = error.errno == errno.ENOSPC
-        raise Refused(507 if full else 500, DISK_FULL if full else "the file cannot be written") from None
+        raise RequestRefused(507 if full else 500, DISK_FULL if full else "the file cannot be written") from None
 
 
-async def let_go(body: AsyncIterator[bytes]) -> None:
-    """Read on for a while and forget it: who is still sending does not hear an answer, only a broken connection."""
-    until = time.monotonic() + LETTING_GO_S
+async def drain(body: AsyncIterator[bytes]) -> None:
+    """Read and discard the rest of a request's body, for `DRAIN_S` at most.
+
+    A client that is still sending would see a broken connection instead of the answer.
+    """
+    deadline = time.monotonic() + DRAIN_S
     with contextlib.suppress(StopAsyncIteration, asyncio.TimeoutError, ClientDisconnect):
-        while time.monotonic() < until:
-            await asyncio.wait_for(anext(body), LETTING_GO_S)
+        while time.monotonic() < deadline:
+            await asyncio.wait_for(anext(body), DRAIN_S)
 
 
-async def _written(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes]) -> int:
-    size = 0
-    with path.open("wb") as file:
-        while True:
-            try:
-                part = await asyncio.wait_for(anext(body), limits.patience_s)
-            except StopAsyncIteration:
-                return size
-            except asyncio.TimeoutError:
-                raise Refused(408, f"nothing came for {limits.patience_s:g} seconds") from None
-            except ClientDisconnect:
-                raise Refused(400, "the upload was broken off") from None
-            size += len(part)
-            if size > limits.upload_bytes:
-                await let_go(body)
-                raise Refused(413, _too_large(limits.upload_bytes))
-            await asyncio.to_thread(file.write, part)
+def open_info(path: pathlib.Path, audio_stream: str) -> SourceInfo:
+    """Return what an audio file says of itself.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+    audio_stream : str
+        See `LibrarySong`.
 
-def check_stream(path: pathlib.Path, audio_stream: str) -> SourceInfo:
-    """Return what a file is; raises Refused where it is no audio or has no such stream, see `Song`."""
+    Raises
+    ------
+    RequestRefused
+        The file is not audio, or has no such stream.
+    """
     try:
         with open_source(path, stream=audio_stream.strip() or None) as source:
             return source.info
     except AudioError as error:
-        raise Refused(422, f"this file {error.message}") from None
+        raise RequestRefused(422, f"this file {visitor_message(error)}") from None
 
 
-def _looked_at(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:
-    info = check_stream(path, audio_stream)
-    # What only guesses its length is measured while it is worked on.
-    if info.duration is not None and math.isfinite(info.length_tolerance_s) and info.duration > limits.minutes * 60:
-        raise Refused(413, f"this song is longer than {limits.minutes:g} minutes; --max-minutes allows more")
+async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes]) -> int:
+    size = 0
+    with path.open("wb") as file:
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(body), limits.idle_timeout_s)
+            except StopAsyncIteration:
+                return size
+            except asyncio.TimeoutError:
+                raise RequestRefused(408, f"nothing came for {limits.idle_timeout_s:g} seconds") from None
+            except ClientDisconnect:
+                raise RequestRefused(400, "the upload was broken off") from None
+            size += len(chunk)
+            if size > limits.max_upload_bytes:
+                await drain(body)
+                raise RequestRefused(413, limits.too_large)
+            await asyncio.to_thread(file.write, chunk)
 
 
-def _too_large(most: int) -> str:
-    return f"the file is larger than {most / 1e6:.0f} MB; --max-upload allows more"
+def _check_audio(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:
+    info = open_info(path, audio_stream)
+    # Where the length is only a guess, the samples are counted while the song is separated.
+    if info.duration is not None and math.isfinite(info.length_tolerance_s) and info.duration > limits.max_minutes * 60:
+        raise RequestRefused(413, limits.too_long)

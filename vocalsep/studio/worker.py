@@ -1,4 +1,4 @@
-"""The queue of songs and the thread that works through it, one after another."""
+"""The queue of songs, and the thread that separates them one after another."""
 
 from __future__ import annotations
 
@@ -12,175 +12,204 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..audio.decoding import open_source, peak
+from ..audio.decoding import open_source
 from ..audio.source import Source
-from ..dsp.exact_sum import exact_accompaniment
-from ..errors import DamagedError, OutputError, VocalsepError
+from ..errors import AudioError, OutputError, VocalsepError
+from ..jobs.separation import clip_guard_gain, separate_source, source_remarks
 from ..system.atomic_files import write_text
-from . import library as states
-from .library import PEAKS, Library, Song
+from .error_messages import visitor_message
+from .library import CANCELLED, DONE, FAILED, INTERRUPTED, PEAKS, QUEUED, RESTARTABLE, RUNNING, Library, LibrarySong
 from .limits import Limits
-from .stems import PEAK_SAMPLES, Peaks, StemWriter
+from .stems import PEAK_SAMPLES, STEMS, StemWriter, WaveformPeaks
 
 if TYPE_CHECKING:
     from ..inference.engine import Engine
 
-# Pages are told of progress at most this often, in seconds.
-NEWS_S = 0.2
-WIDE_SUBTYPES = ("PCM_24", "PCM_32", "DOUBLE")
+# Shortest time between two reports of a song's progress, in seconds.
+REPORT_INTERVAL_S = 0.2
+SUBTYPES_OF_24_BITS = ("PCM_24", "PCM_32", "DOUBLE")
 
 
 class QueueFull(VocalsepError):
     """As many songs wait as may."""
 
 
-class Stopped(Exception):
-    """The song that is being worked on is not wanted any more."""
+class SeparationStopped(Exception):
+    """The song that is being separated was cancelled, or the studio is closing."""
 
 
 class Worker:
-    """Separates the library's songs in the order in which they came.
+    """Separates the library's songs in the order of the queue.
 
     Parameters
     ----------
     library : Library
-    engine : callable
+    load_engine : callable
         Loads the model; called in the worker's own thread, until it has succeeded once.
     limits : Limits
         Longest song, and most songs that wait.
-    tell : callable
-        Told of each change of a song.
+    on_change : callable
+        Called with a song at each change of its record or its position in the queue.
     """
 
-    def __init__(self, library: Library, engine: Callable[[], Engine], limits: Limits, tell: Callable[[Song], None]):
+    def __init__(
+        self,
+        library: Library,
+        load_engine: Callable[[], Engine],
+        limits: Limits,
+        on_change: Callable[[LibrarySong], None],
+    ):
         self.library = library
         self.limits = limits
-        self.tell = tell
-        self._load = engine
-        self._engine: Engine | None = None
+        self.on_change = on_change
+        self._load_engine = load_engine
+        self._loaded_engine: Engine | None = None
         self._changed = threading.Condition()
         self._closing = False
-        self._unwanted: set[str] = set()
+        self._cancelled: set[str] = set()
         self._current: str | None = None
-        self._peaks: dict[str, Peaks] = {}
-        self._queue = [song.id for song in reversed(library.songs()) if song.state == states.QUEUED]
+        self._peaks: dict[str, WaveformPeaks] = {}
+        self._queue = [song.id for song in reversed(library.songs()) if song.state == QUEUED]
         self._thread = threading.Thread(target=self._work, name="separation", daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; the song that is being worked on is marked as interrupted."""
+        """Stop the thread, and mark the song that is being separated as interrupted."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout=10)
 
     def check_room(self) -> None:
-        """Raise QueueFull where no song more may wait."""
+        """Raise QueueFull if no more songs may wait."""
         with self._changed:
-            if len(self._queue) >= self.limits.queue:
-                raise QueueFull(f"{self.limits.queue} songs are waiting already; try again later")
+            if len(self._queue) >= self.limits.max_queued:
+                raise QueueFull(f"{self.limits.max_queued} songs are waiting already; try again later")
 
-    def position(self, song: Song) -> int | None:
-        """Return a song's place in the queue, 0 being the one that is worked on, or None."""
+    def position(self, song: LibrarySong) -> int | None:
+        """Return a song's position in the queue: 0 while it is being separated, None if it is not in the queue."""
         with self._changed:
             if song.id == self._current:
                 return 0
             return self._queue.index(song.id) + 1 if song.id in self._queue else None
 
-    def take_in(self, upload: pathlib.Path, name: str, audio_stream: str = "") -> Song:
-        """Take a whole file into the library, and put it at the end of the queue; `audio_stream` as in `Song`.
+    def enqueue(self, upload: pathlib.Path, name: str, audio_stream: str = "") -> LibrarySong:
+        """Add an uploaded file to the library and to the end of the queue.
+
+        Parameters
+        ----------
+        upload : pathlib.Path
+            A complete file; it is moved.
+        name : str
+            As its user knows it.
+        audio_stream : str
+            See `LibrarySong`.
+
+        Returns
+        -------
+        song : LibrarySong
 
         Raises
         ------
         QueueFull, OutputError
-            Nothing is left of the file.
+            The file is deleted.
         """
         try:
             with self._changed:
                 self.check_room()
                 song = self.library.add(upload, name, audio_stream=audio_stream)
-                self._queue.append(song.id)
-                self.tell(song)
-                self._changed.notify_all()
+                self._append(song)
         except VocalsepError:
             upload.unlink(missing_ok=True)
             raise
         return song
 
-    def restart(self, song: Song, audio_stream: str | None = None) -> Song | None:
-        """Put a song at the end of the queue again; None where it waits, is worked on, is done or is gone.
+    def restart(self, song: LibrarySong, audio_stream: str | None = None) -> LibrarySong | None:
+        """Add a song to the end of the queue again.
 
-        With another `audio_stream`, as in `Song`, one that is done is separated anew.
+        Parameters
+        ----------
+        song : LibrarySong
+        audio_stream : str or None
+            The stream to separate, see `LibrarySong`; a song that is done can then be restarted too. None for the same
+            as before.
+
+        Returns
+        -------
+        song : LibrarySong or None
+            None if it is in the queue, being separated, done or deleted.
 
         Raises
         ------
         QueueFull, OutputError
-            It stays as it is.
+            The song stays as it is.
         """
         with self._changed:
-            held = self.library.get(song.id)
-            startable = states.RESTARTABLE if audio_stream is None else (*states.RESTARTABLE, states.DONE)
-            if held is None or held.state not in startable or held.id == self._current:
+            stored = self.library.get(song.id)
+            states = RESTARTABLE if audio_stream is None else (*RESTARTABLE, DONE)
+            if stored is None or stored.state not in states or stored.id == self._current:
                 return None
             self.check_room()
-            if held.state == states.DONE:
-                self.library.forget_sounds(held)
-            asked = held.audio_stream if audio_stream is None else audio_stream
-            fresh = self.library.put(
-                dataclasses.replace(held, state=states.QUEUED, error="", ready=0, audio_stream=asked)
+            if stored.state == DONE:
+                self.library.delete_stems(stored)
+            if audio_stream is None:
+                audio_stream = stored.audio_stream
+            restarted = dataclasses.replace(
+                stored, state=QUEUED, error="", ready=0, remarks=[], audio_stream=audio_stream
             )
-            self._queue.append(song.id)
-            self.tell(fresh)
-            self._changed.notify_all()
-        return fresh
+            self.library.save(restarted)
+            self._append(restarted)
+        return restarted
 
-    def cancel(self, song: Song) -> Song:
-        """Take a song out of the queue, or stop working on it."""
+    def cancel(self, song: LibrarySong) -> LibrarySong:
+        """Remove a song from the queue, or stop its separation; return its record."""
         with self._changed:
             if song.id in self._queue:
                 self._queue.remove(song.id)
-                ended = self._ended(song, states.CANCELLED)
-                self._tell_waiting()
-                return ended
+                cancelled = self._finish(song, CANCELLED)
+                self._report_queue()
+                return cancelled
             if song.id == self._current:
-                self._unwanted.add(song.id)
-                # The thread marks it itself, within a second or so: at the next block of the song.
+                self._cancelled.add(song.id)
+                # The thread notices at its next block, within about a second.
                 while self._current == song.id and not self._closing:
                     self._changed.wait(timeout=10)
         return self.library.get(song.id) or song
 
-    def remove(self, song: Song) -> None:
-        """Delete a song, which is not worked on any more then."""
+    def remove(self, song: LibrarySong) -> None:
+        """Cancel a song and delete it."""
         while True:
             self.cancel(song)
             with self._changed:
-                # Somebody else may have restarted it meanwhile.
+                # Another request may have restarted it meanwhile.
                 if song.id in self._queue or (song.id == self._current and not self._closing):
                     continue
                 self.library.remove(song)
                 return
 
-    def peaks(self, song: Song) -> dict[str, list[float] | int]:
-        """Return the overview of a song's stems as far as it is known."""
-        held = self._peaks.get(song.id)
-        if held is not None:
-            return {"samples_per_peak": PEAK_SAMPLES, **{stem: list(found) for stem, found in held.found.items()}}
+    def peaks(self, song: LibrarySong) -> dict[str, list[float] | int]:
+        """Return the peaks of a song's stems, as far as they are separated."""
+        running = self._peaks.get(song.id)
+        if running is not None:
+            return {"samples_per_peak": PEAK_SAMPLES, **{stem: list(peaks) for stem, peaks in running.peaks.items()}}
         try:
-            found = json.loads((self.library.place(song) / PEAKS).read_text("utf-8"))
+            stored = json.loads((self.library.song_folder(song) / PEAKS).read_text("utf-8"))
         except (OSError, ValueError):
-            found = {"vocals": [], "accompaniment": []}
-        return {"samples_per_peak": PEAK_SAMPLES, **found}
+            stored = {stem: [] for stem in STEMS}
+        return {"samples_per_peak": PEAK_SAMPLES, **stored}
+
+    def _append(self, song: LibrarySong) -> None:
+        self._queue.append(song.id)
+        self.on_change(song)
+        self._changed.notify_all()
 
     def _work(self) -> None:
-        # The model is loaded before the first song comes: its first sound should not have to wait for that. Where that
-        # fails, each song says why.
+        # The model is loaded before the first song comes, so that nobody waits for it. If that fails, the songs do.
         with contextlib.suppress(Exception):
-            self._ready()
+            self._engine()
         while True:
             with self._changed:
                 while not self._queue and not self._closing:
@@ -193,46 +222,49 @@ class Worker:
                 if song is not None:
                     self._run(song)
             finally:
-                with self._changed:
-                    if self._current:
-                        self._unwanted.discard(self._current)
-                    self._current = None
-                    self._changed.notify_all()
+                self._clear_current()
 
-    def _ready(self) -> Engine:
-        """Return the engine, loaded if it is not yet."""
-        self._engine = self._engine or self._load()
-        return self._engine
+    def _engine(self) -> Engine:
+        """Return the engine; load it at the first call."""
+        self._loaded_engine = self._loaded_engine or self._load_engine()
+        return self._loaded_engine
 
-    def _run(self, song: Song) -> None:
-        """Separate one song, whatever comes of it."""
+    def _run(self, song: LibrarySong) -> None:
+        """Separate one song, and record how that ended."""
+        error = ""
         try:
-            engine = self._ready()
-            song = self.library.put(dataclasses.replace(song, state=states.RUNNING, error="", ready=0))
-            self.tell(song)
-            self._tell_waiting()
+            engine = self._engine()
+            song = self.library.save(dataclasses.replace(song, state=RUNNING, error="", ready=0, remarks=[]))
+            self.on_change(song)
+            self._report_queue()
             song = self._separate(engine, song)
-            self._ended(song, states.DONE)
-        except Stopped:
-            song = self.library.get(song.id) or song
-            self._ended(song, states.INTERRUPTED if self._closing else states.CANCELLED)
-        except VocalsepError as error:
-            self._ended(self.library.get(song.id) or song, states.FAILED, _sentence(error))
-        except Exception as error:
-            # One bad song must not end the queue.
-            self._ended(self.library.get(song.id) or song, states.FAILED, f"{type(error).__name__}: {error}")
+            state = DONE
+        except SeparationStopped:
+            state = INTERRUPTED if self._closing else CANCELLED
+        except VocalsepError as failure:
+            state, error = FAILED, visitor_message(failure)
+        except Exception as failure:
+            # One song must not end the queue.
+            state, error = FAILED, f"{type(failure).__name__}: {failure}"
         finally:
             self._peaks.pop(song.id, None)
+        if state != DONE:
+            song = self.library.get(song.id) or song
+        # In one step: a song that is done has no position in the queue, and can be restarted.
+        with self._changed:
+            self._clear_current()
+            self._finish(song, state, error)
 
-    def _separate(self, engine: Engine, song: Song) -> Song:
+    def _separate(self, engine: Engine, song: LibrarySong) -> LibrarySong:
+        """Write a song's stems and peaks, and return its record."""
         library = self.library
         path = library.original(song)
         with open_source(path, stream=song.audio_stream.strip() or None) as source:
             info = source.info
-            # A length that is only guessed keeps nobody out: what comes is counted.
+            # A length that is only a guess excludes no song: samples are counted while they are decoded.
             self._check_length((info.samples or 0) if math.isfinite(info.length_tolerance_s) else 0, info.sample_rate)
-            bits = 24 if info.subtype in WIDE_SUBTYPES else 16
-            gain = 1.0 if info.bounded else 1 / max(1.0, peak(path, stream=info.stream))
+            bits = 24 if info.subtype in SUBTYPES_OF_24_BITS else 16
+            gain = clip_guard_gain(info, bits)
             song = dataclasses.replace(
                 song,
                 sample_rate=info.sample_rate,
@@ -244,64 +276,65 @@ class Worker:
                 audio_streams=[dataclasses.asdict(stream) for stream in info.streams],
                 layout=info.layout,
             )
-            song = library.put(song)
-            peaks = self._peaks[song.id] = Peaks()
-            told = 0.0
-            paths = (library.stem(song, "vocals"), library.stem(song, "accompaniment"))
-            with StemWriter(*paths, bits) as writer:
-                blocks = (self._checked(song, source, block * np.float32(gain)) for block in source.blocks())
-                for mixture, vocals in engine.vocals_of(blocks, info.sample_rate, info.channels, layout=info.layout):
-                    stems = exact_accompaniment(mixture, vocals, bits)
-                    writer.write(*stems)
-                    peaks.push(*stems)
-                    song = library.put(dataclasses.replace(song, ready=song.ready + mixture.shape[1]), keep=False)
-                    if time.monotonic() - told > NEWS_S:
-                        told = time.monotonic()
-                        self.tell(song)
-        if song.ready == 0:
-            raise OutputError("it holds no samples")
-        nothing = np.zeros((song.channels, 0), np.float32)
-        peaks.push(nothing, nothing, last=True)
-        write_text(library.place(song) / PEAKS, json.dumps(peaks.found))
-        return dataclasses.replace(song, samples=song.ready)
+            song = library.save(song)
+            peaks = self._peaks[song.id] = WaveformPeaks()
+            reported = 0.0
+            with (
+                StemWriter(library.stem(song, "vocals"), library.stem(song, "accompaniment"), bits) as writer,
+                contextlib.closing(separate_source(engine, source, bits=bits, gain=gain)) as stems,
+            ):
+                for vocals, accompaniment in stems:
+                    self._check_wanted(song, source)
+                    writer.write(vocals, accompaniment)
+                    peaks.push(vocals, accompaniment)
+                    song = dataclasses.replace(song, ready=song.ready + vocals.shape[1])
+                    library.save(song, on_disk=False)
+                    if time.monotonic() - reported > REPORT_INTERVAL_S:
+                        reported = time.monotonic()
+                        self.on_change(song)
+        peaks.flush()
+        write_text(library.song_folder(song) / PEAKS, json.dumps(peaks.peaks))
+        return dataclasses.replace(song, samples=song.ready, remarks=source_remarks(source, gain))
 
-    def _tell_waiting(self) -> None:
-        """Tell of all songs in the queue: their places in it have changed."""
+    def _report_queue(self) -> None:
+        """Report all songs in the queue, whose positions have changed."""
         with self._changed:
-            waiting = list(self._queue)
-        for song_id in waiting:
+            queue = list(self._queue)
+        for song_id in queue:
             song = self.library.get(song_id)
             if song is not None:
-                self.tell(song)
+                self.on_change(song)
 
-    def _checked(self, song: Song, source: Source, block: np.ndarray) -> np.ndarray:
-        """Pass a block on, unless the song is not wanted or too long."""
-        if self._closing or song.id in self._unwanted:
-            raise Stopped
+    def _check_wanted(self, song: LibrarySong, source: Source) -> None:
+        """Raise SeparationStopped for a song that was cancelled, and AudioError for one that is too long."""
+        if self._closing or song.id in self._cancelled:
+            raise SeparationStopped
         self._check_length(source.read, source.info.sample_rate)
-        return block
 
     def _check_length(self, samples: int, sample_rate: int) -> None:
-        if samples > self.limits.minutes * 60 * sample_rate:
-            raise OutputError(f"it is longer than {self.limits.minutes:g} minutes; --max-minutes allows more")
+        if samples > self.limits.max_minutes * 60 * sample_rate:
+            raise AudioError(self.limits.too_long)
 
-    def _ended(self, song: Song, state: str, error: str = "") -> Song:
-        ended = dataclasses.replace(song, state=state, error=error)
-        if state != states.DONE:
-            ended = dataclasses.replace(ended, ready=0)
-            for stem in ("vocals", "accompaniment"):
+    def _clear_current(self) -> None:
+        with self._changed:
+            if self._current is not None:
+                self._cancelled.discard(self._current)
+            self._current = None
+            self._changed.notify_all()
+
+    def _finish(self, song: LibrarySong, state: str, error: str = "") -> LibrarySong:
+        """Record and report the last state of a song, and delete the stems of one that is not done."""
+        song = dataclasses.replace(song, state=state, error=error)
+        if state != DONE:
+            song = dataclasses.replace(song, ready=0)
+            for stem in STEMS:
                 self.library.stem(song, stem).unlink(missing_ok=True)
         if self.library.get(song.id) is None:
-            return ended
+            return song
         try:
-            self.library.put(ended)
+            self.library.save(song)
         except OutputError:
-            # A full disk takes no record either: it is right in memory, and on disk it says that it was interrupted.
-            self.library.put(ended, keep=False)
-        self.tell(ended)
-        return ended
-
-
-def _sentence(error: VocalsepError) -> str:
-    # Damaged files are not salvaged here.
-    return " ".join((error.reason if isinstance(error, DamagedError) else error.message).split())
+            # A full disk has no room for the record either. On disk it says that the song was interrupted.
+            self.library.save(song, on_disk=False)
+        self.on_change(song)
+        return song

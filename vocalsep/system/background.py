@@ -1,4 +1,4 @@
-"""Threads: stages of a pipeline, each a bounded number of items ahead of the next, and single calls."""
+"""Work in other threads: an iterator that runs ahead of its consumer, and single calls."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ Item = TypeVar("Item")
 
 
 class _End:
-    """Stands behind the last item, with the error that ended it early."""
+    """Follows the last item in the queue, with the error that ended the iterator early."""
 
     def __init__(self, error: BaseException | None = None):
         self.error = error
 
 
-def prefetch(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
-    """Run an iterator in a thread of its own, and yield what it yields.
+def prefetch(items: Iterator[Item], max_items: int) -> Generator[Item, None, None]:
+    """Run an iterator in a thread of its own, and yield its items.
 
-    Where this generator is closed, the thread ends after the item that it is at, and closes the iterator; so use it
-    in a ``contextlib.closing``.
+    Closing this generator ends the thread after the current item, and closes the iterator; so use it in
+    ``contextlib.closing``.
 
     Parameters
     ----------
     items : iterator
         What it raises, this raises too.
-    most : int
-        Items that may wait to be taken.
+    max_items : int
+        Items that may wait in the queue.
     """
-    waiting: queue.Queue[Item | _End] = queue.Queue(most)
+    waiting: queue.Queue[Item | _End] = queue.Queue(max_items)
     stopped = threading.Event()
 
     def work() -> None:
@@ -49,7 +49,7 @@ def prefetch(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
                 items.close()
         waiting.put(end)
 
-    # A program that is told to end does not wait for it.
+    # A daemon, so that a program that ends does not wait for it.
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
@@ -65,18 +65,18 @@ def prefetch(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
         thread.join()
 
 
-def run_in_thread(work: Callable[[], Item]) -> concurrent.futures.Future[Item]:
-    """Call something in a thread of its own; what it returns or raises is the future's result."""
-    begun: concurrent.futures.Future[Item] = concurrent.futures.Future()
+def run_in_thread(function: Callable[[], Item]) -> concurrent.futures.Future[Item]:
+    """Call a function in a thread of its own; its result or exception becomes the future's."""
+    future: concurrent.futures.Future[Item] = concurrent.futures.Future()
 
     def run() -> None:
         try:
-            found = work()
+            result = function()
         except BaseException as error:
-            begun.set_exception(error)
+            future.set_exception(error)
         else:
-            begun.set_result(found)
+            future.set_result(result)
 
-    # A program that ends waits for it: libraries that are at work crash when Python is gone.
+    # No daemon, so that a program that ends waits for it: libraries at work crash when Python is gone.
     threading.Thread(target=run).start()
-    return begun
+    return future

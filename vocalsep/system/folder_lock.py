@@ -1,4 +1,4 @@
-"""Folders that one program at a time works in."""
+"""Folders that one process at a time may use."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..errors import UsageError
 
 
 @contextlib.contextmanager
-def lock_folder(folder: pathlib.Path, otherwise: str) -> Iterator[None]:
-    """Keep a folder, which is made if it is missing, to this process; the system lets go of it whenever that ends.
+def lock_folder(folder: pathlib.Path, hint: str) -> Iterator[None]:
+    """Lock a folder for this process; it is created if it is missing. The system unlocks it when the process ends.
 
-    Where a file system cannot do that, and on Windows, nothing is kept.
+    On Windows, and on file systems without locks, nothing is locked.
 
     Parameters
     ----------
     folder : pathlib.Path
-    otherwise : str
-        What to do if another process has it.
+    hint : str
+        What the user can do if another process has locked it.
 
     Raises
     ------
     UsageError
-        Another process has it.
+        Another process has locked it.
     """
     if os.name != "posix":
         yield
@@ -37,7 +37,7 @@ def lock_folder(folder: pathlib.Path, otherwise: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        # Whoever goes on to use it says better what is wrong with it.
+        # Whoever uses the folder next reports what is wrong with it, and more precisely.
         yield
         return
     try:
@@ -45,7 +45,7 @@ def lock_folder(folder: pathlib.Path, otherwise: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise UsageError(f"another vocalsep is at work in {folder}; {otherwise}") from None
+                raise UsageError(f"another vocalsep is at work in {folder}", hint=hint) from None
         yield
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Figures that are drawn without a display."""
+"""Figures drawn without a display."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import io
 import pathlib
 from typing import TYPE_CHECKING
 
-from ..errors import OutputError
-from .atomic_files import Pending, reason
+from .atomic_files import Pending, output_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of so many inches."""
+    """Return an empty figure; width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -24,17 +23,17 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> None:
-    """Write a figure in the format of its suffix, with so many dots per inch; raises OutputError."""
+    """Write a figure in the format of the suffix; raises OutputError, or OutputExistsError unless `overwrite`."""
     with Pending(path, overwrite=overwrite) as pending:
         try:
             figure.savefig(pending.path, dpi=dpi)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({reason(error)})") from None
+            raise output_error(path, error) from None
         pending.commit()
 
 
 def as_png(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG."""
+    """Return a figure as a PNG file's bytes."""
     memory = io.BytesIO()
     figure.savefig(memory, dpi=110, format="png")
     return memory.getvalue()

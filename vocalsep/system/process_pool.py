@@ -1,4 +1,4 @@
-"""Processes of a pool that are interrupted with the program that began them, and tidy up before they end."""
+"""Process pools whose workers are interrupted with the main program, clean up, and end with it even if it is killed."""
 
 from __future__ import annotations
 
@@ -9,76 +9,102 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from .parent_watchdog import exit_with_parent
-from .signal_safety import defer_signal
+from .signals import defer_signal
 
 if TYPE_CHECKING:
     from types import FrameType
 
-INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM}
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
-class Interruption:
-    """A handler of SIGINT that interrupts only work, and that once; no work is begun after it.
+class WorkerInterruptHandler:
+    """Handler of SIGINT in a worker process: interrupts a task, once, and lets no other task start after it.
 
-    An idle process that died of it instead would have the pool terminate those that are still tidying up.
+    As a context manager, it surrounds each task. An idle worker ignores the signal: if it died, the pool would
+    terminate the workers that are still cleaning up.
     """
 
     def __init__(self) -> None:
-        self.working = self.asked = False
-        self.floor: FrameType | None = None
+        self.working = self.interrupted = False
+        self.entry_frame: FrameType | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal, as a handler does; raises KeyboardInterrupt amid work."""
-        if self.working and not self.asked and defer_signal(number, frame, self.floor):
+        """Handle a signal; raises KeyboardInterrupt during a task."""
+        if self.working and not self.interrupted and defer_signal(number, frame, self.entry_frame):
             return
-        first, self.asked = not self.asked, True
+        first, self.interrupted = not self.interrupted, True
         if self.working and first:
             raise KeyboardInterrupt
 
     def __enter__(self) -> None:
-        self.floor = sys._getframe(1)
+        self.entry_frame = sys._getframe(1)
         self.working = True
-        if self.asked:
+        if self.interrupted:
             self.working = False
             raise KeyboardInterrupt
 
     def __exit__(self, *exception: object) -> None:
         self.working = False
-        self.floor = None
+        self.entry_frame = None
 
-    def end(self) -> None:
-        """From another thread: interrupt what is being worked on, and wait until that has been tidied up."""
+    def stop(self) -> None:
+        """Interrupt the current task from another thread, and wait until it has cleaned up."""
         os.kill(os.getpid(), signal.SIGINT)
         while self.working:
             time.sleep(0.02)
 
 
 @functools.cache
-def interruption() -> Interruption:
-    """Return this process's own; entered while it works."""
-    return Interruption()
+def interruptible() -> WorkerInterruptHandler:
+    """Return the handler of this process; ``with interruptible():`` surrounds each task."""
+    return WorkerInterruptHandler()
 
 
-def ready() -> None:
-    """Let a process that was begun in `without_interruptions` hear what was held back, and watch over its parent."""
-    signal.signal(signal.SIGINT, interruption())
+def init_worker() -> None:
+    """Prepare a worker process that was started in `blocked_signals`: handle signals, and end with the parent."""
+    signal.signal(signal.SIGINT, interruptible())
     if os.name == "posix":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
-    exit_with_parent(interruption().end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    exit_with_parent(interruptible().stop)
+
+
+def exit_with_parent(clean_up: Callable[[], None] | None = None) -> None:
+    """End this process, which `multiprocessing` started, when its parent ends.
+
+    Workers of a pool would otherwise wait for ever for tasks from a parent that was killed, and keep their memory.
+
+    Parameters
+    ----------
+    clean_up : callable, optional
+        Called before this process ends, in a thread of its own.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        try:
+            if clean_up is not None:
+                clean_up()
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager
-def without_interruptions() -> Iterator[None]:
-    """Hold signals to stop back, from processes begun meanwhile too: amid its imports, one would tell of it."""
+def blocked_signals() -> Iterator[None]:
+    """Block SIGINT and SIGTERM here and in processes started meanwhile: amid its imports, a worker would print one."""
     if os.name != "posix":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
@@ -86,29 +112,29 @@ def without_interruptions() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def pool(
-    processes: int, initializer: Callable[..., None] = ready, arguments: tuple[object, ...] = ()
+def process_pool(
+    processes: int, initializer: Callable[..., None] = init_worker, arguments: tuple[object, ...] = ()
 ) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
-    """Give a pool of processes; where what is done with it fails, all are interrupted. In the end all have ended.
+    """Open a pool of worker processes; an exception in the body interrupts them. On exit all have ended.
 
     Parameters
     ----------
     processes : int
     initializer : callable
-        Calls `ready` in each process; work is submitted in `without_interruptions`.
+        Calls `init_worker` in each process. Submit tasks in `blocked_signals`.
     arguments : tuple
-        For it.
+        Arguments of `initializer`.
     """
     context = multiprocessing.get_context("spawn")
-    begun = concurrent.futures.ProcessPoolExecutor(processes, context, initializer, arguments)
+    executor = concurrent.futures.ProcessPoolExecutor(processes, context, initializer, arguments)
     try:
-        yield begun
+        yield executor
     except BaseException:
-        # A second interruption would leave the pool half shut, and the program waiting for it.
-        with without_interruptions():
+        # A second signal would leave the pool half shut, and the program waiting for it.
+        with blocked_signals():
             for process in multiprocessing.active_children():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid or 0, signal.SIGINT)
-            begun.shutdown(cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
         raise
-    begun.shutdown()
+    executor.shutdown()

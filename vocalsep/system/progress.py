@@ -1,4 +1,4 @@
-"""Progress bars that no change of the machine's clock can stop or mislead."""
+"""Progress bars that changes of the system clock cannot stop or mislead."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from tqdm import tqdm
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """`tqdm.tqdm` by a clock that only goes forward.
+    """`tqdm.tqdm` on the monotonic clock.
 
-    By the wall's, a bar stands still for a day after a step back of a day, and after one ahead a song has taken a day.
+    By the system clock, a bar stands still for a day after a step back of a day, and shows a day for a song after a
+    step ahead.
     """
 
     def __init__(self, *arguments: Any, **options: Any):

@@ -1,126 +1,126 @@
 import * as api from "./api.js";
 import { byId } from "./dom.js";
-import { acceptFiles } from "./drop.js";
-import { size } from "./format.js";
-import { Library } from "./library.js";
-import { report } from "./messages.js";
-import { listen } from "./shortcuts.js";
+import { setupFileDrop } from "./file_drop.js";
+import { formatBytes } from "./format.js";
+import { showMessage } from "./messages.js";
+import { setupShortcuts } from "./shortcuts.js";
+import { SongList } from "./song_list.js";
 import { stateText } from "./song_row.js";
-import { Stage } from "./stage.js";
-import { offerThemes } from "./theme.js";
-import { Uploads } from "./uploads.js";
+import { SongView } from "./song_view.js";
+import { setupThemeButton } from "./theme.js";
+import { UploadQueue } from "./upload_queue.js";
 
 const SKIP_S = 5;
-const NUDGE_PERCENT = 5;
+const VOCALS_STEP_PERCENT = 5;
 
-const stage = new Stage();
-const library = new Library(byId("songs"), byId("empty"), {
+const songView = new SongView({
+  onStream: (id, stream) => tryAction(id, async () => showSong(await api.restartWithStream(id, stream))),
+});
+const songList = new SongList(byId("songs"), byId("empty"), {
   select: (id) => {
-    choose(id);
+    openSong(id);
     byId("play").focus();
   },
-  cancel: (id) => ask(api.cancel, id),
-  restart: (id) => ask(api.restart, id),
-  remove: async (id) => {
-    await attempt(id, async () => {
+  cancel: (id) => tryAction(id, async () => showSong(await api.cancel(id))),
+  restart: (id) => tryAction(id, async () => showSong(await api.restart(id))),
+  remove: (id) =>
+    tryAction(id, async () => {
       await api.remove(id);
-      drop(id);
-    });
-  },
+      removeSong(id);
+    }),
 });
-const uploads = new Uploads(byId("uploads"), {
-  problem: report,
-  done: (song) => {
-    // The studio's own events can be faster than its answer, and are newer then.
-    if (!library.get(song.id)) show(song);
-    if (!stage.id) choose(song.id);
+const uploadQueue = new UploadQueue(byId("uploads"), {
+  onError: showMessage,
+  onUploaded: (song) => {
+    // The studio's event can come before its answer to the upload, and is newer then.
+    if (!songList.get(song.id)) showSong(song);
+    if (!songView.id) openSong(song.id);
   },
 });
 
-async function attempt(id, act) {
-  const name = library.get(id)?.name;
+async function tryAction(id, action) {
+  const name = songList.get(id)?.name;
   try {
-    await act();
+    await action();
   } catch (error) {
-    report(`${name}: ${error.message}`);
+    showMessage(`${name}: ${error.message}`);
+    if (songView.id === id) songView.resetStream();
   }
 }
 
-const ask = (call, id) => attempt(id, async () => show(await call(id)));
-
-function choose(id) {
-  if (id === stage.id) return;
-  library.select(id);
-  stage.open(library.get(id) ?? null);
+function openSong(id) {
+  if (id === songView.id) return;
+  songList.select(id);
+  songView.open(songList.get(id) ?? null);
   history.replaceState(null, "", id ? `#${id}` : location.pathname);
 }
 
-function show(song) {
-  const before = library.get(song.id);
-  library.show(song);
+function showSong(song) {
+  const before = songList.get(song.id);
+  songList.show(song);
   if (before && before.state !== song.state) byId("announcer").textContent = `${song.name}: ${stateText(song)}`;
-  if (stage.id === song.id) stage.update(song);
-  else if (!stage.id && location.hash === `#${song.id}`) choose(song.id);
+  if (songView.id === song.id) songView.update(song);
+  else if (!songView.id && location.hash === `#${song.id}`) openSong(song.id);
 }
 
-function drop(id) {
-  library.drop(id);
-  if (stage.id === id) choose(null);
+function removeSong(id) {
+  songList.remove(id);
+  if (songView.id === id) openSong(null);
 }
 
-// Songs that went while the line was down send no event any more.
-async function reconcile() {
-  const known = library.ids;
+// Of songs that were deleted while the connection was broken there is no event.
+async function reloadSongs() {
+  const shownIds = songList.ids;
   try {
     const songs = await api.songs();
-    const there = new Set(songs.map((song) => song.id));
-    for (const id of known) if (!there.has(id)) drop(id);
-    for (const song of songs) if (!library.get(song.id)) show(song);
-    library.settle();
+    const ids = new Set(songs.map((song) => song.id));
+    for (const id of shownIds) if (!ids.has(id)) removeSong(id);
+    for (const song of songs) if (!songList.get(song.id)) showSong(song);
+    songList.updateEmptyNote();
   } catch (error) {
-    report(error.message);
+    showMessage(error.message);
   }
 }
 
-async function introduce() {
+async function showInfo() {
   try {
     const info = await api.info();
-    uploads.limit = info.max_upload_bytes;
+    uploadQueue.maxBytes = info.max_upload_bytes;
     byId("file").accept = info.suffixes.join(",");
-    const limits = `up to ${size(info.max_upload_bytes)} and ${info.max_minutes} minutes each`;
+    const limits = `up to ${formatBytes(info.max_upload_bytes)} and ${info.max_minutes} minutes each`;
     byId("taken").textContent = `Music and videos of nearly every kind, ${limits}.`;
     byId("about").textContent = `vocalsep ${info.vocalsep}, model ${info.model}`;
   } catch (error) {
-    report(error.message);
+    showMessage(error.message);
   }
 }
 
-offerThemes(byId("theme"), () => stage.recolour());
-acceptFiles(byId("drop"), byId("file"), (files) => uploads.add(files));
+setupThemeButton(byId("theme"), () => songView.recolour());
+setupFileDrop(byId("drop"), byId("file"), (files) => uploadQueue.add(files));
 byId("open-shortcuts").addEventListener("click", () => byId("shortcuts").showModal());
 byId("close-shortcuts").addEventListener("click", () => byId("shortcuts").close());
-listen({
-  " ": () => stage.togglePlay(),
-  ArrowLeft: () => stage.skip(-SKIP_S),
-  ArrowRight: () => stage.skip(SKIP_S),
-  ArrowUp: () => stage.mixer.nudge("vocals", NUDGE_PERCENT),
-  ArrowDown: () => stage.mixer.nudge("vocals", -NUDGE_PERCENT),
-  Home: () => stage.player.seek(0),
-  m: () => stage.mixer.toggleMute("vocals"),
-  s: () => stage.mixer.toggleSolo("vocals"),
-  l: () => stage.passage.toggle(),
+setupShortcuts({
+  " ": () => songView.togglePlay(),
+  ArrowLeft: () => songView.skip(-SKIP_S),
+  ArrowRight: () => songView.skip(SKIP_S),
+  ArrowUp: () => songView.mixer.nudge("vocals", VOCALS_STEP_PERCENT),
+  ArrowDown: () => songView.mixer.nudge("vocals", -VOCALS_STEP_PERCENT),
+  Home: () => songView.player.seek(0),
+  m: () => songView.mixer.toggleMute("vocals"),
+  s: () => songView.mixer.toggleSolo("vocals"),
+  l: () => songView.loopRegion.toggle(),
   "?": () => byId("shortcuts").showModal(),
 });
-introduce();
-api.follow({
-  song: show,
-  gone: drop,
-  connected: (on) => {
-    byId("connection").hidden = on;
-    if (on) reconcile();
+showInfo();
+api.subscribe({
+  onSong: showSong,
+  onRemoved: removeSong,
+  onConnection: (connected) => {
+    byId("connection").hidden = connected;
+    if (connected) reloadSongs();
   },
 });
 
-// For tests, and for whoever looks into the page from the browser's console.
-const { player, mixer, passage, waveform, spectrogram } = stage;
-window.studio = { player, mixer, passage, waveform, spectrogram, library };
+// For tests, and for the browser's console.
+const { player, mixer, loopRegion, waveform, spectrogram } = songView;
+window.studio = { player, mixer, loopRegion, waveform, spectrogram, songList };

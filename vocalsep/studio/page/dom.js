@@ -1,8 +1,8 @@
-/** A new element of kind `tag` with `properties` (never markup) and `children`. */
-export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+/** Create an element of kind `tag` with `properties` (never markup) and `children`. */
+export function createElement(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
 }
 
 /** The element with this id. */

@@ -1,12 +1,12 @@
-import { byId, element } from "./dom.js";
+import { byId, createElement } from "./dom.js";
 
 const list = byId("messages");
 
-/** Show `text` as a line that stays until it is dismissed. */
-export function report(text) {
-  const dismiss = element("button", { type: "button", className: "plain", textContent: "Dismiss" });
+/** Show `text` in a line that stays until it is dismissed. */
+export function showMessage(text) {
+  const dismiss = createElement("button", { type: "button", className: "plain", textContent: "Dismiss" });
   dismiss.setAttribute("aria-label", `Dismiss: ${text}`);
-  const line = element("div", { className: "message" }, element("p", { textContent: text }), dismiss);
+  const line = createElement("div", { className: "message" }, createElement("p", { textContent: text }), dismiss);
   dismiss.addEventListener("click", () => {
     const next = line.nextElementSibling ?? line.previousElementSibling;
     line.remove();

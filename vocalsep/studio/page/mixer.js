@@ -1,28 +1,28 @@
 import { byId } from "./dom.js";
-import { recall, remember } from "./memory.js";
+import { loadPreference, savePreference } from "./preferences.js";
 import { STEMS } from "./stems.js";
 
-/** The sliders, mutes and solos; they set the player's gains. Event: "change". */
+/** The sliders and the mute and solo buttons, which set the player's gains. Event: "change". */
 export class Mixer extends EventTarget {
   #muted = new Set();
-  #solo = new Set();
+  #soloed = new Set();
 
   constructor(player) {
     super();
     this.player = player;
     for (const stem of STEMS) {
-      this.#slider(stem, () => this.#apply());
+      this.#setupSlider(stem, () => this.#apply());
       byId(`mute-${stem}`).addEventListener("click", () => this.toggleMute(stem));
       byId(`solo-${stem}`).addEventListener("click", () => this.toggleSolo(stem));
     }
-    this.#slider("volume", () => player.setVolume(byId("volume").value / 100));
+    this.#setupSlider("volume", () => player.setVolume(byId("volume").value / 100));
     player.setVolume(byId("volume").value / 100);
     this.#apply();
   }
 
-  /** What is heard of each stem, mute and solo included: linear gains, 0 to 1. */
+  /** The linear gain of each stem, 0 to 1, with mute and solo applied. */
   gains() {
-    return Object.fromEntries(STEMS.map((stem) => [stem, this.#silent(stem) ? 0 : byId(stem).value / 100]));
+    return Object.fromEntries(STEMS.map((stem) => [stem, this.#isSilent(stem) ? 0 : byId(stem).value / 100]));
   }
 
   /** Move the slider of a stem by `percent`. */
@@ -32,16 +32,18 @@ export class Mixer extends EventTarget {
     slider.dispatchEvent(new Event("input"));
   }
 
+  /** Mute a stem, or unmute it. */
   toggleMute(stem) {
     this.#toggle(this.#muted, stem);
   }
 
+  /** Play a stem solo, or not. */
   toggleSolo(stem) {
-    this.#toggle(this.#solo, stem);
+    this.#toggle(this.#soloed, stem);
   }
 
-  #silent(stem) {
-    return this.#muted.has(stem) || (this.#solo.size > 0 && !this.#solo.has(stem));
+  #isSilent(stem) {
+    return this.#muted.has(stem) || (this.#soloed.size > 0 && !this.#soloed.has(stem));
   }
 
   #toggle(set, stem) {
@@ -49,18 +51,18 @@ export class Mixer extends EventTarget {
     this.#apply();
   }
 
-  #slider(id, changed) {
+  #setupSlider(id, onChange) {
     const slider = byId(id);
-    const show = () => {
+    const render = () => {
       slider.setAttribute("aria-valuetext", `${slider.value} percent`);
       byId(`${id}-value`).textContent = `${slider.value} %`;
     };
-    slider.value = recall(id, 100);
-    show();
+    slider.value = loadPreference(id, 100);
+    render();
     slider.addEventListener("input", () => {
-      show();
-      remember(id, Number(slider.value));
-      changed();
+      render();
+      savePreference(id, Number(slider.value));
+      onChange();
     });
   }
 
@@ -69,8 +71,8 @@ export class Mixer extends EventTarget {
     for (const stem of STEMS) {
       this.player.setGain(stem, gains[stem]);
       byId(`mute-${stem}`).setAttribute("aria-pressed", this.#muted.has(stem));
-      byId(`solo-${stem}`).setAttribute("aria-pressed", this.#solo.has(stem));
-      byId(stem).closest(".stem").classList.toggle("silent", this.#silent(stem));
+      byId(`solo-${stem}`).setAttribute("aria-pressed", this.#soloed.has(stem));
+      byId(stem).closest(".stem").classList.toggle("silent", this.#isSilent(stem));
     }
     this.dispatchEvent(new Event("change"));
   }

@@ -1,21 +1,25 @@
 import { stemUrls } from "./api.js";
-import { Graph } from "./graph.js";
-import { Segments } from "./segments.js";
+import { AudioGraph } from "./audio_graph.js";
+import { SegmentCache } from "./segment_cache.js";
 import { STEMS } from "./stems.js";
 
-const AHEAD_S = 6;
+// How far ahead pieces are scheduled.
+const SCHEDULE_AHEAD_S = 6;
+// From a change to the first piece that follows it.
 const LEAD_S = 0.1;
-const LATE_S = 0.05;
-const ENOUGH_S = 2;
-const SHORTEST_S = 1;
-const TICK_MS = 100;
-const REST_MS = 300;
+// A piece must be scheduled so long before it starts.
+const MIN_LEAD_S = 0.05;
+// What must be ready before playback starts, and the shortest piece.
+const MIN_READY_S = 2;
+const MIN_PIECE_S = 1;
+const SCHEDULE_INTERVAL_MS = 100;
+const SUSPEND_DELAY_MS = 300;
 
 /**
- * Plays both stems of a song in exact sync, while the song is still being separated too.
+ * Plays both stems of a song in exact sync, also while the song is being separated.
  *
- * What sounds is a row of pieces that join without gaps. All times come from one count of samples, and both stems of a
- * piece get the very same time. Events: "change" (any state), "problem" (detail: a sentence).
+ * Audio is scheduled in pieces that join without gaps. All start times are computed from one count of samples, and both
+ * stems of a piece start at the same time. Events: "change" (any state), "error" (detail: a message).
  */
 export class Player extends EventTarget {
   #song = null;
@@ -27,13 +31,13 @@ export class Player extends EventTarget {
   #loop = null;
   #start = 0;
   #pieces = [];
-  #anchor = { frame: 0, count: 0 };
+  #nextStart = { frame: 0, count: 0 };
   #playing = false;
   #buffering = false;
   #timer = 0;
-  #rest = 0;
+  #suspendTimer = 0;
 
-  /** The song that was loaded, or null. */
+  /** The loaded song, or null. */
   get song() {
     return this.#song;
   }
@@ -43,22 +47,22 @@ export class Player extends EventTarget {
     return this.#graph?.analyser ?? null;
   }
 
-  /** Whether it plays, or would if it were not waiting. */
+  /** Whether it plays or buffers. */
   get playing() {
     return this.#playing;
   }
 
-  /** Whether it waits for what is to be played next. */
+  /** Whether it waits for audio that is not ready yet. */
   get buffering() {
     return this.#buffering;
   }
 
-  /** Where the song is, in seconds. */
+  /** The position in seconds. */
   get position() {
     return this.#rate ? this.#sample() / this.#rate : 0;
   }
 
-  /** The whole length in seconds, as far as it is known. */
+  /** The length in seconds, as far as it is known. */
   get duration() {
     return this.#rate ? this.#total / this.#rate : 0;
   }
@@ -68,27 +72,27 @@ export class Player extends EventTarget {
     return this.#rate ? this.#ready / this.#rate : 0;
   }
 
-  /** Whether no more will become ready. */
+  /** Whether all of the song is ready. */
   get complete() {
     return this.#version !== null || !["queued", "running"].includes(this.#song?.state);
   }
 
-  /** Seconds at which the source of each stem is that sounds now, from what was scheduled; null where none sounds. */
+  /** The position of each stem in seconds, from its scheduled sources; null where none plays. */
   stemPositions() {
     const now = this.#graph?.now ?? 0;
-    const heard = (stem) => {
+    const position = (stem) => {
       for (const piece of this.#pieces) {
         const { when } = piece.sources[stem];
         if (when <= now && now < when + piece.length / this.#rate) return piece.sample / this.#rate + now - when;
       }
       return null;
     };
-    return Object.fromEntries(STEMS.map((stem) => [stem, heard(stem)]));
+    return Object.fromEntries(STEMS.map((stem) => [stem, position(stem)]));
   }
 
-  /** Take `song`, or its `version` ({key, tempo, samples}), at `position` seconds; null to take nothing. */
+  /** Load `song`, or its `version` ({key, tempo, samples}), at `position` seconds; null to unload. */
   load(song, version = null, position = 0) {
-    const goOn = this.#playing && song?.id === this.#song?.id;
+    const resume = this.#playing && song?.id === this.#song?.id;
     this.pause();
     this.#song = song;
     this.#version = version;
@@ -97,49 +101,49 @@ export class Player extends EventTarget {
     this.#segments = null;
     if (this.#rate) {
       const format = { rate: this.#rate, channels: song.channels, bits: song.bits };
-      this.#segments = new Segments(stemUrls(song.id, version), format);
-      this.#start = this.#within(position);
+      this.#segments = new SegmentCache(stemUrls(song.id, version), format);
+      this.#start = this.#toSample(position);
       if (this.#graph && this.#graph.songRate !== this.#rate) {
         this.#graph.context.close();
         this.#graph = null;
       }
     }
-    if (goOn) this.play();
+    if (resume) this.play();
     this.#changed();
   }
 
-  /** Hear that the song has got on; one that was restarted is to be loaded anew. */
+  /** Update the same song; one that was restarted must be loaded again. */
   update(song) {
     this.#song = song;
-    this.#pump();
+    this.#scheduleAhead();
     this.#changed();
   }
 
-  /** Play on, from the start again where the song is over; waits where not enough is ready. */
+  /** Play from the current position, or from the start at the end of the song; buffers where not enough is ready. */
   play() {
     if (!this.#song || this.#playing) return;
-    clearTimeout(this.#rest);
+    clearTimeout(this.#suspendTimer);
     if (this.#rate) this.#openGraph();
     if (this.#ended(this.#start)) this.#start = this.#loop?.start ?? 0;
     this.#playing = true;
-    this.#timer = setInterval(() => this.#pump(), TICK_MS);
-    this.#pump();
+    this.#timer = setInterval(() => this.#scheduleAhead(), SCHEDULE_INTERVAL_MS);
+    this.#scheduleAhead();
     this.#changed();
   }
 
-  /** Stop where it is. */
+  /** Pause at the current position. */
   pause() {
     if (!this.#playing) return;
-    this.#silence();
+    this.#fadeOut();
     this.#stop();
   }
 
-  /** Go to `seconds`. */
+  /** Seek to `seconds`. */
   seek(seconds) {
     if (!this.#song) return;
-    if (this.#playing) this.#silence();
-    this.#start = this.#within(seconds);
-    this.#pump();
+    if (this.#playing) this.#fadeOut();
+    this.#start = this.#toSample(seconds);
+    this.#scheduleAhead();
     this.#changed();
   }
 
@@ -149,26 +153,26 @@ export class Player extends EventTarget {
     this.#graph?.setGain(stem, value);
   }
 
-  /** Set the linear gain of the whole, 0 to 1. */
+  /** Set the linear master gain, 0 to 1. */
   setVolume(value) {
     this.#volume = value;
     this.#graph?.setVolume(value);
   }
 
-  /** Repeat what lies between `start` and `end` (seconds); null to play on. */
-  setLoop(passage) {
+  /** Repeat the region between `start` and `end` (seconds); null to stop repeating. */
+  setLoop(region) {
     if (!this.#song) return;
-    this.#loop = passage && { start: this.#within(passage.start), end: this.#within(passage.end) };
+    this.#loop = region && { start: this.#toSample(region.start), end: this.#toSample(region.end) };
     if (!this.#playing) return;
-    if (passage && this.position >= passage.end - LEAD_S) {
-      this.seek(passage.start);
+    if (region && this.position >= region.end - LEAD_S) {
+      this.seek(region.start);
     } else {
-      this.#cut();
-      this.#pump();
+      this.#cancelScheduled();
+      this.#scheduleAhead();
     }
   }
 
-  // 0 until the studio has looked into the file.
+  // 0 until the studio has opened the file.
   get #rate() {
     return this.#song?.sample_rate ?? 0;
   }
@@ -183,14 +187,14 @@ export class Player extends EventTarget {
 
   #openGraph() {
     if (!this.#graph) {
-      this.#graph = new Graph(this.#rate);
+      this.#graph = new AudioGraph(this.#rate);
       for (const stem of STEMS) this.#graph.setGain(stem, this.#gains[stem]);
       this.#graph.setVolume(this.#volume);
     }
     this.#graph.context.resume();
   }
 
-  #within(seconds) {
+  #toSample(seconds) {
     return Math.round(Math.min(this.#total, Math.max(0, seconds * this.#rate)));
   }
 
@@ -220,11 +224,11 @@ export class Player extends EventTarget {
   #next() {
     const last = this.#pieces.at(-1);
     const sample = last ? last.sample + last.length : this.#start;
-    const wraps = this.#loop && (sample === this.#loop.end || this.#ended(sample));
-    return wraps ? this.#loop.start : sample;
+    const atLoopEnd = this.#loop && (sample === this.#loop.end || this.#ended(sample));
+    return atLoopEnd ? this.#loop.start : sample;
   }
 
-  #pump() {
+  #scheduleAhead() {
     if (!this.#playing) return;
     const now = this.#graph?.now ?? 0;
     while (this.#pieces.length > 0 && this.#endOf(this.#pieces[0]) <= now) {
@@ -239,15 +243,15 @@ export class Player extends EventTarget {
   #addPiece(now) {
     const last = this.#pieces.at(-1);
     const ahead = last ? this.#endOf(last) - now : Infinity;
-    // A piece that came too late would start at once, each stem at its own moment: better to run dry and start anew.
-    if (last && (ahead > AHEAD_S || ahead < LATE_S)) return false;
+    // A piece that is scheduled too late would start at once, each stem at a different time: wait, and start again.
+    if (last && (ahead > SCHEDULE_AHEAD_S || ahead < MIN_LEAD_S)) return false;
     const sample = this.#next();
     if (!this.#rate || this.#ended(sample)) return false;
-    const turn = this.#loop && sample < this.#loop.end ? this.#loop.end : Infinity;
-    const until = Math.min(this.#segments.endOf(sample), turn);
-    const enough = this.complete || this.#ready >= Math.min(until, sample + ENOUGH_S * this.#rate);
-    if (!enough) return false;
-    const segment = this.#segments.find(sample, Math.min(until, this.#ready, sample + SHORTEST_S * this.#rate));
+    const loopEnd = this.#loop && sample < this.#loop.end ? this.#loop.end : Infinity;
+    const until = Math.min(this.#segments.endOf(sample), loopEnd);
+    const isReady = this.complete || this.#ready >= Math.min(until, sample + MIN_READY_S * this.#rate);
+    if (!isReady) return false;
+    const segment = this.#segments.find(sample, Math.min(until, this.#ready, sample + MIN_PIECE_S * this.#rate));
     if (!segment) {
       this.#load(sample);
       return false;
@@ -258,9 +262,9 @@ export class Player extends EventTarget {
 
   #load(sample) {
     const segments = this.#segments;
-    if (segments.loading(sample)) return;
+    if (segments.isLoading(sample)) return;
     segments.load(sample, this.#ready).then(
-      () => this.#pump(),
+      () => this.#scheduleAhead(),
       (error) => {
         if (segments === this.#segments) this.#fail(error);
       },
@@ -269,10 +273,10 @@ export class Player extends EventTarget {
 
   #schedule(segment, sample, length) {
     if (this.#pieces.length === 0) {
-      this.#anchor = { frame: Math.ceil((this.#graph.now + LEAD_S) * this.#graph.rate), count: 0 };
-      this.#graph.fadeIn(this.#timeOf(this.#anchor));
+      this.#nextStart = { frame: Math.ceil((this.#graph.now + LEAD_S) * this.#graph.rate), count: 0 };
+      this.#graph.fadeIn(this.#timeOf(this.#nextStart));
     }
-    const when = this.#timeOf(this.#anchor);
+    const when = this.#timeOf(this.#nextStart);
     const from = sample - segment.start;
     const sources = {};
     for (const stem of STEMS) {
@@ -280,17 +284,17 @@ export class Player extends EventTarget {
       sources[stem] = { when, node: this.#graph.start(stem, channels, when) };
     }
     this.#pieces.push({ when, sample, length, sources });
-    this.#anchor.count += length;
+    this.#nextStart.count += length;
   }
 
-  // Takes back what is scheduled from a moment ahead on; what comes instead joins there without a gap.
-  #cut() {
+  // Cancels what is scheduled after LEAD_S, so that other pieces can join there without a gap.
+  #cancelScheduled() {
     const now = this.#graph?.now ?? 0;
     while (this.#pieces.length > 0) {
       const piece = this.#pieces.at(-1);
       const kept = Math.ceil((now + LEAD_S - piece.when) * this.#rate);
       if (kept >= piece.length) return;
-      this.#anchor.count -= piece.length - Math.max(0, kept);
+      this.#nextStart.count -= piece.length - Math.max(0, kept);
       if (kept > 0) {
         piece.length = kept;
         this.#stopSources(piece, this.#endOf(piece));
@@ -305,10 +309,10 @@ export class Player extends EventTarget {
     for (const stem of STEMS) piece.sources[stem].node.stop(when);
   }
 
-  #silence() {
+  #fadeOut() {
     this.#start = this.#sample();
-    const silent = this.#graph?.fadeOut() ?? 0;
-    for (const piece of this.#pieces) this.#stopSources(piece, silent);
+    const silentAt = this.#graph?.fadeOut() ?? 0;
+    for (const piece of this.#pieces) this.#stopSources(piece, silentAt);
     this.#pieces = [];
   }
 
@@ -316,15 +320,15 @@ export class Player extends EventTarget {
     this.#playing = false;
     this.#buffering = false;
     clearInterval(this.#timer);
-    // The context takes processor time even when silent.
+    // A running context uses processor time even when it is silent.
     const context = this.#graph?.context;
-    this.#rest = setTimeout(() => context?.state === "running" && context.suspend(), REST_MS);
+    this.#suspendTimer = setTimeout(() => context?.state === "running" && context.suspend(), SUSPEND_DELAY_MS);
     this.#changed();
   }
 
   #fail(error) {
     this.pause();
-    this.dispatchEvent(new CustomEvent("problem", { detail: `The sound could not be fetched: ${error.message}` }));
+    this.dispatchEvent(new CustomEvent("error", { detail: `The audio could not be fetched: ${error.message}` }));
   }
 
   #setBuffering(on) {

@@ -1,18 +1,18 @@
-import { element } from "./dom.js";
-import { clock } from "./format.js";
+import { createElement } from "./dom.js";
+import { formatTime } from "./format.js";
 
-const ACTIVE = ["queued", "running"];
+const IN_PROGRESS = ["queued", "running"];
 
-/** What a song's state is, in words. */
+/** A song's state in words. */
 export function stateText(song) {
-  const share = song.samples ? ` ${Math.floor((100 * song.ready) / song.samples)} %` : "";
+  const progress = song.samples ? ` ${Math.floor((100 * song.ready) / song.samples)} %` : "";
   switch (song.state) {
     case "queued":
       return song.position > 1 ? `Waiting: number ${song.position} in the queue` : "Waiting: next in the queue";
     case "running":
-      return `Separating${share}`;
+      return `Separating${progress}`;
     case "done":
-      return `Done, ${clock(song.ready / song.sample_rate)}`;
+      return `Done, ${formatTime(song.ready / song.sample_rate)}`;
     case "failed":
       return song.error ? `Failed: ${song.error}` : "Failed";
     case "cancelled":
@@ -22,35 +22,37 @@ export function stateText(song) {
   }
 }
 
-/** One song of the list: its state, its progress and what can be done with it. */
+/** One row of the list: a song's name, state, progress and buttons. */
 export class SongRow {
   /** `actions` are functions of the id: select, cancel, restart, remove. */
   constructor(song, actions) {
-    const button = (action, label, run) => {
-      const made = element("button", { type: "button", textContent: label });
-      made.dataset.testid = action;
-      made.setAttribute("aria-label", `${label} ${song.name}`);
-      made.addEventListener("click", run);
-      return made;
+    const button = (action, label, onClick) => {
+      const element = createElement("button", { type: "button", textContent: label });
+      element.dataset.testid = action;
+      element.setAttribute("aria-label", `${label} ${song.name}`);
+      element.addEventListener("click", onClick);
+      return element;
     };
-    this.name = element("button", { type: "button", className: "name", textContent: song.name });
-    this.state = element("span", { className: "quiet" });
-    this.bar = element("progress", { max: 1 });
+    this.name = createElement("button", { type: "button", className: "name", textContent: song.name });
+    this.state = createElement("span", { className: "quiet" });
+    this.bar = createElement("progress", { max: 1 });
     this.bar.setAttribute("aria-label", `Separation of ${song.name}`);
     this.cancel = button("cancel", "Cancel", () => actions.cancel(song.id));
     this.restart = button("restart", "Restart", () => actions.restart(song.id));
-    this.remove = button("delete", "Delete", () => this.#ask(true));
-    this.sure = button("confirm-delete", "Delete", () => actions.remove(song.id));
-    this.keep = button("keep", "Keep", () => this.#ask(false));
-    this.actions = element("div", { className: "actions" }, this.cancel, this.restart, this.remove);
-    const question = element("span", { textContent: "Delete the song and its stems?" });
-    this.confirm = element("div", { className: "actions", hidden: true }, question, this.sure, this.keep);
-    this.confirm.setAttribute("role", "group");
-    this.confirm.setAttribute("aria-label", `Delete ${song.name}?`);
-    this.confirm.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#ask(false);
+    this.remove = button("delete", "Delete", () => this.#confirmDelete(true));
+    this.confirmButton = button("confirm-delete", "Delete", () => actions.remove(song.id));
+    this.keepButton = button("keep", "Keep", () => this.#confirmDelete(false));
+    this.actions = createElement("div", { className: "actions" }, this.cancel, this.restart, this.remove);
+    const question = createElement("span", { textContent: "Delete the song and its stems?" });
+    this.confirmation = createElement("div", { className: "actions", hidden: true });
+    this.confirmation.append(question, this.confirmButton, this.keepButton);
+    this.confirmation.setAttribute("role", "group");
+    this.confirmation.setAttribute("aria-label", `Delete ${song.name}?`);
+    this.confirmation.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#confirmDelete(false);
     });
-    this.line = element("li", { className: "song" }, this.name, this.state, this.bar, this.actions, this.confirm);
+    this.line = createElement("li", { className: "song" });
+    this.line.append(this.name, this.state, this.bar, this.actions, this.confirmation);
     this.line.dataset.id = song.id;
     this.line.addEventListener("click", (event) => {
       if (event.target === this.name || !event.target.closest("button")) actions.select(song.id);
@@ -63,12 +65,12 @@ export class SongRow {
     this.song = song;
     this.line.dataset.state = song.state;
     this.state.textContent = stateText(song);
-    this.bar.hidden = !ACTIVE.includes(song.state);
+    this.bar.hidden = !IN_PROGRESS.includes(song.state);
     if (song.samples) this.bar.value = Math.min(1, song.ready / song.samples);
     else if (song.state === "running") this.bar.removeAttribute("value");
     else this.bar.value = 0;
-    this.cancel.hidden = !ACTIVE.includes(song.state);
-    this.restart.hidden = song.state === "done" || ACTIVE.includes(song.state);
+    this.cancel.hidden = !IN_PROGRESS.includes(song.state);
+    this.restart.hidden = song.state === "done" || IN_PROGRESS.includes(song.state);
     this.#keepFocus();
   }
 
@@ -79,13 +81,13 @@ export class SongRow {
     this.line.classList.toggle("selected", on);
   }
 
-  #ask(on) {
+  #confirmDelete(on) {
     this.actions.hidden = on;
-    this.confirm.hidden = !on;
-    (on ? this.keep : this.remove).focus();
+    this.confirmation.hidden = !on;
+    (on ? this.keepButton : this.remove).focus();
   }
 
-  // A button that had the focus can have gone: the keyboard would start again at the top of the page.
+  // Without this the focus of a button that is hidden now would move to the top of the page.
   #keepFocus() {
     const focused = document.activeElement;
     if (this.line.contains(focused) && focused.closest("[hidden]")) this.name.focus();

@@ -1,11 +1,11 @@
 import { fetchSamples } from "./pcm.js";
-import { paint, WINDOW } from "./spectrum.js";
+import { drawSpectrogram, WINDOW } from "./spectrum.js";
 import { STEMS } from "./stems.js";
 
 const HALF = WINDOW / 2;
 
-// Mono, with zeros before the song's first sample and, by `paint`, after what is ready.
-async function mono(url, format, start, end) {
+// Fetches a stem as mono, with zeros before the song's first sample and, by `drawSpectrogram`, after what is ready.
+async function fetchMono(url, format, start, end) {
   const from = Math.max(0, start);
   const channels = await fetchSamples(url, format, from, end);
   if (!channels) return null;
@@ -16,19 +16,19 @@ async function mono(url, format, start, end) {
   return out;
 }
 
-async function tile({ urls, format, start, length, ready, width, height, colours }) {
+async function drawTile({ urls, format, start, length, ready, width, height, colours }) {
   const end = Math.min(ready, start + length + HALF);
   const [vocals, accompaniment] = await Promise.all(
-    STEMS.map((stem) => mono(urls[stem], format, start - HALF, end)),
+    STEMS.map((stem) => fetchMono(urls[stem], format, start - HALF, end)),
   );
   if (!vocals || !accompaniment) return null;
-  return paint({ vocals, accompaniment, length, rate: format.rate, width, height, colours });
+  return drawSpectrogram({ vocals, accompaniment, length, rate: format.rate, width, height, colours });
 }
 
 self.addEventListener("message", async ({ data }) => {
   try {
-    self.postMessage({ ticket: data.ticket, pixels: await tile(data) });
+    self.postMessage({ requestId: data.requestId, pixels: await drawTile(data) });
   } catch (error) {
-    self.postMessage({ ticket: data.ticket, pixels: null, problem: error.message });
+    self.postMessage({ requestId: data.requestId, pixels: null, error: error.message });
   }
 });

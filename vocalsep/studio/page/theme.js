@@ -1,23 +1,24 @@
-import { forget } from "./colours.js";
-import { recall, remember } from "./memory.js";
+import { loadPreference, savePreference } from "./preferences.js";
+import { clearColourCache } from "./theme_colours.js";
 
 const THEMES = ["auto", "light", "dark"];
 
-/** Let `button` step through the themes; `recolour()` follows whenever colours change, by the system's choice too. */
-export function offerThemes(button, recolour) {
-  let theme = THEMES.includes(recall("theme")) ? recall("theme") : "auto";
+/** Let `button` step through the themes; `onChange()` is called when colours change, also by the system's setting. */
+export function setupThemeButton(button, onChange) {
+  const stored = loadPreference("theme");
+  let theme = THEMES.includes(stored) ? stored : "auto";
 
-  const show = () => {
+  const apply = () => {
     document.documentElement.dataset.theme = theme;
     button.textContent = `Theme: ${theme}`;
-    forget();
-    recolour();
+    clearColourCache();
+    onChange();
   };
   button.addEventListener("click", () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-    remember("theme", theme);
-    show();
+    savePreference("theme", theme);
+    apply();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  show();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
+  apply();
 }

@@ -1,1 +1,0 @@
-"""What befalls commands: they are killed at random moments."""

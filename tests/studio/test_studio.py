@@ -1,0 +1,621 @@
+"""The studio's server, as a program talks to it: a real one on a port of its own."""
+
+import contextlib
+import http.client
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+
+import av
+import numpy as np
+import pytest
+import soundfile
+import torch
+from conftest import DEMO, RATE, read, tones, write
+
+from vocalsep.model_files.checkpoint import save
+from vocalsep.model_files.config import ModelConfig
+from vocalsep.networks.table import build, config_class
+from vocalsep.tags import read_tags
+
+httpx = pytest.importorskip("httpx")
+pytest.importorskip("fastapi")
+
+
+class Studio:
+    """A served studio: its process, and a client of its interface."""
+
+    def __init__(self, library, *options, port=0, command="serve"):
+        arguments = [sys.executable, "-m", "vocalsep", command, "--port", port, "--library", library, *options]
+        self.process = subprocess.Popen([str(part) for part in arguments], stderr=subprocess.PIPE, text=True)
+        self.library = library
+        self.said = []
+        while not self.said or not self.said[-1].startswith("studio: "):
+            line = self.process.stderr.readline()
+            assert line, "".join(self.said)
+            self.said.append(line)
+        self.address = self.said[-1].split()[1]
+        self.http = httpx.Client(base_url=self.address.split("?")[0], timeout=60)
+
+    def post(self, path_or_bytes, name):
+        data = path_or_bytes if isinstance(path_or_bytes, bytes) else path_or_bytes.read_bytes()
+        return self.http.post("api/songs", params={"name": name}, content=data)
+
+    def until(self, song_id, *states, timeout=120):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            song = self.http.get(f"api/songs/{song_id}").json()
+            if song["state"] in states:
+                return song
+            time.sleep(0.05)
+        raise AssertionError(f"still {song}")
+
+    def close(self, how=signal.SIGINT):
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(timeout=20)
+        finally:
+            self.process.kill()
+            self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def opened(library, *options, **more):
+    studio = Studio(library, *options, **more)
+    try:
+        yield studio
+    finally:
+        studio.close()
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("library"), "--max-upload", 3, "--max-minutes", 2) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def done(studio):
+    """The shipped song, separated."""
+    song = studio.post(DEMO / "song.ogg", "../../A song?.ogg")
+    assert song.status_code == 201, song.text
+    return studio.until(song.json()["id"], "done", "failed")
+
+
+def test_a_visitor_who_paused_is_answered(studio):
+    """Clients hold connections for some seconds; a request that meets the closing of its connection would be lost."""
+    address = httpx.URL(studio.address)
+    with contextlib.closing(http.client.HTTPConnection(address.host, address.port)) as connection:
+        for pause in (0, 6):
+            time.sleep(pause)
+            connection.request("GET", "/api/songs")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            answer.read()
+
+
+def sound(response):
+    """Samples (channels, samples) and rate of a WAV or FLAC that was answered."""
+    assert response.status_code in (200, 206), response.text
+    audio, rate = soundfile.read(io.BytesIO(response.content), always_2d=True)
+    return audio.T, rate
+
+
+def test_a_song_becomes_two_stems_that_add_up(studio, done):
+    assert done["state"] == "done", done["error"]
+    assert done["name"] == "A song?.ogg"
+    mixture = read(DEMO / "song.ogg")
+    assert (done["channels"], done["sample_rate"], done["samples"]) == (2, RATE, mixture.shape[1])
+    assert done["ready"] == done["samples"]
+    assert "suffix" not in done
+    stems = [
+        sound(studio.http.get(f"api/songs/{done['id']}/stems/{stem}.wav"))[0] for stem in ("vocals", "accompaniment")
+    ]
+    assert stems[0].shape == mixture.shape
+    gain = float(np.vdot(sum(stems), mixture) / np.vdot(mixture, mixture))
+    assert np.abs(sum(stems) - gain * mixture).max() < 2 / 32768
+    assert 0.5 < gain < 1.001
+    assert stems[0].any()
+
+
+def test_ranges_give_the_same_bytes(studio, done):
+    address = f"api/songs/{done['id']}/stems/vocals.wav"
+    whole = studio.http.get(address).content
+    for first, last in ((0, 43), (0, 99), (44, 44), (40, 50), (1000, 70000), (len(whole) - 7, len(whole) + 50)):
+        part = studio.http.get(address, headers={"range": f"bytes={first}-{last}"})
+        assert part.status_code == 206
+        assert part.content == whole[first : last + 1]
+        assert part.headers["content-range"] == f"bytes {first}-{min(last, len(whole) - 1)}/{len(whole)}"
+    assert studio.http.get(address, headers={"range": "bytes=-9"}).content == whole[-9:]
+    for asked in (f"bytes={len(whole)}-", "bytes=9-3", "bytes=", "lines=1-2", "bytes=1-2,4-5"):
+        refused = studio.http.get(address, headers={"range": asked})
+        assert refused.status_code == 416
+        assert refused.json()["detail"]
+
+
+def test_the_overview_follows_the_stems(studio, done):
+    peaks = studio.http.get(f"api/songs/{done['id']}/peaks").json()
+    vocals, _ = sound(studio.http.get(f"api/songs/{done['id']}/stems/vocals.wav"))
+    step = peaks["samples_per_peak"]
+    assert len(peaks["vocals"]) == len(peaks["accompaniment"]) == -(-vocals.shape[1] // step)
+    expected = [np.abs(vocals[:, at : at + step]).max() for at in range(0, vocals.shape[1], step)]
+    assert np.abs(np.array(peaks["vocals"]) - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "m4a"])
+def test_a_mix_is_what_the_sliders_say(studio, done, form):
+    answer = studio.http.get(
+        f"api/songs/{done['id']}/mix", params={"vocals": 0.25, "accompaniment": 0.5, "format": form}
+    )
+    assert answer.status_code == 200, answer.text
+    assert f"A%20song_%20%28mix%29.{form}" in answer.headers["content-disposition"]
+    if form in ("wav", "flac"):
+        mixed, rate = sound(answer)
+        stems = [
+            sound(studio.http.get(f"api/songs/{done['id']}/stems/{s}.wav"))[0] for s in ("vocals", "accompaniment")
+        ]
+        assert rate == RATE
+        assert np.abs(mixed - 0.25 * stems[0] - 0.5 * stems[1]).max() < 2 / 32768
+    else:
+        with av.open(io.BytesIO(answer.content)) as container:
+            seconds = sum(frame.samples for frame in container.decode(audio=0)) / RATE
+        assert seconds == pytest.approx(done["samples"] / RATE, abs=0.2)
+
+
+def test_another_key_and_tempo(studio, done):
+    asked = {"key": -2, "tempo": 80}
+    address = f"api/songs/{done['id']}/stems/accompaniment.wav"
+    assert studio.http.get(address, params=asked).status_code == 409
+    made = studio.http.post(f"api/songs/{done['id']}/versions", params=asked).json()
+    assert made["samples"] == pytest.approx(done["samples"] / 0.8, abs=2)
+    stem, _ = sound(studio.http.get(address, params=asked))
+    assert stem.shape[1] == made["samples"]
+    mixed, _ = sound(studio.http.get(f"api/songs/{done['id']}/mix", params=asked))
+    assert mixed.shape[1] == made["samples"]
+
+
+def test_both_stems_in_an_archive(studio, done):
+    answer = studio.http.get(f"api/songs/{done['id']}/stems.zip", params={"format": "flac"})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert sorted(archive.namelist()) == ["A song_ - accompaniment.flac", "A song_ - vocals.flac"]
+        vocals, _ = soundfile.read(io.BytesIO(archive.read("A song_ - vocals.flac")), always_2d=True)
+    assert vocals.shape == (done["samples"], 2)
+
+
+def test_a_stem_file_holds_mixture_and_four_stems_and_names_them(studio, done, tmp_path):
+    answer = studio.http.get(f"api/songs/{done['id']}/mix", params={"format": "stem.mp4"})
+    assert answer.status_code == 200, answer.text
+    path = tmp_path / "song.stem.mp4"
+    path.write_bytes(answer.content)
+    from vocalsep.datasets.clips import open_clip
+
+    fields = read_tags(path).fields
+    assert {name: fields[name] for name in ("title", "artist", "album")} == {
+        "title": ("Paper Lantern",),
+        "artist": ("vocalsep",),
+        "album": ("vocalsep examples",),
+    }
+    sounds = [open_clip(path, stream).read() for stream in range(5)]
+    length = min(sound.shape[1] for sound in sounds)
+    assert length == pytest.approx(done["samples"], abs=4096)
+    assert np.abs(sounds[1]).max() < 1e-3 > np.abs(sounds[2]).max()
+    mixture, accompaniment, vocals = (sounds[place][:, :length] for place in (0, 3, 4))
+    error = mixture - accompaniment - vocals
+    assert (error**2).sum() < (mixture**2).sum() / 50
+    at = answer.content.index(b"stem{") + 4
+    size = int.from_bytes(answer.content[at - 8 : at - 4], "big")
+    assert [stem["name"] for stem in json.loads(answer.content[at : at - 8 + size])["stems"]][-1] == "Vocals"
+
+
+def test_what_a_format_cannot_hold_is_no_failure_of_the_server(studio, tmp_path):
+    song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 3), 8000), "s.wav").json()
+    assert studio.until(song["id"], "done", "failed")["state"] == "done"
+    for form in ("mp3", "stem.mp4"):
+        answer = studio.http.get(f"api/songs/{song['id']}/mix", params={"format": form})
+        assert answer.status_code == 422
+        assert "3" in answer.json()["detail"]
+
+
+def test_eight_channels_come_out_as_m4a(studio, tmp_path):
+    song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 8), 8000), "s.wav").json()
+    assert studio.until(song["id"], "done", "failed")["state"] == "done"
+    for params in ({"format": "m4a"}, {"format": "flac", "key": 2, "tempo": 90}):
+        answer = studio.http.get(f"api/songs/{song['id']}/mix", params=params)
+        assert answer.status_code == 200, answer.text
+        with av.open(io.BytesIO(answer.content)) as container:
+            assert container.streams.audio[0].codec_context.layout.name == "7.1"
+
+
+def test_the_original_comes_back_with_ranges(studio, done):
+    data = (DEMO / "song.ogg").read_bytes()
+    assert studio.http.get(f"api/songs/{done['id']}/original").content == data
+    part = studio.http.get(f"api/songs/{done['id']}/original", headers={"range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, data[10:20])
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "status", "words"),
+    [
+        (b"", "empty.mp3", 422, "empty"),
+        (b"Dear diary, today I sang.\n" * 50, "diary.txt", 422, "no audio"),
+        (b"Dear diary, today I sang.\n" * 50, "diary.mp3", 422, "audio"),
+        (b"\0" * 3_100_000, "huge.wav", 413, "larger than 3 MB"),
+    ],
+)
+def test_what_is_no_song_is_refused_and_nothing_is_left_of_it(studio, done, data, name, status, words):
+    before = studio.http.get("api/songs").json()
+    answer = studio.post(data, name)
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert "Traceback" not in answer.text
+    assert studio.http.get("api/songs").json() == before
+
+
+def test_an_upload_that_is_longer_than_it_says_nothing_of_is_bounded_too(studio):
+    def parts():
+        for _ in range(40):
+            yield b"\0" * 100_000
+
+    with contextlib.suppress(httpx.WriteError):
+        answer = studio.http.post("api/songs", params={"name": "x.wav"}, content=parts())
+        assert answer.status_code == 413
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing(studio):
+    before = studio.http.get("api/songs").json()
+    with socket.create_connection((studio.http.base_url.host, studio.http.base_url.port)) as line:
+        head = f"POST /api/songs?name=x.wav HTTP/1.1\r\nHost: 127.0.0.1:{studio.http.base_url.port}\r\n"
+        line.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"RIFF" * 100)
+        time.sleep(0.2)
+    time.sleep(0.5)
+    assert studio.http.get("api/songs").json() == before
+    assert list((studio.library / ".scratch").iterdir()) == []
+
+
+def test_a_truncated_song_fails_with_a_sentence(studio, tmp_path):
+    whole = write(tmp_path / "s.flac", tones(4), RATE).read_bytes()
+    song = studio.post(whole[: len(whole) // 2], "cut.flac").json()
+    ended = studio.until(song["id"], "done", "failed")
+    assert ended["state"] == "failed"
+    assert ended["error"]
+    assert ended["ready"] == 0
+    assert studio.http.get(f"api/songs/{song['id']}/stems/vocals.wav").status_code == 409
+    again = studio.http.post(f"api/songs/{song['id']}/restart")
+    assert again.status_code == 200
+    assert studio.until(song["id"], "failed")["error"] == ended["error"]
+
+
+def write_dubbed(path):
+    """Write a file with a mono stream in English and a stereo one in Japanese, the default."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for layout, language in (("mono", "eng"), ("stereo", "jpn")):
+            stream = container.add_stream("pcm_s16le", rate=RATE)
+            stream.codec_context.layout = layout
+            stream.metadata["language"] = language
+            stream.disposition = av.stream.Disposition.default if language == "jpn" else av.stream.Disposition(0)
+            streams.append((stream, layout))
+        for stream, layout in streams:
+            channels = 1 if layout == "mono" else 2
+            samples = np.ascontiguousarray((tones(2, channels=channels) * 32767).astype(np.int16).T.reshape(1, -1))
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
+            frame.sample_rate = RATE
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+def test_an_audio_stream_is_chosen_at_upload_and_another_with_a_restart(studio, tmp_path):
+    dubbed = write_dubbed(tmp_path / "dubbed.mkv")
+
+    def ended(answer):
+        assert answer.status_code in (200, 201), answer.text
+        return studio.until(answer.json()["id"], "done", "failed")
+
+    usual = ended(studio.post(dubbed, "dubbed.mkv"))
+    assert (usual["channels"], usual["audio_taken"]) == (2, 2)
+    assert [one["language"] for one in usual["audio_streams"]] == ["eng", "jpn"]
+    params = {"name": "dubbed.mkv", "audio_stream": "en"}
+    english = ended(studio.http.post("api/songs", params=params, content=dubbed.read_bytes()))
+    assert (english["channels"], english["audio_taken"]) == (1, 1)
+    params["audio_stream"] = "3"
+    refused = studio.http.post("api/songs", params=params, content=dubbed.read_bytes())
+    assert refused.status_code == 422
+    assert "no audio stream 3" in refused.json()["detail"]
+    place = f"api/songs/{english['id']}"
+    assert studio.http.post(f"{place}/versions", params={"key": 2}).status_code == 200
+    assert studio.http.post(f"{place}/restart", params={"audio_stream": "fr"}).status_code == 422
+    assert studio.http.post(f"{place}/restart").status_code == 409
+    japanese = ended(studio.http.post(f"{place}/restart", params={"audio_stream": "2"}))
+    assert (japanese["channels"], japanese["audio_taken"]) == (2, 2)
+    assert studio.http.get(f"{place}/stems/vocals.wav", params={"key": 2}).status_code == 409
+    assert sound(studio.http.get(f"{place}/stems/vocals.wav"))[0].shape[0] == 2
+
+
+def test_remarks_about_a_file_come_with_the_song(studio, tmp_path):
+    loud = tones(1)
+    path = write(tmp_path / "loud.wav", loud * (2 / np.abs(loud).max()), RATE, subtype="FLOAT")
+    song = studio.until(studio.post(path, "loud.wav").json()["id"], "done", "failed")
+    assert song["remarks"] == ["peaks at +6.0 dB: all stems are lowered by that much"]
+    record = json.loads((studio.library / song["id"] / "song.json").read_text())
+    assert record["remarks"] == song["remarks"]
+    quiet = studio.until(studio.post(write(tmp_path / "s.wav", tones(1)), "s.wav").json()["id"], "done", "failed")
+    assert quiet["remarks"] == []
+
+
+def test_a_song_beyond_the_limit_is_refused_and_says_so(studio, tmp_path):
+    silence = np.zeros((1, 8000 * 130), np.float32)
+    refused = studio.post(write(tmp_path / "long.flac", silence, 8000), "long.flac")
+    assert refused.status_code == 413
+    assert "longer than 2 minutes" in refused.json()["detail"]
+    # Such a stream does not say how long it is: that shows only while it is decoded.
+    with av.open(str(tmp_path / "long.aac"), "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=8000)
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    posted = studio.post(tmp_path / "long.aac", "long.aac").json()
+    ended = studio.until(posted["id"], "done", "failed")
+    assert ended["state"] == "failed"
+    assert "longer than 2 minutes" in ended["error"]
+
+
+def test_many_at_once_all_come_out_right(studio, tmp_path):
+    files = [write(tmp_path / f"{n}.wav", tones(0.1 + 0.01 * n, RATE, 1 + n % 2, n), RATE) for n in range(50)]
+    answers = [None] * len(files)
+
+    def post(place):
+        with httpx.Client(base_url=studio.http.base_url, timeout=120) as client:
+            answers[place] = client.post(
+                "api/songs", params={"name": f"{place}.wav"}, content=files[place].read_bytes()
+            )
+
+    threads = [threading.Thread(target=post, args=(place,)) for place in range(len(files))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for place, answer in enumerate(answers):
+        assert answer.status_code == 201, answer.text
+        song = studio.until(answer.json()["id"], "done", "failed")
+        assert song["name"] == f"{place}.wav"
+        stems = [
+            sound(studio.http.get(f"api/songs/{song['id']}/stems/{stem}.wav"))[0]
+            for stem in ("vocals", "accompaniment")
+        ]
+        assert np.abs(sum(stems) - read(files[place])).max() < 2 / 32768
+        assert studio.http.delete(f"api/songs/{song['id']}").status_code == 204
+
+
+def test_queue_positions_cancelling_and_deleting(studio, tmp_path):
+    long = write(tmp_path / "long.wav", tones(5, 8000, 1), 8000)
+    first, second, third = (studio.post(long, f"{n}.wav").json()["id"] for n in range(3))
+    assert studio.http.post(f"api/songs/{third}/cancel").json()["state"] == "cancelled"
+    assert studio.http.post(f"api/songs/{first}/cancel").json()["state"] in ("cancelled", "done")
+    assert studio.until(second, "done")["position"] is None
+    assert studio.http.post(f"api/songs/{second}/restart").status_code == 409
+    assert studio.http.post(f"api/songs/{third}/restart").json()["state"] in ("queued", "running", "done")
+    studio.until(third, "done")
+    for song_id in (first, second, third):
+        assert studio.http.delete(f"api/songs/{song_id}").status_code == 204
+        assert studio.http.get(f"api/songs/{song_id}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "api/songs/0123456789abcdef",
+        "api/songs/..%2F..%2Fetc",
+        "api/songs/../../../etc/passwd",
+        "static/..%2f..%2fapi.py",
+        "static/%2e%2e/server.py",
+        "api/songs/0123456789abcdef/stems/..%2fsong.json.wav",
+        "nothing",
+    ],
+)
+def test_paths_lead_nowhere_else(studio, path):
+    answer = studio.http.get(path)
+    assert answer.status_code in (404, 422)
+    assert "root:" not in answer.text
+    assert "import" not in answer.text
+
+
+def test_senseless_values_are_refused(studio, done):
+    base = f"api/songs/{done['id']}"
+    for path in (
+        "mix?vocals=2",
+        "mix?format=exe",
+        "mix?key=99",
+        "mix?tempo=nan",
+        "stems.zip?format=x",
+        "stems/drums.wav",
+    ):
+        answer = studio.http.get(f"{base}/{path}")
+        assert answer.status_code in (404, 422), path
+        assert isinstance(answer.json()["detail"], str)
+    assert studio.http.get(f"{base}/mix?vocals=2").json()["detail"].startswith("vocals: ")
+
+
+def test_other_pages_and_other_names_are_refused(studio, done):
+    address = f"api/songs/{done['id']}/cancel"
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://["},
+        {"sec-fetch-site": "cross-site"},
+    ):
+        assert studio.http.post(address, headers=headers).status_code == 403
+        assert studio.http.get("api/songs", headers=headers).status_code == 403
+    followed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert studio.http.get("", headers=followed).status_code == 200
+    assert studio.http.post(address, headers=followed).status_code == 403
+    own = str(studio.http.base_url).rstrip("/")
+    assert studio.http.post(address, headers={"origin": own}).status_code == 200
+    for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""):
+        assert studio.http.get("api/songs", headers={"host": host}).status_code in (400, 421)
+    assert studio.http.get("api/songs", headers={"host": f"localhost:{studio.http.base_url.port}"}).status_code == 200
+
+
+def test_nothing_is_loaded_from_elsewhere(studio):
+    page = studio.http.get("")
+    assert page.status_code == 200
+    for answer in (page, studio.http.get("api/songs"), studio.http.get("api/nothing")):
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    assert "https://" not in page.text
+    described = studio.http.get("api/openapi.json").json()
+    assert "/api/songs/{song_id}/stems/{stem}.wav" in described["paths"]
+
+
+def test_pages_hear_of_every_change(studio, tmp_path):
+    song = write(tmp_path / "s.wav", tones(1.0), RATE)
+    seen = []
+    with (
+        httpx.Client(base_url=studio.http.base_url, timeout=30) as client,
+        client.stream("GET", "api/events") as stream,
+    ):
+        lines = stream.iter_lines()
+        posted = studio.post(song, "heard.wav").json()
+        kind = ""
+        for line in lines:
+            if line.startswith("event:"):
+                kind = line.split(": ")[1]
+            elif line.startswith("data:"):
+                said = json.loads(line.removeprefix("data: "))
+                if said["id"] == posted["id"]:
+                    seen.append(said.get("state", kind))
+                    if seen[-1] == "done":
+                        studio.http.delete(f"api/songs/{posted['id']}")
+                    if kind == "gone":
+                        break
+    assert [state for place, state in enumerate(seen) if place == 0 or state != seen[place - 1]] == [
+        "queued",
+        "running",
+        "done",
+        "gone",
+    ]
+
+
+def test_killed_in_the_middle_it_says_so_and_goes_on(tmp_path):
+    library = tmp_path / "library"
+    song = write(tmp_path / "song.wav", tones(100, 22050, 1), 22050)
+    with opened(library) as first:
+        finished = first.post(write(tmp_path / "short.wav", tones(0.5)), "short.wav").json()["id"]
+        first.until(finished, "done")
+        long = first.post(song, "long.wav").json()["id"]
+        waiting = first.post(song, "waiting.wav").json()["id"]
+        first.until(long, "running", "done")
+        first.close(signal.SIGKILL)
+    shutil.copyfile(song, library / "not ours.wav")
+    (library / "0000000000000000").mkdir()
+    with opened(library) as second:
+        assert second.http.get(f"api/songs/{finished}").json()["state"] == "done"
+        interrupted = second.http.get(f"api/songs/{long}").json()
+        assert interrupted["state"] == "interrupted"
+        assert interrupted["error"]
+        assert second.http.post(f"api/songs/{long}/restart").status_code == 200
+        assert second.until(waiting, "done", "failed")["state"] == "done"
+        assert second.until(long, "done", "failed")["state"] == "done"
+        assert len(second.http.get("api/songs").json()) == 3
+    assert (library / "not ours.wav").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_it_ends_when_it_is_asked_to_and_marks_what_it_was_doing(tmp_path):
+    studio = Studio(tmp_path / "library")
+    song = studio.post(write(tmp_path / "song.wav", tones(100, 22050, 1), 22050), "song.wav").json()
+    studio.until(song["id"], "running")
+    with (
+        httpx.Client(base_url=studio.http.base_url, timeout=30) as client,
+        client.stream("GET", "api/events") as stream,
+    ):
+        next(stream.iter_lines())
+        started = time.monotonic()
+        assert studio.close(signal.SIGINT) in (0, 130)
+    assert time.monotonic() - started < 15
+    kept = json.loads((tmp_path / "library" / song["id"] / "song.json").read_text())
+    assert kept["state"] == "interrupted"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can make a small disk")
+def test_a_full_disk_is_said_and_leaves_no_ruins(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", small], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with opened(small / "library") as studio:
+            fits = write(tmp_path / "fits.flac", tones(15), RATE)
+            song = studio.post(fits, "fits.flac").json()
+            ended = studio.until(song["id"], "done", "failed")
+            assert (ended["state"], ended["ready"]) == ("failed", 0)
+            assert "disk is full" in ended["error"]
+            large = write(tmp_path / "large.wav", tones(40), RATE)
+            assert studio.post(large, "large.wav").status_code == 507
+            assert studio.http.get(f"api/songs/{song['id']}/stems/vocals.wav").status_code == 409
+            assert studio.http.delete(f"api/songs/{song['id']}").status_code == 204
+            short = studio.post(write(tmp_path / "short.wav", tones(1), RATE), "short.wav").json()
+            assert studio.until(short["id"], "done", "failed")["state"] == "done"
+            names = {path.name for path in (small / "library").iterdir()}
+            assert names == {".scratch", short["id"]}
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_to_the_network_only_with_a_token(tmp_path):
+    with opened(tmp_path / "library", "--host", "0.0.0.0") as studio:
+        assert "warning" in "".join(studio.said)
+        token = studio.address.split("token=")[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{studio.http.base_url.port}", timeout=30) as client:
+            for headers in ({}, {"authorization": "Bearer wrong"}, {"cookie": "vocalsep-token=wrong"}):
+                assert client.get("/api/songs", headers=headers).status_code == 401
+            assert client.get("/api/songs", headers={"authorization": f"Bearer {token}"}).status_code == 200
+            for path, place in (("//evil.example/", "/evil.example/"), ("/%0d%0ax:%20y", "/%0D%0Ax%3A%20y")):
+                sent = httpx.get(f"{str(client.base_url).rstrip('/')}{path}?token={token}", timeout=30)
+                assert (sent.status_code, sent.headers["location"]) == (303, place)
+            welcome = client.get("/", params={"token": token})
+            assert welcome.status_code == 303
+            assert client.get("/api/songs").status_code == 200
+
+
+def test_a_model_that_cannot_be_loaded_is_each_songs_failure(tmp_path):
+    model = tmp_path / "model.safetensors"
+    network = build("unet", config_class("unet")(filters=(2, 2)))
+    torch.nn.init.constant_(network.head.bias, float("nan"))
+    save(model, network, ModelConfig(network=network.config), {})
+    song = write(tmp_path / "song.wav", tones(0.5))
+    with opened(tmp_path / "library", "--model", model) as studio:
+        for _ in range(2):
+            failed = studio.until(studio.post(song, "song.wav").json()["id"], "failed", "done")
+            assert "NaN" in failed["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--host", "256.1.1.1"), "cannot listen"),
+        (("--model", "nobody"), "unknown model 'nobody'"),
+        (("--max-upload", "0"), "the largest upload must be above 0"),
+        (("--model", __file__), "not a safetensors file"),
+        (("--library", "/dev/null/x"), "cannot be used as a library"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(options, message, tmp_path):
+    command = [sys.executable, "-m", "vocalsep", "serve", "--port", "0", "--library", str(tmp_path), *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

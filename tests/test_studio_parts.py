@@ -1,0 +1,108 @@
+"""The studio's parts by themselves, without a server: stem files, the worker and error messages."""
+
+import errno
+import io
+
+import numpy as np
+import pytest
+from conftest import RATE, tones, write
+
+from vocalsep import Separator
+from vocalsep.errors import AudioError, DamagedError, DiskFullError, OutputError
+from vocalsep.studio.error_messages import visitor_message, write_error
+from vocalsep.studio.library import DONE, Library
+from vocalsep.studio.limits import Limits
+from vocalsep.studio.stems import PEAK_SAMPLES, StemWriter, WaveformPeaks, decode_pcm, encode_pcm
+from vocalsep.studio.worker import Worker
+
+
+class FakePath:
+    """A path that gives a file, or fails to open or close."""
+
+    def __init__(self, open_error=None, close_error=None):
+        self.open_error, self.close_error = open_error, close_error
+        self.file = io.BytesIO()
+
+    def open(self, mode):
+        if self.open_error is not None:
+            raise self.open_error
+        file = self.file
+
+        class File:
+            def __enter__(self):
+                return file
+
+            def __exit__(_, *error):
+                file.close()
+                if self.close_error is not None:
+                    raise self.close_error
+
+        return File()
+
+
+def test_a_stem_that_cannot_be_opened_leaves_no_other_open():
+    vocals = FakePath()
+    with pytest.raises(DiskFullError, match="the stems cannot be written: the disk is full"):
+        StemWriter(vocals, FakePath(open_error=OSError(errno.ENOSPC, "No space")), 16)
+    assert vocals.file.closed
+
+
+def test_a_stem_that_cannot_be_closed_leaves_no_other_open():
+    vocals, accompaniment = FakePath(), FakePath(close_error=OSError(errno.EIO, "Input/output error"))
+    writer = StemWriter(vocals, accompaniment, 16)
+    with pytest.raises(OutputError, match="input/output error"):
+        writer.close()
+    assert vocals.file.closed
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_pcm_that_is_encoded_is_decoded_to_the_same(bits):
+    integers = np.random.default_rng(0).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (2, 500))
+    stem = (integers / 2 ** (bits - 1)).astype(np.float32)
+    assert np.array_equal(decode_pcm(encode_pcm(stem, bits), 2, bits), stem)
+
+
+def test_peaks_are_the_same_in_blocks_of_any_size():
+    vocals, accompaniment = tones(1.0), -0.5 * tones(1.0)
+    peaks = []
+    for size in (100, 5000, vocals.shape[1]):
+        overview = WaveformPeaks()
+        for start in range(0, vocals.shape[1], size):
+            overview.push(vocals[:, start : start + size], accompaniment[:, start : start + size])
+        overview.flush()
+        peaks.append(overview.peaks)
+    assert peaks[0] == peaks[1] == peaks[2]
+    assert len(peaks[0]["vocals"]) == -(-vocals.shape[1] // PEAK_SAMPLES)
+
+
+def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
+    library = Library(tmp_path / "library")
+    ended = []
+
+    def on_change(song):
+        if library.get(song.id).state == DONE and not ended:
+            ended.append((worker.position(song), worker.restart(song, "1")))
+
+    worker = Worker(library, lambda: Separator("default"), Limits(), on_change)
+    worker.start()
+    try:
+        worker.enqueue(write(library.temporary_folder / "song.wav", tones(0.5), RATE), "song.wav")
+        with worker._changed:
+            assert worker._changed.wait_for(lambda: ended, timeout=60)
+    finally:
+        worker.close()
+    position, restarted = ended[0]
+    assert position is None
+    assert restarted is not None
+
+
+def test_messages_for_visitors_are_one_line_without_the_library_path():
+    error = DamagedError("damaged file,\nits header", path="/library/0/original.mp3", hint="decode with salvage=True")
+    assert visitor_message(error) == "damaged file, its header"
+    assert visitor_message(AudioError("is empty", path="/library/x", hint="copy it again")) == "is empty; copy it again"
+    assert visitor_message(OutputError("cannot be written", path="stem")) == "stem: cannot be written"
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, DiskFullError), (errno.EROFS, OutputError)])
+def test_a_full_disk_has_an_error_class_of_its_own(code, kind):
+    assert type(write_error("the mix cannot be written", OSError(code, "x"))) is kind

@@ -1,0 +1,107 @@
+"""Errors as one line for a person, with the options of the command that help; tracebacks with --debug."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import sys
+from collections.abc import Collection, Iterator
+
+import typer
+
+from ..errors import (
+    DamagedError,
+    InvalidOutputNamesError,
+    NoAudioFilesError,
+    OutputExistsError,
+    UnexpectedError,
+    VocalsepError,
+)
+from ..system.atomic_files import reason
+from ..system.signals import INTERRUPTED
+from .streams import complain, drop_output
+
+logger = logging.getLogger(__name__)
+
+# For each class of errors, the options that help, and what each does. The library's own hints name none.
+OPTION_HINTS: dict[type[VocalsepError], dict[str, str]] = {
+    OutputExistsError: {
+        "overwrite": "--overwrite replaces it",
+        "skip_existing": "--skip-existing passes over it",
+    },
+    DamagedError: {"salvage": "--salvage takes what can be decoded"},
+    NoAudioFilesError: {"recursive": "--recursive looks into subfolders"},
+    InvalidOutputNamesError: {"name": "try --name '{name}/{stem}.{ext}'"},
+    UnexpectedError: {"": "please report this, with what `vocalsep --debug` shows"},
+}
+
+
+def error_message(error: VocalsepError, options: Collection[str]) -> str:
+    """Return what is wrong and what to do in one line, without the file's name.
+
+    Parameters
+    ----------
+    error : VocalsepError
+    options : collection of str
+        Fields of the command's options.
+    """
+    hints = [
+        hint
+        for kind, by_option in OPTION_HINTS.items()
+        if isinstance(error, kind)
+        for option, hint in by_option.items()
+        if not option or option in options
+    ]
+    return " ".join("; ".join([error.reason, *([", ".join(hints) or error.hint])]).split()).rstrip("; ")
+
+
+def error_line(error: VocalsepError, options: Collection[str]) -> str:
+    """Return `error_message` after the file's name."""
+    path = "" if error.path is None else f"{error.path}: "
+    return f"{' '.join(path.split())}{' ' if path else ''}{error_message(error, options)}"
+
+
+@contextlib.contextmanager
+def one_line_errors(options: Collection[str] = ()) -> Iterator[None]:
+    """Print every expected error as one line on standard error, and exit with code 2.
+
+    Errors of files that the user named are VocalsepErrors; of other OSErrors, most are a full disk under standard
+    output.
+
+    Parameters
+    ----------
+    options : collection of str
+        Fields of the command's options.
+
+    Raises
+    ------
+    typer.Exit
+        After an error or an interrupt.
+    """
+    try:
+        yield
+    except VocalsepError as error:
+        logger.debug("error", exc_info=True)
+        complain(f"vocalsep: {error_line(error, options)}")
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        complain("vocalsep: interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            # The program that reads our output has ended; click exits quietly.
+            raise
+        logger.debug("error", exc_info=True)
+        drop_output()
+        complain(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}")
+        raise typer.Exit(2) from None
+
+
+def show_debug_log() -> None:
+    """Print what the `vocalsep` loggers say on standard error, with tracebacks."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+    root = logging.getLogger("vocalsep")
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)

@@ -1,0 +1,101 @@
+"""From an open source to its stems, block by block: what every job does, whatever becomes of the stems."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Generator, Iterator
+
+import numpy as np
+
+from ..audio.decoding import peak
+from ..audio.source import Source, SourceInfo
+from ..dsp.exact_sum import exact_accompaniment
+from ..errors import AudioError
+from ..inference.engine import Engine
+from ..system.background import prefetch
+
+# Blocks that may wait between the stages.
+DECODED_AHEAD, SEPARATED_AHEAD = 4, 16
+
+
+def separate_source(
+    engine: Engine, source: Source, *, bits: int | None, gain: float = 1.0, first: int = 0, stop: int | None = None
+) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    """Decode and separate a source, and yield its stems block by block.
+
+    Decoding, separating and what the caller does with the stems run at the same time, in threads of their own. Close
+    the generator (``contextlib.closing``) to end them early.
+
+    Parameters
+    ----------
+    engine : Engine
+    source : Source
+        Open, at its start.
+    bits : int or None
+        Bits of the integer format to be written, None for floating point.
+    gain : float
+        Linear gain of the mixture, as from `clip_guard_gain`.
+    first, stop : int
+        Samples of the song from which and up to which stems are yielded, by default all.
+
+    Yields
+    ------
+    vocals, accompaniment : ndarray (channels, samples)
+        Their sum is the mixture, see `exact_accompaniment`.
+
+    Raises
+    ------
+    AudioError
+        The source cannot be decoded, or holds no samples.
+    ModelError
+        The model makes NaN or infinite samples of it.
+    """
+    info = source.info
+    with contextlib.closing(prefetch(_scaled_blocks(source, gain), DECODED_AHEAD)) as decoded:
+        pairs = engine.vocals_of(decoded, info.sample_rate, info.channels, layout=info.layout, first=first, stop=stop)
+        with contextlib.closing(prefetch(pairs, SEPARATED_AHEAD)) as separated:
+            for mixture, vocals in separated:
+                yield exact_accompaniment(mixture, vocals, bits)
+    if source.read == 0:
+        raise AudioError("holds no samples: there is nothing to separate")
+
+
+def clip_guard_gain(info: SourceInfo, bits: int | None, salvage: bool = False) -> float:
+    """Return the gain that brings a mixture beyond full scale into an integer format, which would clip it.
+
+    Parameters
+    ----------
+    info : SourceInfo
+        The file is decoded once more where its own format does not keep samples within full scale.
+    bits : int or None
+        Bits of the integer format to be written, None for floating point.
+    salvage : bool
+        Take what can be decoded of a damaged file.
+
+    Returns
+    -------
+    gain : float
+        Linear; 1 where nothing would clip.
+    """
+    if bits is None or info.bounded:
+        return 1.0
+    highest = peak(info.path, salvage, info.stream)
+    return 1.0 if highest <= 1 else 1 / highest
+
+
+def source_remarks(source: Source, gain: float = 1.0) -> list[str]:
+    """Return what a person should know of a source that was decoded to its end, and separated with this gain."""
+    remarks = []
+    if gain != 1:
+        remarks.append(f"peaks at {-20 * math.log10(gain):+.1f} dB: all stems are lowered by that much")
+    if source.repaired:
+        remarks.append(f"{source.repaired} samples are NaN, infinite or impossibly large: taken as silence")
+    if source.damaged:
+        remarks.append(f"damaged, {source.damaged}: split what could be decoded")
+    return remarks + source.remarks
+
+
+def _scaled_blocks(source: Source, gain: float) -> Iterator[np.ndarray]:
+    for block in source.blocks():
+        yield block if gain == 1 else block * block.dtype.type(gain)

@@ -1,0 +1,35 @@
+"""Errors as the studio's visitors read them."""
+
+from __future__ import annotations
+
+import errno
+
+from ..errors import AudioError, DamagedError, DiskFullError, OutputError, VocalsepError
+from ..system.atomic_files import reason
+
+
+def write_error(message: str, error: OSError) -> OutputError:
+    """Return the OutputError, or DiskFullError, for something that could not be written.
+
+    Parameters
+    ----------
+    message : str
+        What could not be written, as a clause.
+    error : OSError
+        What the system reported.
+    """
+    kind = DiskFullError if error.errno == errno.ENOSPC else OutputError
+    return kind(f"{message}: {reason(error)}")
+
+
+def visitor_message(error: VocalsepError) -> str:
+    """Return an error's text for a visitor, in one line.
+
+    Errors about audio leave out the path, which is the library's copy of the visitor's file. Hints on how to decode
+    damaged files are for callers of the library, and left out too.
+    """
+    text = str(error)
+    if isinstance(error, AudioError):
+        hint = "" if isinstance(error, DamagedError) else error.hint
+        text = f"{error.reason}; {hint}" if hint else error.reason
+    return " ".join(text.split())
