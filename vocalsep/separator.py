@@ -202,6 +202,7 @@ class Separator(Engine):
         progress: Callable[[int, int | None], None] | None = None,
         start: float | str = 0.0,
         duration: float | str | None = None,
+        audio_stream: int | str | None = None,
     ) -> dict[str, pathlib.Path]:
         """Separate a song or video file into files of its own length, rate and channels.
 
@@ -229,6 +230,9 @@ class Separator(Engine):
         start, duration : float or str
             Separate only this part, which gives the same samples as the whole song: seconds, or text such as
             ``1:23.5``. By default all of it.
+        audio_stream : int or str, optional
+            Which of several audio streams to take: its number from 1, or a language's code. By default the one that is
+            marked as default, else the first.
 
         Returns
         -------
@@ -255,6 +259,7 @@ class Separator(Engine):
             encoding,
             overwrite=overwrite,
             salvage=salvage,
+            audio_stream=None if audio_stream is None else str(audio_stream),
             time_range=None if time_range == TimeRange() else time_range,
         )
         with _as_path(path) as song:

@@ -12,14 +12,14 @@ import pytest
 import soundfile
 from conftest import RATE, read, tones, vocalsep, write
 
-from vocalsep.audio.conversion import mixing_matrix
 from vocalsep.audio.decoding import open_source
+from vocalsep.audio.format_converter import mixing_matrix
 from vocalsep.audio.formats import FORMATS
-from vocalsep.audio.parts import find_parts
+from vocalsep.audio.gap_detector import LONGEST_FILL_S, GapDetector
+from vocalsep.audio.joined_files import find_joined_files
 from vocalsep.audio.sink import Sink, audio_frame, audio_stream
-from vocalsep.audio.timeline import MOST_FILLED_S, Timeline
 from vocalsep.datasets.clips import open_clip
-from vocalsep.errors import AudioError
+from vocalsep.errors import AudioError, DamagedError
 
 AUDIO = tones(3.0)
 ID3 = b"ID3\4\0\0\0\0\x10\0" + bytes(2048)
@@ -28,7 +28,7 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ff
 
 
 def decode(path: pathlib.Path, salvage: bool = False) -> tuple[np.ndarray, str]:
-    """Return the samples of a file, and what is said of it."""
+    """Return the samples of a file, and the remarks about it."""
     with open_source(path, salvage) as source:
         samples = np.concatenate([*source.blocks(), np.zeros((source.info.channels, 0), np.float32)], axis=1)
         return samples, "; ".join([*source.remarks, source.damaged]).strip("; ")
@@ -59,9 +59,9 @@ def test_a_wav_of_any_announced_size_is_read_to_its_end(tmp_path, subtype, size)
     sizes = {"nothing": 0, "unknown": 0xFFFFFFFF, "streamed": 0x7FFFF000, "half": true // 2, "too much": 2 * true}
     path = tmp_path / "song.wav"
     path.write_bytes(with_size(data, sizes[size]))
-    found, said = decode(path)
-    assert np.array_equal(found, read(tmp_path / "whole.wav", "float32"))
-    assert said == ("ends 3.0 s before the length that its header gives" if size == "too much" else "")
+    decoded, remarks = decode(path)
+    assert np.array_equal(decoded, read(tmp_path / "whole.wav", "float32"))
+    assert remarks == ("ends 3.0 s before the length that its header gives" if size == "too much" else "")
 
 
 @pytest.mark.parametrize("where", ["no ds64", "empty ds64"])
@@ -118,9 +118,9 @@ def test_a_flac_of_unknown_or_wrong_length_is_read_to_its_end(tmp_path, flac, to
     whole, path = tmp_path / "whole.flac", tmp_path / "song.flac"
     whole.write_bytes(flac)
     path.write_bytes(with_total(flac, total) + behind)
-    found, said = decode(path)
-    assert np.array_equal(found, decode(whole)[0])
-    assert bool(said) == (total > AUDIO.shape[1])
+    decoded, remarks = decode(path)
+    assert np.array_equal(decoded, decode(whole)[0])
+    assert bool(remarks) == (total > AUDIO.shape[1])
     with open_source(path) as source:
         assert source.info.samples == AUDIO.shape[1]
 
@@ -132,11 +132,11 @@ def test_a_flac_that_was_cut_is_damaged_only_where_its_header_promised_more(tmp_
         decode(path)
     kept, _ = decode(path, salvage=True)
     path.write_bytes(with_total(flac, 0)[: len(flac) * 6 // 10])
-    found, said = decode(path)
-    assert "last packet is cut off" in said
-    assert np.array_equal(found, kept)
-    assert np.array_equal(found, np.asarray(read_flac(flac, tmp_path), np.float32)[:, : found.shape[1]])
-    assert found.shape[1] > 1.5 * RATE
+    decoded, remarks = decode(path)
+    assert "last packet is cut off" in remarks
+    assert np.array_equal(decoded, kept)
+    assert np.array_equal(decoded, np.asarray(read_flac(flac, tmp_path), np.float32)[:, : decoded.shape[1]])
+    assert decoded.shape[1] > 1.5 * RATE
 
 
 def read_flac(data: bytes, folder: pathlib.Path) -> np.ndarray:
@@ -168,18 +168,82 @@ def test_joined_files_are_read_to_the_end_and_brought_to_one_format(tmp_path, su
         single.append(decode(path)[0])
     joined = tmp_path / f"joined.{suffix}"
     joined.write_bytes(b"".join(data))
-    found, said = decode(joined)
+    decoded, remarks = decode(joined)
     same = np.concatenate(single[:2], axis=1)
-    assert np.array_equal(found[:, : same.shape[1]], same)
-    assert found.shape == (2, same.shape[1] + single[2].shape[1] * (1 if suffix == "opus" else 2))
-    assert np.array_equal(found[0, same.shape[1] :], found[1, same.shape[1] :])
-    assert "2 to 1 channels at 3.0 s" in said
+    assert np.array_equal(decoded[:, : same.shape[1]], same)
+    assert decoded.shape == (2, same.shape[1] + single[2].shape[1] * (1 if suffix == "opus" else 2))
+    assert np.array_equal(decoded[0, same.shape[1] :], decoded[1, same.shape[1] :])
+    assert "2 to 1 channels at 3.0 s" in remarks
     with open_source(joined) as source:
         # An MP4 does not count what fills up its last packet.
-        assert 0 <= found.shape[1] - source.info.samples <= (6000 if suffix == "m4a" else 0)
+        assert 0 <= decoded.shape[1] - source.info.samples <= (6000 if suffix == "m4a" else 0)
     # Two of one length: neither the first nor the last frame, nor the header, tell of the other.
     joined.write_bytes(data[0] * 2)
     assert np.array_equal(decode(joined)[0], np.tile(single[0], 2))
+
+
+JOINABLE = {
+    "au": "pcm_s16be",
+    "caf": "pcm_s16be",
+    "w64": "pcm_s16le",
+    "aiff": "pcm_s16be",
+    "voc": "pcm_u8",
+    "tta": "tta",
+    "wv": "wavpack",
+    "wma": "wmav2",
+    "flv": "adpcm_swf",
+    "nut": "pcm_s16le",
+    "rm": "ac3",
+    "amr": "libopencore_amrnb",
+    "wtv": "mp2",
+}
+WITHOUT_SIZES = ("nut", "rm", "amr", "wtv")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("suffix", "between"),
+    [(suffix, b"") for suffix in JOINABLE] + [(suffix, ID3) for suffix in JOINABLE if suffix not in WITHOUT_SIZES],
+)
+def test_files_joined_by_cat_are_read_to_the_end(tmp_path, suffix, between):
+    singles = []
+    for frequency in (440, 880):
+        path = tmp_path / f"{frequency}.{suffix}"
+        options = ["-ar", "8000", "-ac", "1"] if suffix == "amr" else ["-ar", "44100"]
+        sine = ["-f", "lavfi", "-i", f"sine={frequency}:duration=1.5"]
+        command = ["ffmpeg", "-v", "error", *sine, *options, "-c:a", JOINABLE[suffix], path]
+        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+            pytest.skip(f"this ffmpeg program cannot write {suffix}")
+        singles.append(path)
+    joined = tmp_path / f"joined.{suffix}"
+    joined.write_bytes(between.join(path.read_bytes() for path in singles))
+    decoded, remarks = decode(joined, salvage=True)
+    expected = np.concatenate([decode(path)[0] for path in singles], axis=1)
+    assert np.array_equal(decoded, expected)
+    assert not remarks
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["mp4", "flv"])
+def test_only_the_first_of_joined_videos_is_read_and_a_remark_says_so(tmp_path, suffix):
+    path = tmp_path / f"song.{suffix}"
+    inputs = ["-f", "lavfi", "-i", "testsrc=duration=1:size=64x64", "-f", "lavfi", "-i", "sine=440:duration=1"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, "-c:a", "aac", path], check=True)
+    single = decode(path)[0]
+    path.write_bytes(path.read_bytes() * 2)
+    decoded, remarks = decode(path)
+    assert np.array_equal(decoded, single)
+    assert "consists of 2 videos that were joined: only the first is read" in remarks
+
+
+def test_damage_is_an_error_of_its_own_class_with_path_and_hint(tmp_path, flac):
+    path = tmp_path / "song.flac"
+    path.write_bytes(flac[: len(flac) // 2])
+    with pytest.raises(DamagedError) as caught:
+        decode(path)
+    assert caught.value.path == str(path)
+    assert caught.value.reason.startswith("damaged file, at ")
+    assert caught.value.hint == "salvage=True takes what can be decoded"
 
 
 @pytest.mark.parametrize(
@@ -190,13 +254,13 @@ def test_a_bare_stream_that_changes_its_format_goes_on_in_the_first(tmp_path, co
     other = encode(tmp_path / "other", codec, container, tones(2.0, 44100, 1), 44100)
     path = tmp_path / "joined"
     path.write_bytes(one + other)
-    found, said = decode(path)
-    assert found.shape[0] == 2
+    decoded, remarks = decode(path)
+    assert decoded.shape[0] == 2
     # Codecs fill up their last packet, and keep a delay at their start.
-    assert 4 * 48000 - 1500 <= found.shape[1] <= 4 * 48000 + 6000
-    assert "damaged" not in said
-    assert "48000 Hz and 2 channels" in said
-    assert np.abs(found[:, -48000:]).max() > 0.1
+    assert 4 * 48000 - 1500 <= decoded.shape[1] <= 4 * 48000 + 6000
+    assert "damaged" not in remarks
+    assert "48000 Hz and 2 channels" in remarks
+    assert np.abs(decoded[:, -48000:]).max() > 0.1
 
 
 def test_mixing_keeps_the_level_of_one_channel_and_never_goes_beyond_full_scale():
@@ -235,10 +299,10 @@ def test_tags_behind_an_mp3_are_nothing_to_speak_of(tmp_path, behind, counted):
     whole, path = tmp_path / "plain.mp3", tmp_path / "song.mp3"
     whole.write_bytes(data)
     path.write_bytes(data + BEHIND[behind])
-    found, said = decode(path)
-    assert said == ""
-    assert np.array_equal(found, decode(whole)[0])
-    assert find_parts(path)[0].stop == len(data)
+    decoded, remarks = decode(path)
+    assert remarks == ""
+    assert np.array_equal(decoded, decode(whole)[0])
+    assert find_joined_files(path)[0].stop == len(data)
 
 
 @pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("aac", "adts"), ("ac3", "ac3")])
@@ -247,18 +311,18 @@ def test_other_data_behind_a_stream_is_no_damage(tmp_path, codec, container, beh
     data = encode(tmp_path / "whole", codec, container)
     path = tmp_path / f"song.{container}"
     path.write_bytes(data + behind)
-    found, said = decode(path)
-    assert "damaged" not in said
+    decoded, remarks = decode(path)
+    assert "damaged" not in remarks
     whole = decode(tmp_path / "whole")[0]
-    assert np.array_equal(found[:, : whole.shape[1] - 2048], whole[:, :-2048])
-    assert abs(found.shape[1] - whole.shape[1]) <= 1536
+    assert np.array_equal(decoded[:, : whole.shape[1] - 2048], whole[:, :-2048])
+    assert abs(decoded.shape[1] - whole.shape[1]) <= 1536
 
 
 def test_a_stream_with_holes_is_damaged(tmp_path):
     data = encode(tmp_path / "whole.mp3", "libmp3lame", "mp3")
     path = tmp_path / "song.mp3"
     path.write_bytes(b"".join(data[at : at + 3000] + RANDOM[:1500] for at in range(0, len(data), 4500)))
-    with pytest.raises(AudioError, match="packets cannot be decoded; --salvage"):
+    with pytest.raises(AudioError, match="packets cannot be decoded; salvage=True"):
         decode(path)
 
 
@@ -266,9 +330,9 @@ def test_an_mp3_that_ends_before_its_count_is_no_damage(tmp_path):
     data = encode(tmp_path / "whole.mp3", "libmp3lame", "mp3")
     path = tmp_path / "song.mp3"
     path.write_bytes(data[: len(data) // 3])
-    found, said = decode(path)
-    assert found.shape[1] == pytest.approx(RATE, abs=3000)
-    assert re.fullmatch(r"ends 2\.[01] s before the length that its header gives", said)
+    decoded, remarks = decode(path)
+    assert decoded.shape[1] == pytest.approx(RATE, abs=3000)
+    assert re.fullmatch(r"ends 2\.[01] s before the length that its header gives", remarks)
 
 
 @pytest.mark.parametrize("front", [ID3, ID3 * 2, bytes(5000), bytes(300) + ID3])
@@ -277,9 +341,9 @@ def test_tags_and_zeros_in_front_keep_nobody_from_a_song(tmp_path, front, suffix
     whole = write(tmp_path / f"whole.{suffix}", AUDIO)
     path = tmp_path / f"song.{suffix}"
     path.write_bytes(front + whole.read_bytes())
-    found, said = decode(path)
-    assert said == ""
-    assert np.array_equal(found, decode(whole)[0])
+    decoded, remarks = decode(path)
+    assert remarks == ""
+    assert np.array_equal(decoded, decode(whole)[0])
 
 
 def drop(source: pathlib.Path, target: pathlib.Path, which) -> None:
@@ -305,19 +369,19 @@ def test_gaps_in_the_timestamps_are_filled_with_silence(tmp_path, suffix, codec,
     encode(whole, codec, container, tones(4.0, rate), rate)
     drop(whole, path, (lambda _, time: 1.5 < time < 2.3) if few else (lambda number, _: number % 15 == 14))
     truth, plain = decode(whole)
-    found, said = decode(path)
+    decoded, remarks = decode(path)
     assert plain == ""
-    assert abs(found.shape[1] - truth.shape[1]) < 0.06 * rate
+    assert abs(decoded.shape[1] - truth.shape[1]) < 0.06 * rate
     # Far behind the gaps the sound is where it was.
     tail = slice(int(3.2 * rate), int(3.6 * rate))
     lags = range(-300, 301)
-    fits = [float((found[0, tail.start + lag : tail.stop + lag] * truth[0, tail]).sum()) for lag in lags]
+    fits = [float((decoded[0, tail.start + lag : tail.stop + lag] * truth[0, tail]).sum()) for lag in lags]
     assert abs(lags[int(np.argmax(fits))]) <= rate // 400
-    assert ("has a gap" if few else " gaps in its sound") in said
+    assert ("has a gap" if few else " gaps in its sound") in remarks
 
 
 def frames(*times: float | None, seconds: float = 0.02) -> list[float]:
-    timeline = Timeline()
+    timeline = GapDetector()
     following = [*times[1:], None]
     return [timeline.gap_before(time, seconds, after) for time, after in zip(times, following, strict=True)]
 
@@ -332,16 +396,16 @@ def test_only_steps_that_last_are_gaps():
     # a clock that begins anew, before or far behind
     assert not any(frames(5.0, 5.02, 0.0, 0.02, 0.04))
     assert not any(frames(5.0, 5.02, 90_000.0, 90_000.02))
-    assert sum(frames(*(number * 100.0 for number in range(50)))) <= MOST_FILLED_S
+    assert sum(frames(*(number * 100.0 for number in range(50)))) <= LONGEST_FILL_S
 
 
 def test_a_transport_stream_whose_clock_begins_anew_is_not_filled(tmp_path):
     data = encode(tmp_path / "one.ts", "ac3", "mpegts", tones(2.0, 48000), 48000)
     path = tmp_path / "joined.ts"
     path.write_bytes(data * 3)
-    found, said = decode(path)
-    assert said == ""
-    assert found.shape[1] == pytest.approx(6 * 48000, abs=6000)
+    decoded, remarks = decode(path)
+    assert remarks == ""
+    assert decoded.shape[1] == pytest.approx(6 * 48000, abs=6000)
 
 
 def test_an_mp4_whose_index_goes_beyond_its_end_is_damaged(tmp_path):
@@ -377,10 +441,10 @@ def _m4a(folder: pathlib.Path) -> bytes:
 
 def _protected_wma(folder: pathlib.Path) -> bytes:
     data = bytearray(encode(folder / "whole.wma", "wmav2", "asf"))
-    protection = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<QQ", 32, 0)
-    data[16:24] = struct.pack("<Q", struct.unpack("<Q", data[16:24])[0] + len(protection))
+    drm_reason = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<QQ", 32, 0)
+    data[16:24] = struct.pack("<Q", struct.unpack("<Q", data[16:24])[0] + len(drm_reason))
     data[24:28] = struct.pack("<I", struct.unpack("<I", data[24:28])[0] + 1)
-    return bytes(data[:30] + protection + data[30:])
+    return bytes(data[:30] + drm_reason + data[30:])
 
 
 REFUSED = {
@@ -425,10 +489,10 @@ def test_less_common_containers_are_read(tmp_path, name, options):
     path = tmp_path / name
     inputs = ["-i", song, *options.split()]
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *map(str, inputs), str(path)], check=True)
-    found, said = decode(path)
-    assert said == ""
+    decoded, remarks = decode(path)
+    assert remarks == ""
     with open_source(path) as source:
-        assert found.shape[1] / source.info.sample_rate == pytest.approx(1.0, abs=0.06)
+        assert decoded.shape[1] / source.info.sample_rate == pytest.approx(1.0, abs=0.06)
 
 
 @pytest.mark.parametrize("rate", [4000, 100_001, 384_000])

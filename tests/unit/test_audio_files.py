@@ -12,13 +12,13 @@ from conftest import RATE, read, tones, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocalsep.audio.container import QuietFile
+from vocalsep.audio.container import AvioFile
 from vocalsep.audio.decoding import has_video, open_source, peak
 from vocalsep.audio.formats import FORMATS, output_format
 from vocalsep.audio.key_tempo import KeyTempo
 from vocalsep.audio.resample import Resampler
 from vocalsep.audio.sink import Sink, audio_frame, audio_stream
-from vocalsep.audio.source import _gathered
+from vocalsep.audio.source import _joined_blocks
 from vocalsep.errors import AudioError, OutputError, UsageError
 
 
@@ -228,7 +228,7 @@ def test_an_unknown_codec_is_said(tmp_path):
 
 def test_blocks_of_any_size_are_gathered():
     blocks = [np.full((1, size), size, np.float32) for size in (1, 2, 70000, 0, 5)]
-    gathered = list(_gathered(iter(blocks)))
+    gathered = list(_joined_blocks(iter(blocks)))
     assert [block.shape[1] for block in gathered] == [70003, 5]
     assert np.array_equal(np.concatenate(gathered, axis=1), np.concatenate(blocks, axis=1))
 
@@ -236,7 +236,7 @@ def test_blocks_of_any_size_are_gathered():
 def test_ffmpeg_never_sees_an_exception_of_a_file(tmp_path):
     path = write(tmp_path / "a.wav", tones(0.1))
     with path.open("rb") as file:
-        quiet = QuietFile(file)
+        quiet = AvioFile(file)
         assert quiet.seek(-5) < 0
         assert quiet.error is None
         assert quiet.seek(0) == 0

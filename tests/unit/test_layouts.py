@@ -13,9 +13,10 @@ from vocalsep import AudioError
 from vocalsep.audio.decoding import open_source
 from vocalsep.audio.formats import FORMATS
 from vocalsep.audio.key_tempo import KeyTempo
-from vocalsep.audio.layouts import LAYOUTS, groups_of, layout_named, layout_of_mask, mask_of
+from vocalsep.audio.layouts import LAYOUTS, channel_groups, channel_mask, layout_of_mask, name_and_order
 from vocalsep.audio.sink import Sink
 from vocalsep.audio.source import MOST_CHANNELS
+from vocalsep.datasets.clips import open_clip
 
 RATE = 48000
 FFMPEG = shutil.which("ffmpeg")
@@ -65,7 +66,7 @@ def test_each_channel_keeps_its_place(tmp_path, name, layout):
         with pytest.raises(AudioError, match=re.escape(f"({layout}); use wav, flac")):
             _written(tmp_path, form, layout, audio)
         return
-    fitted = form.fitted(len(audio), layout)
+    fitted = form.map_channels(len(audio), layout)
     path = _written(tmp_path, form, layout, audio)
     expected = [_pitches(audio)[place] for place in fitted.order]
     probed, decoded = _probed(path)
@@ -79,6 +80,23 @@ def test_each_channel_keeps_its_place(tmp_path, name, layout):
         assert found == fitted.layout
     if name in ("wav", "flac"):
         assert fitted.layout == layout
+
+
+@pytest.mark.parametrize("layout", ["3.0", "5.1", "7.1"])
+def test_excerpts_of_ogg_have_the_channel_order_of_the_whole(tmp_path, layout):
+    path = tmp_path / "song.ogg"
+    audio = np.stack([tones(2.0, RATE, seed=channel)[0] for channel in range(len(LAYOUTS[layout]))])
+    with Sink(
+        path, FORMATS["ogg"], sample_rate=RATE, channels=len(audio), subtype=None, bitrate=192_000, layout=layout
+    ) as sink:
+        sink.write(audio)
+        sink.finish()
+    clip = open_clip(path)
+    assert clip.seekable
+    with open_source(path) as source:
+        whole = np.concatenate(list(source.blocks()), axis=1)
+    excerpt = clip.read(20_000, 30_000)
+    assert np.abs(excerpt - whole[:, 20_000:50_000]).max() < 1e-4
 
 
 @pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))
@@ -144,17 +162,17 @@ def test_planes_and_orders_that_pyav_frees_or_counts_wrong(tmp_path, layout, cod
 def test_masks_and_pairs():
     for layout, speakers in LAYOUTS.items():
         if len(speakers) > 2:
-            assert layout_of_mask(mask_of(layout, len(speakers)), len(speakers)) == layout
+            assert layout_of_mask(channel_mask(layout, len(speakers)), len(speakers)) == layout
     assert layout_of_mask(0, 6) == layout_of_mask(0x3F, 5) == ""
-    assert layout_named("8 channels", ("FL", "FR", "FC", "LFE", "SL", "SR", "BL", "BR")) == (
+    assert name_and_order("8 channels", ("FL", "FR", "FC", "LFE", "SL", "SR", "BL", "BR")) == (
         "7.1",
         [0, 1, 2, 3, 6, 7, 4, 5],
     )
-    assert layout_named("3 channels", ("NONE",) * 3) == ("", None)
-    assert groups_of("6.1(back)", 7) == ((0, 1), (2,), (3,), (4, 5), (6,))
-    assert groups_of("4.0", 4) == ((0, 1), (2,), (3,))
-    assert groups_of("7.0", 7) == ((0, 1), (2,), (3, 4), (5, 6))
-    assert groups_of("", 7) == ((0, 1), (2,), (3,), (4,), (5, 6))
+    assert name_and_order("3 channels", ("NONE",) * 3) == ("", None)
+    assert channel_groups("6.1(back)", 7) == ((0, 1), (2,), (3,), (4, 5), (6,))
+    assert channel_groups("4.0", 4) == ((0, 1), (2,), (3,))
+    assert channel_groups("7.0", 7) == ((0, 1), (2,), (3, 4), (5, 6))
+    assert channel_groups("", 7) == ((0, 1), (2,), (3,), (4,), (5, 6))
 
 
 @pytest.mark.parametrize("channels", range(1, MOST_CHANNELS + 1))

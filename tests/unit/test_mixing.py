@@ -110,6 +110,19 @@ def test_pitch_and_tempo_change_independently_and_stems_stay_together():
     assert level_db(first[:, cut]) == pytest.approx(level_db(sine), abs=0.5)
 
 
+@pytest.mark.parametrize(("tempo", "semitones"), [(0.9, 0.0), (1.1, 0.0), (1.0, 2.0), (1.13, -1.5)])
+def test_shifted_stems_still_sum_to_the_shifted_mixture(tempo, semitones):
+    vocals, accompaniment = tones(3.0), tones(3.0, seed=1)
+    shifted = speed.shift([vocals, accompaniment], RATE, tempo=tempo, semitones=semitones)
+    again = speed.shift([vocals, accompaniment], RATE, tempo=tempo, semitones=semitones)
+    assert all(np.array_equal(one, other) for one, other in zip(shifted, again, strict=True))
+    assert shifted[0].shape == (2, round(vocals.shape[1] / tempo))
+    # A third stem, the sum of both, goes through the same overlaps.
+    three = speed.shift([vocals, accompaniment, vocals + accompaniment], RATE, tempo=tempo, semitones=semitones)
+    inner = slice(RATE // 2, -RATE // 2)
+    assert sdr(three[2][:, inner], (three[0] + three[1])[:, inner]) > 60
+
+
 def test_levels_and_image():
     audio = tones(0.2)
     assert level_db(levels.amplify(audio, -7.5)) - level_db(audio) == pytest.approx(-7.5, abs=1e-4)

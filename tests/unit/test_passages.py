@@ -9,7 +9,8 @@ from test_networks import SMALL, model
 from vocalsep import AudioError, Separator, UsageError
 from vocalsep.jobs.time_range import TimeRange, parse_time
 from vocalsep.model_files.checkpoint import save
-from vocalsep.tags import Tags, read_tags, write_tags
+from vocalsep.tags import Chapter, Tags, read_tags, write_tags
+from vocalsep.tags.broadcast import TEXTS, Broadcast
 
 PASSAGES = [(0.0, 1.0), (2.5, 3.0), (29.0, 4.0), (61.5, None), (0.3333, 0.3333), (70.0, 100.0)]
 
@@ -144,6 +145,18 @@ def test_on_the_command_line(tmp_path):
     mixture = read(song, "int16")[:, first : first + part.shape[1]].astype(int)
     stems = [read(tmp_path / "part" / "song" / f"{stem}.wav", "int16") for stem in ("vocals", "accompaniment")]
     assert np.array_equal(stems[0].astype(int) + stems[1], mixture)
+
+
+def test_chapters_and_time_reference_of_a_passage_are_its_own(separator, tmp_path):
+    song = write(tmp_path / "song.wav", tones(6.0), subtype="PCM_16")
+    chapters = (Chapter(0, 2, "intro"), Chapter(2, 4, "verse"), Chapter(4, 6, "chorus"))
+    origin = Broadcast(b"take 1".ljust(TEXTS, b"\0"), 1_000_000)
+    write_tags(song, Tags({"title": ("Song",)}, chapters=chapters, broadcast=origin))
+    stem = separator.separate_file(song, tmp_path / "part", stems="vocals", start=1.5, duration=3)["vocals"]
+    tags = read_tags(stem)
+    assert tags.broadcast.time == 1_000_000 + RATE * 3 // 2
+    assert tags.broadcast.texts == origin.texts
+    assert tags.chapters == (Chapter(0.0, 0.5, "intro"), Chapter(0.5, 2.5, "verse"), Chapter(2.5, 3.0, "chorus"))
 
 
 @pytest.mark.parametrize("command", ["split", "karaoke", "plot"])

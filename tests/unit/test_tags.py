@@ -63,15 +63,15 @@ FFMPEG = {".m4a": ("ipod", "aac"), ".mp4": ("mp4", "aac"), ".mov": ("mov", "aac"
 FFMPEG |= {".webm": ("webm", "libopus"), ".wma": ("asf", "wmav2"), ".wv": ("wv", "wavpack")}
 
 
-def song(path: pathlib.Path, tags: Tags | None = None, **said: str) -> pathlib.Path:
-    """A short sound file of the format that the suffix says; FFmpeg's metadata are `said`."""
+def song(path: pathlib.Path, tags: Tags | None = None, **metadata: str) -> pathlib.Path:
+    """Write a short audio file in the format of the suffix, with FFmpeg metadata."""
     if path.suffix in FFMPEG:
         container_format, codec = FFMPEG[path.suffix]
         with av.open(str(path), "w", format=container_format) as container:
             stream = container.add_stream(codec, rate=RATE, layout="stereo", bit_rate=128_000)
             frame = av.AudioFrame.from_ndarray(tones(0.3, RATE), format="fltp", layout="stereo")
             frame.sample_rate = RATE
-            container.metadata.update(said)
+            container.metadata.update(metadata)
             for part in av.AudioResampler(stream.codec_context.format, "stereo", RATE, 960).resample(frame):
                 container.mux(stream.encode(part))
             container.mux(stream.encode(None))
@@ -141,11 +141,11 @@ def test_writing_replaces_the_info_of_a_wav(tmp_path):
 
 
 def test_marking():
-    assert FULL.marked("Vocals", "file").fields["title"] == ("Бумажный фонарь 🏮 (Vocals)",)
-    assert FULL.marked("Vocals", "file").fields["artist"] == ("One", "Два")
-    assert FULL.marked("Vocals", "file").pictures == FULL.pictures
-    assert Tags().marked("Karaoke", "file").fields == {"title": ("file (Karaoke)",)}
-    assert Tags().marked("Karaoke", "caf\udce9").fields == {"title": ("caf? (Karaoke)",)}
+    assert FULL.with_title_mark("Vocals", "file").fields["title"] == ("Бумажный фонарь 🏮 (Vocals)",)
+    assert FULL.with_title_mark("Vocals", "file").fields["artist"] == ("One", "Два")
+    assert FULL.with_title_mark("Vocals", "file").pictures == FULL.pictures
+    assert Tags().with_title_mark("Karaoke", "file").fields == {"title": ("file (Karaoke)",)}
+    assert Tags().with_title_mark("Karaoke", "caf\udce9").fields == {"title": ("caf? (Karaoke)",)}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -259,7 +259,7 @@ def test_tags_of_windows_media(tmp_path):
 def test_ape_tags(tmp_path):
     path = song(tmp_path / "a.wv")
     tags = APEv2()
-    tags.update({"Title": "T", "Artist": ["One", "Два"], "Year": "1999", "OutputSpec": "3/12", "Publisher": "Label"})
+    tags.update({"Title": "T", "Artist": ["One", "Два"], "Year": "1999", "Track": "3/12", "Publisher": "Label"})
     tags["Cover Art (Front)"] = APEBinaryValue(b"cover.png\0" + png())
     tags.save(path)
     assert read_tags(path) == Tags(
@@ -319,8 +319,8 @@ def test_a_truncated_wav_keeps_its_first_tags(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["mkv", "webm"])
 def test_tags_of_a_container_that_only_ffmpeg_knows(tmp_path, suffix):
-    said = {"title": "Фонарь", "ALBUM_ARTIST": "Various", "Lyrics-eng": "la", "track": "3/12", "nothing": "x"}
-    path = song(tmp_path / f"a.{suffix}", **said)
+    metadata = {"title": "Фонарь", "ALBUM_ARTIST": "Various", "Lyrics-eng": "la", "track": "3/12", "nothing": "x"}
+    path = song(tmp_path / f"a.{suffix}", **metadata)
     expected = {"title": ("Фонарь",), "albumartist": ("Various",), "tracknumber": ("3/12",), "lyrics": ("la",)}
     assert read_tags(path) == Tags(expected)
     before = path.read_bytes()

@@ -19,7 +19,7 @@ from test_tags import RATE, info_wav, song
 
 from vocalsep.tags import Chapter, Tags, read_tags, write_tags
 from vocalsep.tags.broadcast import FIXED, Broadcast
-from vocalsep.tags.fields import FIELDS, MOST_FREE, MOST_TEXT
+from vocalsep.tags.fields import FIELDS, MAX_CUSTOM_FIELDS, MOST_TEXT
 from vocalsep.tags.riff import append_chunks, chunks
 
 HOLDING = ["wav", "flac", "ogg", "opus", "mp3", "m4a"]
@@ -35,16 +35,16 @@ SPECIAL = {
 ALL = Tags(
     {field.name: (SPECIAL.get(field.name, f"{field.name} of łza"),) for field in FIELDS}
     | {"musicbrainz_trackid": ("f27ec8db-af05-4f36-916e-3d57f91ecf5e",)},
-    free={"Energy Level": ("7",), "mood": ("絆",), "CUSTOM:NAME": ("x", "y")},
+    custom={"Energy Level": ("7",), "mood": ("絆",), "CUSTOM:NAME": ("x", "y")},
 )
 CHAPTERS = (Chapter(0.0, 0.1, "Eins Ä"), Chapter(0.1, 0.3, "絆"))
 
 
 def spelt_alike(tags: Tags) -> Tags:
     """Vorbis comments have names in capitals; values are joined in ID3v2.3; the last chapter ends with the song."""
-    free = {name.lower(): tuple("/".join(values).split("/")) for name, values in tags.free.items()}
+    free = {name.lower(): tuple("/".join(values).split("/")) for name, values in tags.custom.items()}
     chapters = tuple((round(one.start, 3), one.title) for one in tags.chapters)
-    return dataclasses.replace(tags, free=free, chapters=chapters)
+    return dataclasses.replace(tags, custom=free, chapters=chapters)
 
 
 @pytest.mark.parametrize("target", HOLDING)
@@ -125,7 +125,7 @@ def test_the_command_line_keeps_what_djs_and_musicbrainz_write(tagged, tmp_path,
         "comment": "plain",
     }
     assert {name: "/".join(values) for name, values in tags.fields.items()} == expected
-    free = {name.lower(): "/".join(values) for name, values in tags.free.items()}
+    free = {name.lower(): "/".join(values) for name, values in tags.custom.items()}
     assert free == {"mood": "Calm", "energylevel": "7", "speaker": "Somebody", "comment:source": "vinyl"}
 
 
@@ -137,7 +137,7 @@ def test_players_find_the_frames_that_they_look_for(tagged, tmp_path):
     assert written["TXXX:MusicBrainz Album Id"].text == ["album-id"]
     atoms = MP4(song(tmp_path / "a.m4a", tags)).tags
     assert bytes(atoms["----:com.apple.iTunes:initialkey"][0]) == b"8A"
-    assert bytes(atoms["----:com.apple.iTunes:MusicBrainz OutputSpec Id"][0]) == b"f27ec8db"
+    assert bytes(atoms["----:com.apple.iTunes:MusicBrainz Track Id"][0]) == b"f27ec8db"
     assert atoms["\xa9grp"] == ["Group"]
     comments = mutagen.File(song(tmp_path / "a.flac", tags)).tags
     assert (comments["INITIALKEY"], comments["MUSICBRAINZ_ALBUMID"]) == (["8A"], ["album-id"])
@@ -168,7 +168,7 @@ def test_sources_of_other_families(tmp_path):
     for path in (ape, asf, vorbis, mp4):
         found = read_tags(path)
         assert found.fields == wanted, path
-        assert {name.lower(): values for name, values in found.free.items()} == {"energy": ("7",)}, path
+        assert {name.lower(): values for name, values in found.custom.items()} == {"energy": ("7",)}, path
 
 
 def test_a_wav_has_its_fields_in_its_info_too(tmp_path):
@@ -186,7 +186,7 @@ def test_a_wav_has_its_fields_in_its_info_too(tmp_path):
 @given(st.dictionaries(st.text(max_size=120), st.text(max_size=50), max_size=20))
 def test_names_and_texts_of_any_kind_raise_nothing(tmp_path_factory, free):
     folder = tmp_path_factory.mktemp("free")
-    tags = Tags({"title": ("T",)}, free={name: (text,) for name, text in free.items()})
+    tags = Tags({"title": ("T",)}, custom={name: (text,) for name, text in free.items()})
     for suffix in ("wav", "flac", "mp3"):
         source = pathlib.Path(folder / f"a.{suffix}")
         source.write_bytes(_plain(suffix))
@@ -204,10 +204,10 @@ def _plain(suffix: str, made: dict[str, bytes] = {}) -> bytes:  # noqa: B006 - k
 
 
 def test_what_is_too_much_is_bounded(tmp_path):
-    many = Tags({}, free={f"field {number}": ("x",) for number in range(MOST_FREE + 50)})
-    assert len(read_tags(song(tmp_path / "a.flac", many)).free) == MOST_FREE
-    long = Tags({}, free={"a": ("x" * MOST_TEXT,), "b": ("y",), "n" * 101: ("z",)})
-    assert set(read_tags(song(tmp_path / "b.flac", long)).free) == {"A"}
+    many = Tags({}, custom={f"field {number}": ("x",) for number in range(MAX_CUSTOM_FIELDS + 50)})
+    assert len(read_tags(song(tmp_path / "a.flac", many)).custom) == MAX_CUSTOM_FIELDS
+    long = Tags({}, custom={"a": ("x" * MOST_TEXT,), "b": ("y",), "n" * 101: ("z",)})
+    assert set(read_tags(song(tmp_path / "b.flac", long)).custom) == {"A"}
     chapters = tuple(Chapter(number / 1e4, (number + 1) / 1e4, str(number)) for number in range(1500))
     assert len(read_tags(song(tmp_path / "c.mp3", Tags(chapters=chapters))).chapters) == 1000
 
@@ -234,15 +234,15 @@ def broadcast(tmp_path_factory):
 def test_a_broadcast_wav_keeps_its_time_and_description(broadcast, tmp_path):
     assert vocalsep("split", broadcast, "-o", tmp_path, "--quiet").returncode == 0
     with (tmp_path / "s/vocals.wav").open("rb") as file:
-        found = {name: (at, size) for name, at, size in chunks(file)}
-        file.seek(found[b"bext"][0] + 8)
-        held = file.read(found[b"bext"][1])
-    assert held[:338] == bext(b"Scene 4, take 2", 0)[:338]
-    assert struct.unpack_from("<QH", held, 338) == (5_000_000_000, 1)
-    assert not any(held[348:])
-    assert len(held) == FIXED
-    said = read_tags(tmp_path / "s/vocals.wav").broadcast
-    assert (said.time, said.ixml) == (5_000_000_000, IXML)
+        offsets = {name: (offset, size) for name, offset, size in chunks(file)}
+        file.seek(offsets[b"bext"][0] + 8)
+        data = file.read(offsets[b"bext"][1])
+    assert data[:338] == bext(b"Scene 4, take 2", 0)[:338]
+    assert struct.unpack_from("<QH", data, 338) == (5_000_000_000, 1)
+    assert not any(data[348:])
+    assert len(data) == FIXED
+    broadcast_tags = read_tags(tmp_path / "s/vocals.wav").broadcast
+    assert (broadcast_tags.time, broadcast_tags.ixml) == (5_000_000_000, IXML)
     assert read(tmp_path / "s/vocals.wav").shape == read(broadcast).shape
     with av.open(str(tmp_path / "s/vocals.wav")) as container:
         assert container.metadata["time_reference"] == "5000000000"
@@ -251,22 +251,22 @@ def test_a_broadcast_wav_keeps_its_time_and_description(broadcast, tmp_path):
 
 def test_a_passage_begins_later(broadcast):
     chapters = (Chapter(0, 1, "a"), Chapter(1, 2, "b"), Chapter(2, 3, "c"))
-    tags = dataclasses.replace(read_tags(broadcast), chapters=chapters).passage(RATE * 3 // 2, RATE, RATE)
+    tags = dataclasses.replace(read_tags(broadcast), chapters=chapters).excerpt(RATE * 3 // 2, RATE, RATE)
     assert tags.chapters == (Chapter(0.0, 0.5, "b"), Chapter(0.5, 1.0, "c"))
     assert tags.broadcast.time == 5_000_000_000 + RATE * 3 // 2
     assert b"_HI>2<" in tags.broadcast.ixml
     assert b"_LO>%d<" % (RATE * 3 // 2 - 6) in tags.broadcast.ixml
-    assert Tags().passage(5, 5, RATE) == Tags()
+    assert Tags().excerpt(5, 5, RATE) == Tags()
 
 
 def test_another_key_and_tempo_change_what_they_make_wrong():
     tags = dataclasses.replace(ALL, chapters=CHAPTERS)
-    slow = tags.changed(0, 50)
+    slow = tags.at_key_and_tempo(0, 50)
     assert slow.fields["bpm"] == ("64",)
     assert slow.fields["initialkey"] == tags.fields["initialkey"]
     assert slow.chapters[1] == Chapter(0.2, 0.6, "絆")
-    assert "initialkey" not in tags.changed(1, 100).fields
-    assert tags.changed(0, 100) == tags
+    assert "initialkey" not in tags.at_key_and_tempo(1, 100).fields
+    assert tags.at_key_and_tempo(0, 100) == tags
 
 
 @given(st.binary(max_size=1200), st.binary(max_size=200))
@@ -285,4 +285,4 @@ def test_files_with_damaged_chapters_keep_their_other_tags(tmp_path):
     file.tags[:] = [("TITLE", "T"), ("CHAPTER001", "nonsense"), ("CHAPTER002", "99:99:99"), ("CHAPTER002NAME", "x")]
     file.save()
     assert read_tags(path).fields == {"title": ("T",)}
-    assert read_tags(path).free == {}
+    assert read_tags(path).custom == {}

@@ -1,4 +1,4 @@
-"""Open containers with FFmpeg's libraries (PyAV), whatever their names and tags hold."""
+"""Open containers with FFmpeg's libraries (PyAV), with any file name and any tags."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from typing import Any
 
 from ..system.signals import called_from_c
 
-# Playlists and scripts would make FFmpeg open further files: only self-contained formats are let in.
-DEMUXERS = (
+# Self-contained formats only: playlists and scripts would make FFmpeg open further files.
+ALLOWED_DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,wav,w64,aiff,caf,mp3,aac,ac3,eac3,dts,dtshd,truehd,mlp,asf,avi,flv,"
     "live_flv,kux,mpeg,mpegts,mxf,gxf,dv,rm,ivr,nut,nsv,nuv,wtv,loas,ape,wv,tta,tak,shn,mpc,mpc8,vqf,oma,aea,amr,amrnb,"
     "amrwb,gsm,g722,g723_1,g726,g726le,ilbc,qcp,dss,sbc,aptx,aptx_hd,spdif,dsf,iff,au,voc,sox,ircam,nistsphere,pvf,sln,"
     "xwma,adx,ast,rso,mmf,hcom,bonk,osq,qoa"
 )
-# Pictures of these kinds may be a cover that is not marked as one.
+# MPEG program and transport streams do not list their streams, and FFmpeg looks for them in the first seconds only: a
+# sound that begins after a silent opening would be missing. Bytes and microseconds.
+WITHOUT_STREAM_LIST = ("mpeg", "mpegts")
+PROBE_FURTHER = {"probesize": "50000000", "analyzeduration": "120000000"}
+# Codecs of pictures that may be covers without being marked as such.
 STILL_CODECS = frozenset(("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000", "jpegls"))
 # From this release on PyAV replaces undecodable tags by itself.
 REPLACES_BAD_TAGS = 19
 
 
-class QuietFile:
-    """A binary file for PyAV that keeps its errors instead of raising them.
+class AvioFile:
+    """Adapt a binary file to FFmpeg's I/O layer (AVIO): store errors instead of raising them.
 
-    PyAV calls it from within FFmpeg, where an exception has nowhere to go and ends up printed on the terminal.
+    PyAV calls it from C code, which cannot propagate exceptions and prints them to the terminal.
 
     Parameters
     ----------
     file : binary file
-        An open file rather than a name: FFmpeg takes names such as ``http:x`` for addresses.
+        An open file and not a name, as FFmpeg treats names such as ``http:x`` as addresses.
 
     Attributes
     ----------
@@ -66,7 +70,7 @@ class QuietFile:
 
     @called_from_c
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move and return the place, or a negative error number: damaged files name impossible places."""
+        """Move and return the position, or a negative error number, as damaged files lead to impossible positions."""
         try:
             return self.file.seek(offset, whence)
         except ValueError:
@@ -79,49 +83,54 @@ class QuietFile:
         return -(error.errno or errno.EIO)
 
 
-def open_container(file: QuietFile) -> Any:
+def open_container(file: AvioFile) -> Any:
     """Open a container for reading.
 
     Parameters
     ----------
-    file : QuietFile
+    file : AvioFile
 
     Raises
     ------
     av.error.FFmpegError
-        FFmpeg cannot make sense of the file.
+        FFmpeg does not recognize the file.
     """
     import av
 
-    options: dict[str, Any] = {"options": {"format_whitelist": DEMUXERS}}
+    options: dict[str, Any] = {"options": {"format_whitelist": ALLOWED_DEMUXERS}}
     if int(av.__version__.split(".")[0]) < REPLACES_BAD_TAGS:
-        # Old tags in Latin-1 must not keep anybody from a song.
+        # Undecodable tags, such as old ones in Latin-1, must not prevent decoding.
         options["metadata_errors"] = "replace"
-    return av.open(file, **options)
+    container = av.open(file, **options)
+    if container.format.name not in WITHOUT_STREAM_LIST:
+        return container
+    container.close()
+    file.seek(0)
+    return av.open(file, **{**options, "options": {**options["options"], **PROBE_FURTHER}})
 
 
-def is_cover(file: QuietFile, stream: Any) -> bool:
-    """Whether a video stream is a cover: marked as one, or a single picture of a kind that covers have.
+def is_cover(file: AvioFile, stream: Any) -> bool:
+    """Return whether a video stream is a cover: marked as one, or a single still picture.
 
     Parameters
     ----------
-    file : QuietFile
-        Where `stream` comes from; what it holds is counted in an opening of its own, and its place is kept.
+    file : AvioFile
+        The file of `stream`. It is opened a second time to count pictures; its position is restored.
     stream : av.VideoStream
     """
     if stream.disposition & stream.disposition.attached_pic:
         return True
-    # A picture of a kind that FFmpeg cannot decode has no codec here.
+    # There is no context of a codec that FFmpeg cannot decode.
     context = stream.codec_context
     if context is None or context.name not in STILL_CODECS:
         return False
     if stream.frames:
         return bool(stream.frames == 1)
-    at = file.tell()
+    position = file.tell()
     file.seek(0)
     try:
         with open_container(file) as again:
             pictures = (packet for packet in again.demux(again.streams[stream.index]) if packet.size)
             return len(list(itertools.islice(pictures, 2))) < 2
     finally:
-        file.seek(at)
+        file.seek(position)

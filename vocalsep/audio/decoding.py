@@ -10,19 +10,22 @@ import re
 import numpy as np
 
 from ..errors import AudioError
+from .byte_range import ByteRange
+from .enclosing_tags import is_mpeg
 from .ffmpeg import FfmpegSource
-from .joined import JoinedSource
-from .parts import Part, find_parts, is_mpeg
-from .refusals import refusal
+from .joined_files import find_joined_files
+from .joined_source import JoinedSource
+from .mp4_boxes import is_fragmented
 from .sndfile import SoundFileSource
 from .source import MOST_CHANNELS, RATES_HZ, Source
+from .unsupported import unsupported_reason
 
 HEAD_BYTES = 4096
 # The chunk of a WAV that says what it holds, where that is MPEG audio.
 MPEG_IN_WAVE = re.compile(rb"fmt .{4}[\x50\x55]\0", re.DOTALL)
-# MIDI sample dumps, of which libsndfile complains on the terminal, and Creative voice files, of which it takes the
-# headers of blocks for sound.
-LEFT_TO_FFMPEG = (b"\xf0\x7e", b"Creative Voice File")
+# MIDI sample dumps, about which libsndfile complains on the terminal, and Creative voice files, whose block headers it
+# decodes as samples.
+FFMPEG_ONLY = (b"\xf0\x7e", b"Creative Voice File")
 
 
 def open_source(path: pathlib.Path, salvage: bool = False, stream: int | str | None = None) -> Source:
@@ -45,7 +48,9 @@ def open_source(path: pathlib.Path, salvage: bool = False, stream: int | str | N
     try:
         source = _open(path, salvage, stream)
     except OSError as error:
-        raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}", path=path) from None
+    except AudioError as error:
+        raise error.about(path) from None
     info = source.info
     problem = None
     if not 1 <= info.channels <= MOST_CHANNELS:
@@ -54,35 +59,50 @@ def open_source(path: pathlib.Path, salvage: bool = False, stream: int | str | N
         problem = f"has a rate of {info.sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported"
     if problem:
         source.close()
-        raise AudioError(problem)
+        raise AudioError(problem, path=path)
     return source
 
 
 def _open(path: pathlib.Path, salvage: bool, stream: int | str | None) -> Source:
-    # A pipe would keep whoever opens it waiting; some devices never end.
+    # Opening a pipe would block; some devices never end.
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise AudioError("is no file, but a pipe, a socket or a device")
-    opens = [functools.partial(_open_part, path, part, salvage, stream) for part in find_parts(path)]
-    return opens[0]() if len(opens) == 1 else JoinedSource(opens, salvage)
+    ranges = find_joined_files(path)
+    openers = [functools.partial(_open_range, path, one, salvage, stream) for one in ranges]
+    if len(openers) == 1:
+        return openers[0]()
+    with openers[0]() as first:
+        joined_videos = first.info.video and first.info.container != "ogg"
+    if not joined_videos:
+        return JoinedSource(openers, salvage)
+    # The picture of the later videos could not follow, and FFmpeg itself reads on through the fragments of an MP4.
+    whole = _open_range(path, ByteRange(ranges[0].start, ranges[-1].stop), salvage, stream)
+    with path.open("rb") as file:
+        if not is_fragmented(file):
+            whole.remarks.append(
+                f"consists of {len(ranges)} videos that were joined: only the first is read; "
+                "a video editor joins them properly"
+            )
+    return whole
 
 
-def _open_part(path: pathlib.Path, part: Part, salvage: bool, stream: int | str | None) -> Source:
+def _open_range(path: pathlib.Path, byte_range: ByteRange, salvage: bool, stream: int | str | None) -> Source:
     import av
     import soundfile
 
     with path.open("rb") as file:
-        file.seek(part.start)
+        file.seek(byte_range.start)
         head = file.read(HEAD_BYTES)
     if not head:
         raise AudioError("is empty (0 bytes)")
     # libsndfile decodes MPEG audio too, but writes complaints to the user's terminal.
-    if stream in (None, 0, "1") and not _looks_like_mp3(path, head) and not head.startswith(LEFT_TO_FFMPEG):
+    if stream in (None, 0, "1") and not _looks_like_mp3(path, head) and not head.startswith(FFMPEG_ONLY):
         with contextlib.suppress(soundfile.LibsndfileError):
-            return SoundFileSource(path, salvage, part)
+            return SoundFileSource(path, salvage, byte_range)
     try:
-        return FfmpegSource(path, salvage, stream, part)
+        return FfmpegSource(path, salvage, stream, byte_range)
     except av.error.FFmpegError:
-        raise AudioError(refusal(path)) from None
+        raise AudioError(unsupported_reason(path)) from None
 
 
 def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
@@ -91,13 +111,13 @@ def _looks_like_mp3(path: pathlib.Path, head: bytes) -> bool:
 
 
 def peak(path: pathlib.Path, salvage: bool = False, stream: int | str | None = None) -> float:
-    """Largest absolute sample of a file, decoded once from end to end; raises AudioError as `open_source`."""
+    """Decode a whole file and return its largest absolute sample; raises AudioError as `open_source`."""
     with open_source(path, salvage, stream) as source:
         return max((float(np.abs(block).max()) for block in source.blocks()), default=0.0)
 
 
 def has_video(path: pathlib.Path) -> bool:
-    """Whether a file holds a moving picture; False also for one that cannot be read."""
+    """Return whether a file holds a moving picture; False also for one that cannot be read."""
     try:
         with open_source(path) as source:
             return source.info.video

@@ -1,4 +1,4 @@
-"""Decode with FFmpeg's libraries (PyAV): mp3, m4a, wma, the sound of videos, and whatever else they know."""
+"""Decode with FFmpeg's libraries (PyAV): mp3, m4a, wma, the sound of videos, and all other formats they support."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import AudioError
-from .boxes import is_fragmented
-from .container import QuietFile, is_cover, open_container
-from .conversion import Conversion
+from .byte_range import ByteRange, ByteRangeFile
+from .container import AvioFile, is_cover, open_container
+from .format_converter import FormatConverter
 from .formats import INTEGER_BITS
-from .layouts import lasting_layout, layout_named
-from .parts import Part, PartFile
-from .refusals import protection
-from .selection import audio_streams, chosen_stream
+from .gap_detector import GapDetector
+from .layouts import name_and_order, pinned_layout
+from .mp4_boxes import is_fragmented
+from .selection import audio_streams, select_stream
 from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
-from .timeline import Timeline
+from .unsupported import drm_reason
 
-# Where the frame count of an MP3 stands, if it has one: this close behind its tags.
+# The frame count of an MP3, if it has one, is within so many bytes behind its tags.
 FIRST_FRAME_BYTES = 2048
-# Bits per second that no codec gets by with.
+# Bits per second; no codec needs less.
 LEAST_BITRATE = 2000
-# What the count of an MP3 may differ from its size before it is that of another file.
+# Relative difference between the size that an MP3's header gives and its true size, up to which the count is valid.
 SIZE_TOLERANCE = 0.02
-# What counts its length; FFmpeg guesses that of others from their size and bit rate, or from the first and last times.
-COUNTED = frozenset(
+# Containers that store their exact length; FFmpeg estimates that of others from bit rate or timestamps.
+EXACT_LENGTH = frozenset(
     (
         "mov,mp4,m4a,3gp,3g2,mj2",
         "matroska,webm",
@@ -46,100 +46,104 @@ COUNTED = frozenset(
         "flv",
     )
 )
-# Containers that bear the time of each packet; bare streams and files of samples have no more than their order.
-TIMED = frozenset(
+# Containers that store the timestamp of each packet.
+WITH_TIMESTAMPS = frozenset(
     ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "mpegts", "mpeg", "flv", "live_flv", "avi", "nut", "mxf", "wtv")
 )
-INDEXED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2",))
-# Entries at the end of an index that are compared with the size of the file.
+WITH_INDEX = frozenset(("mov,mp4,m4a,3gp,3g2,mj2",))
+# Index entries at the end that are compared with the size of the file.
 LAST_ENTRIES = 64
-# Tags amid a stream: those of a file that was joined to another.
+# First bytes of tags between joined streams.
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
-# Old MP3s often carry a bad packet or two, which players pass over in silence; more is damage.
+# Old MP3s often hold one or two bad packets, which players skip; a larger share is damage.
 TOLERATED_LOSS = 0.01
-# PyAV counts one plane too many of so many, and reads beyond them.
+# With so many planes PyAV counts one too many and reads beyond them.
 MISCOUNTED_PLANES = 8
 SAMPLE_TYPES = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "fltp": "f4", "dblp": "f8"}
 LOSSLESS_CODECS = frozenset(("flac", "alac", "tta", "wavpack", "ape", "tak", "wmalossless", "truehd", "mlp"))
 
 
 class FfmpegSource(Source):
-    """A file that FFmpeg's libraries decode; see `Source`."""
+    """Decode a file with FFmpeg's libraries; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None, part: Part):
+    def __init__(self, path: pathlib.Path, salvage: bool, stream: int | str | None, byte_range: ByteRange):
         self.file = path.open("rb")
-        self.part = part
-        self.quiet = QuietFile(PartFile(self.file, part))
+        self.byte_range = byte_range
+        self.avio = AvioFile(ByteRangeFile(self.file, byte_range))
         try:
-            self.container = open_container(self.quiet)
+            self.container = open_container(self.avio)
         except BaseException:
             self.file.close()
             raise
         try:
-            info, order = self._describe(path, stream)
-            super().__init__(info, salvage)
-            self.order = order
+            super().__init__(self._open_stream(path, stream), salvage)
+            self.header_samples = self._mp3_header_samples
+            self.order = self._wave_order
         except BaseException:
             self.close()
             raise
 
-    def _describe(self, path: pathlib.Path, stream: int | str | None) -> tuple[SourceInfo, list[int] | None]:
-        sounds = self.container.streams.audio
-        if protected := protection(self.file):
-            raise AudioError(protected)
-        if not sounds:
+    def _open_stream(self, path: pathlib.Path, requested: int | str | None) -> SourceInfo:
+        """Select an audio stream and return what its headers say."""
+        if problem := drm_reason(self.file):
+            raise AudioError(problem)
+        if not self.container.streams.audio:
             raise AudioError("holds no audio")
-        described = audio_streams(self.container)
-        chosen = chosen_stream(described, stream, path)
-        self.stream: Any = sounds[chosen]
+        streams = audio_streams(self.container)
+        index = select_stream(streams, requested, path)
+        self.stream: Any = self.container.streams.audio[index]
         context = self.stream.codec_context
         if context is None:
             raise AudioError("holds sound of a kind that FFmpeg cannot decode")
         self.stream.thread_type = "AUTO"
-        layout = lasting_layout(context)
+        layout = pinned_layout(context)
         if context.format is None or not context.sample_rate or not layout.nb_channels:
             raise AudioError("is no audio file, or one too damaged to open")
-        name = context.name
-        lossless = name.startswith("pcm_") or name in LOSSLESS_CODECS
-        subtype = _subtype(context) if lossless else "FLOAT"
-        duration = None
-        # A container's duration is that of its longest stream, which may be the picture's.
-        own = self.stream.duration is not None or len(self.container.streams) == 1
-        if self.stream.duration is not None:
-            duration = float(self.stream.duration * self.stream.time_base)
-        elif self.container.duration is not None:
-            duration = self.container.duration / 1e6
-        container = self.container.format.name
-        counted = container in COUNTED and own
-        if container == "mp3":
-            frames, share = _counted(self.file, self.part)
-            counted = frames > 0 and abs(share - 1) < SIZE_TOLERANCE
-            if frames and not counted:
-                # Cut short, or several that were joined, of which the first has counted only its own frames.
-                self.announced = frames * (1152 if context.sample_rate >= 32000 else 576)
-                duration = self.announced / context.sample_rate / share
-        if duration and not counted and 8 * (self.part.stop - self.part.start) / duration < LEAST_BITRATE:
-            # The times of a clock that began anew.
-            duration = None
+        lossless = context.name.startswith("pcm_") or context.name in LOSSLESS_CODECS
+        duration, exact = self._duration()
         self.layout_name = layout.name
-        named, order = layout_named(layout.name, tuple(channel.name for channel in layout.channels))
-        info = SourceInfo(
+        layout_name, self._wave_order = name_and_order(layout.name, tuple(channel.name for channel in layout.channels))
+        return SourceInfo(
             path=path,
-            container=container,
-            codec=name,
+            container=self.container.format.name,
+            codec=context.name,
             sample_rate=context.sample_rate,
             channels=layout.nb_channels,
-            # A damaged header can announce less than nothing.
+            # The duration of a damaged header can be negative.
             samples=None if duration is None or duration < 0 else round(duration * context.sample_rate),
-            subtype=subtype,
+            subtype=_subtype(context) if lossless else "FLOAT",
             lossy=not lossless,
-            layout=named,
-            video=any(not is_cover(self.quiet, picture) for picture in self.container.streams.video),
-            slack_s=ROUNDED_S if counted else math.inf,
-            stream=chosen,
-            streams=described,
+            layout=layout_name,
+            video=any(not is_cover(self.avio, picture) for picture in self.container.streams.video),
+            length_tolerance_s=ROUNDED_S if exact else math.inf,
+            stream=index,
+            streams=streams,
         )
-        return info, order
+
+    def _duration(self) -> tuple[float | None, bool]:
+        """Return the duration in seconds, None where it is not known, and whether it was counted and not estimated."""
+        container, stream = self.container, self.stream
+        duration = None
+        if stream.duration is not None:
+            duration = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            duration = container.duration / 1e6
+        # A container's duration is that of its longest stream, which may be the picture's.
+        exact = container.format.name in EXACT_LENGTH and (stream.duration is not None or len(container.streams) == 1)
+        self._mp3_header_samples = 0
+        if container.format.name == "mp3":
+            sample_rate = stream.codec_context.sample_rate
+            frames, share = _mp3_frame_count(self.file, self.byte_range)
+            exact = frames > 0 and abs(share - 1) < SIZE_TOLERANCE
+            if frames and not exact:
+                # The file was cut, or joined of several, of which the first counts its own frames only.
+                self._mp3_header_samples = frames * (1152 if sample_rate >= 32000 else 576)
+                duration = self._mp3_header_samples / sample_rate / share
+        size = self.byte_range.stop - self.byte_range.start
+        if duration and not exact and 8 * size / duration < LEAST_BITRATE:
+            # Timestamps that restart within the file give impossible durations.
+            duration = None
+        return duration, exact
 
     def close(self) -> None:
         """Close the file."""
@@ -148,97 +152,102 @@ class FfmpegSource(Source):
 
     def _decoded(self) -> Iterator[np.ndarray]:
         info = self.info
-        cut = self._cut_index()
+        cut = self._index_exceeds_file()
         if cut and not is_fragmented(self.file):
             self._damage("it is cut short: its index names sound behind its end")
-        timeline = Timeline()
-        conversion = Conversion(info, self.layout_name)
+        gaps = GapDetector()
+        converter = FormatConverter(info, self.layout_name)
         self.decoded = 0
-        for block, rate, layout in self._timed(timeline):
-            for ready in conversion.push(block, rate, layout, self.decoded / info.sample_rate):
-                self.decoded += ready.shape[1]
-                yield ready
-        for ready in conversion.flush():
-            self.decoded += ready.shape[1]
-            yield ready
-        # A recorder that died leaves the last fragment unfinished.
-        self.lost_last += not self.damaged and (cut or self._cut_index())
-        self._check_packets()
-        self.remarks += conversion.remarks()
-        if timeline.gaps:
-            gaps = "a gap" if timeline.gaps == 1 else f"{timeline.gaps} gaps"
-            self.remarks.append(f"has {gaps} in its sound, {timeline.filled_s:.2f} s in all: filled with silence")
+        for block, rate, layout in self._with_gaps_filled(gaps):
+            for converted in converter.push(block, rate, layout, self.decoded / info.sample_rate):
+                self.decoded += converted.shape[1]
+                yield converted
+        for converted in converter.flush():
+            self.decoded += converted.shape[1]
+            yield converted
+        # A recording that broke off has an incomplete last fragment.
+        self.lost_at_end += not self.damaged and (cut or self._index_exceeds_file())
+        self._check_lost_packets()
+        self.remarks += converter.remarks()
+        if gaps.gaps:
+            count = "a gap" if gaps.gaps == 1 else f"{gaps.gaps} gaps"
+            self.remarks.append(f"has {count} in its sound, {gaps.filled_s:.2f} s in all: filled with silence")
 
-    def _timed(self, timeline: Timeline) -> Iterator[tuple[np.ndarray, int, str]]:
-        """Yield what is decoded, and silence for what is missing: samples, rate and channel layout."""
+    def _with_gaps_filled(self, gaps: GapDetector) -> Iterator[tuple[np.ndarray, int, str]]:
+        """Yield samples, rate and channel layout of each frame, and silence for gaps in the timestamps."""
         info = self.info
-        timed = info.container in TIMED or info.video
-        for frame, following in _with_next(self._frames()):
-            rate, layout = frame.sample_rate, lasting_layout(frame).name
+        has_timestamps = info.container in WITH_TIMESTAMPS or info.video
+        for frame, following in _with_following(self._frames()):
+            rate, layout = frame.sample_rate, pinned_layout(frame).name
             block = _samples(frame, info.wide)
-            gap_s = timeline.gap_before(_time_s(frame), frame.samples / rate, _time_s(following)) if timed else 0.0
-            missing = round(gap_s * rate)
+            missing = 0
+            if has_timestamps:
+                missing = round(rate * gaps.gap_before(_time_s(frame), frame.samples / rate, _time_s(following)))
             for start in range(0, missing, BLOCK_SAMPLES):
                 yield np.zeros((len(block), min(BLOCK_SAMPLES, missing - start)), block.dtype), rate, layout
             yield block, rate, layout
 
     def _frames(self) -> Iterator[Any]:
-        """Yield what can be decoded, and count the packets that cannot: amid the sound, and behind all of it."""
+        """Yield decoded frames, and count the packets that cannot be decoded, within the sound and behind it."""
         import av
 
-        self.packets = self.lost = self.lost_last = 0
+        self.packets = self.lost = self.lost_at_end = 0
         try:
             for packet in self.container.demux(self.stream):
                 self.packets += 1
                 try:
                     frames = [frame for frame in packet.decode() if frame.samples]
                 except av.error.FFmpegError:
-                    self.lost_last += not bytes(packet).startswith(TAGS)
+                    self.lost_at_end += not bytes(packet).startswith(TAGS)
                     continue
-                # Behind the last packet comes an empty one that asks for what the decoder has kept back.
+                # The empty packet at the end only flushes the decoder.
                 if frames and packet.size:
-                    self.lost += self.lost_last
-                    self.lost_last = 0
+                    self.lost += self.lost_at_end
+                    self.lost_at_end = 0
                 yield from frames
         except av.error.FFmpegError as error:
-            # What the decoder has kept back.
+            # Frames that the decoder still buffers.
             with contextlib.suppress(av.error.FFmpegError):
                 yield from self.stream.codec_context.decode(None)
             info = self.info
-            whole = math.isfinite(info.slack_s) and info.samples is not None and not self._missing_s(self.decoded)
-            # What comes behind all that was promised is other data.
-            if not whole and self.quiet.tell() < self.part.stop - self.part.start:
+            whole = (
+                math.isfinite(info.length_tolerance_s)
+                and info.samples is not None
+                and not self._missing_s(self.decoded)
+            )
+            # Data behind the length that the header gives is not sound.
+            if not whole and self.avio.tell() < self.byte_range.stop - self.byte_range.start:
                 self._damage(f"at {self.decoded / info.sample_rate:.1f} s ({error.strerror})")
-            self.lost_last += 1
-        if self.quiet.error is not None:
-            raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
+            self.lost_at_end += 1
+        if self.avio.error is not None:
+            raise AudioError(f"cannot be read ({self.avio.error.strerror})")
 
-    def _check_packets(self) -> None:
-        """Judge the packets that could not be decoded."""
+    def _check_lost_packets(self) -> None:
+        """Report packets that could not be decoded, as damage where they are sound."""
         missing_s = self._missing_s(self.decoded)
-        lost = self.lost if self.decoded else self.lost_last
-        if lost > (self.packets - self.lost_last) * TOLERATED_LOSS:
+        lost = self.lost if self.decoded else self.lost_at_end
+        if lost > (self.packets - self.lost_at_end) * TOLERATED_LOSS:
             self._damage(f"{lost} of its {self.packets} packets cannot be decoded")
-        elif self.lost_last and missing_s:
+        elif self.lost_at_end and missing_s:
             self._damage(f"its last packet is cut off, {missing_s:.1f} s before the length that its header gives")
         elif lost:
             self.damaged = f"{lost} of its {self.packets} packets cannot be decoded"
-        if self.lost_last and not self.damaged:
-            packets = "a packet" if self.lost_last == 1 else f"{self.lost_last} packets"
+        if self.lost_at_end and not self.damaged:
+            packets = "a packet" if self.lost_at_end == 1 else f"{self.lost_at_end} packets"
             self.remarks.append(f"{packets} at its end cannot be decoded: cut off, or no sound")
 
-    def _cut_index(self) -> bool:
-        """Whether the index, as far as it is known, names sound beyond the end of the file."""
-        if self.info.container not in INDEXED:
+    def _index_exceeds_file(self) -> bool:
+        """Return whether the index names sound beyond the end of the file."""
+        if self.info.container not in WITH_INDEX:
             return False
         entries = self.stream.index_entries
-        size = self.part.stop - self.part.start
+        size = self.byte_range.stop - self.byte_range.start
         last = (entries[number] for number in range(max(0, len(entries) - LAST_ENTRIES), len(entries)))
         return any(entry.pos + entry.size > size for entry in last)
 
 
-def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield each frame and the one behind it, None behind the last."""
+def _with_following(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each frame with the next one; None follows the last."""
     frame = next(frames, None)
     while frame is not None:
         following = next(frames, None)
@@ -247,27 +256,29 @@ def _with_next(frames: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _time_s(frame: Any) -> float | None:
-    """When a frame begins, as far as it says."""
+    """Return the timestamp of a frame in seconds, None without one."""
     return None if frame is None or frame.pts is None else float(frame.pts * frame.time_base)
 
 
-def _counted(file: BinaryIO, part: Part) -> tuple[int, float]:
-    """Frames that an MP3 counts, 0 where it counts none, and their share of its bytes, 1 where it does not say."""
-    file.seek(part.start)
+def _mp3_frame_count(file: BinaryIO, byte_range: ByteRange) -> tuple[int, float]:
+    """Return the frame count in an MP3's header, 0 without one, and the share of the file's bytes that it is about."""
+    file.seek(byte_range.start)
     first = file.read(FIRST_FRAME_BYTES)
     size = 0
-    if (at := first.find(b"VBRI")) >= 0:
-        size, frames = (int.from_bytes(first[at + place : at + place + 4], "big") for place in (10, 14))
-    elif (at := max(first.find(b"Xing"), first.find(b"Info"))) >= 0:
-        flags, frames, size = (int.from_bytes(first[at + place : at + place + 4], "big") for place in (4, 8, 12))
+    if (index := first.find(b"VBRI")) >= 0:
+        size, frames = (int.from_bytes(first[index + offset : index + offset + 4], "big") for offset in (10, 14))
+    elif (index := max(first.find(b"Xing"), first.find(b"Info"))) >= 0:
+        flags, frames, size = (
+            int.from_bytes(first[index + offset : index + offset + 4], "big") for offset in (4, 8, 12)
+        )
         frames, size = (frames if flags & 1 else 0), (size if flags & 3 == 3 else 0)
     else:
         return 0, 1.0
-    return frames, size / (part.stop - part.start) or 1.0
+    return frames, size / (byte_range.stop - byte_range.start) or 1.0
 
 
 def _subtype(context: Any) -> str:
-    """Sample type of a lossless codec: FFmpeg decodes 24 bits into 32, so the codec's own header has to tell."""
+    """Return the sample type of a lossless codec. FFmpeg decodes 24 bits to 32: the depth is in the codec's header."""
     sample_format, header = context.format.name, context.extradata or b""
     if sample_format.startswith("flt"):
         return "FLOAT"
@@ -280,7 +291,7 @@ def _subtype(context: Any) -> str:
         bits = header[17]
     elif context.name == "flac" and len(header) > 13:
         bits = ((header[12] & 1) << 4 | header[13] >> 4) + 1
-    return next((name for name, held in INTEGER_BITS.items() if held >= bits and name != "PCM_S8"), "PCM_32")
+    return next((name for name, size in INTEGER_BITS.items() if size >= bits and name != "PCM_S8"), "PCM_32")
 
 
 def _samples(frame: Any, wide: bool) -> np.ndarray:

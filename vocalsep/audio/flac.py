@@ -1,4 +1,4 @@
-"""Frames of FLAC files: how long one really is, and where another begins that was joined to it."""
+"""Find the true length of FLAC files from their frames, and further files that were joined to them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 MARK = b"fLaC"
 STREAMINFO_BYTES = 34
-# From the start of a file to the 36 bits of STREAMINFO that count the samples.
-TOTAL_AT, TOTAL_BYTES, TOTAL_BITS = 18, 8, 36
-# Where frames are looked for: the largest that encoders write are far smaller, those that the format allows are not.
+# Offset of the 8 bytes of STREAMINFO whose last 36 bits count the samples.
+TOTAL_OFFSET, TOTAL_BYTES, TOTAL_BITS = 18, 8, 36
+# Bytes at the end that are searched for frames: first as many as usual frames need, then as the format allows.
 NEAR, FAR = 1 << 16, 1 << 24
 PROBES = 8
 SCAN_BYTES = 1 << 20
@@ -18,150 +18,153 @@ VARIABLE = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class FlacPart:
+class FlacRange:
     """One FLAC file within a file.
 
     Parameters
     ----------
     start, stop : int
         Offsets in bytes.
-    announced : int
-        Samples that STREAMINFO gives; 0 where it gives none.
+    header_samples : int
+        Samples per channel that STREAMINFO gives; 0 where it gives none.
     samples : int
-        Samples up to the end of the last frame that begins there.
+        Samples per channel up to the end of the last frame.
     """
 
     start: int
     stop: int
-    announced: int
+    header_samples: int
     samples: int
 
     def patch(self, file: BinaryIO) -> tuple[int, bytes]:
-        """Offset and bytes of a STREAMINFO that gives the true length."""
-        file.seek(self.start + TOTAL_AT)
+        """Return offset and bytes that correct the length in STREAMINFO."""
+        file.seek(self.start + TOTAL_OFFSET)
         field = int.from_bytes(file.read(TOTAL_BYTES), "big")
-        return self.start + TOTAL_AT, (field >> TOTAL_BITS << TOTAL_BITS | self.samples).to_bytes(TOTAL_BYTES, "big")
+        return self.start + TOTAL_OFFSET, (field >> TOTAL_BITS << TOTAL_BITS | self.samples).to_bytes(
+            TOTAL_BYTES, "big"
+        )
 
 
-def flac_parts(file: BinaryIO, start: int, stop: int) -> list[FlacPart]:
+def flac_ranges(file: BinaryIO, start: int, stop: int) -> list[FlacRange]:
     """Find the FLAC files that were joined between two offsets; a whole file is one.
 
-    The whole is read only where the last frame contradicts STREAMINFO, or frames do not follow each other.
+    The whole file is read only where the last frame contradicts STREAMINFO, or frame numbers do not increase.
     """
-    first = _measured(file, start, stop)
-    if first.samples == first.announced and _in_order(file, start, stop):
+    first = _measure(file, start, stop)
+    if first.samples == first.header_samples and _numbers_increase(file, start, stop):
         return [first]
-    starts = [start, *_further(file, start, stop)]
-    return [_measured(file, *place) for place in zip(starts, [*starts[1:], stop], strict=True)]
+    starts = [start, *_further_files(file, start, stop)]
+    return [_measure(file, *pair) for pair in zip(starts, [*starts[1:], stop], strict=True)]
 
 
-def _measured(file: BinaryIO, start: int, stop: int) -> FlacPart:
-    file.seek(start + TOTAL_AT)
-    announced = int.from_bytes(file.read(TOTAL_BYTES), "big") & ((1 << TOTAL_BITS) - 1)
+def _measure(file: BinaryIO, start: int, stop: int) -> FlacRange:
+    file.seek(start + TOTAL_OFFSET)
+    header_samples = int.from_bytes(file.read(TOTAL_BYTES), "big") & ((1 << TOTAL_BITS) - 1)
     block, audio = _layout(file, start)
     for reach in (NEAR, FAR):
         begin = max(audio, stop - reach)
         frames = _frames(file, begin, stop, block)
-        ends = {at + size for at, size in frames}
-        # Bytes that merely look like a frame follow no other.
-        for at, size in reversed(frames):
-            if at in ends:
-                return FlacPart(start, stop, announced, at + size - _first_sample(file, audio, stop, block))
+        ends = {sample + size for sample, size in frames}
+        # A real frame starts where another one ends.
+        for sample, size in reversed(frames):
+            if sample in ends:
+                return FlacRange(start, stop, header_samples, sample + size - _first_sample(file, audio, stop, block))
         if begin == audio:
             break
-    return FlacPart(start, stop, announced, announced)
+    return FlacRange(start, stop, header_samples, header_samples)
 
 
 def _layout(file: BinaryIO, start: int) -> tuple[int, int]:
     """Return the size of blocks in samples and the offset of the first frame."""
     file.seek(start + 8)
     info = file.read(4)
-    at, last = start + 4, False
+    offset, last = start + 4, False
     while not last:
-        file.seek(at)
+        file.seek(offset)
         head = file.read(4)
         if len(head) < 4:
             break
         last = bool(head[0] & 0x80)
-        at += 4 + int.from_bytes(head[1:], "big")
-    return int.from_bytes(info[2:4], "big"), at
+        offset += 4 + int.from_bytes(head[1:], "big")
+    return int.from_bytes(info[2:4], "big"), offset
 
 
 def _first_sample(file: BinaryIO, audio: int, stop: int, block: int) -> int:
-    """Number of the first sample, which in a piece cut out of another file is not 0."""
+    """Return the number of the first sample, which is not 0 in a file that was cut out of another."""
     frames = _frames(file, audio, min(stop, audio + LONGEST_HEADER), block)
     return frames[0][0] if frames else 0
 
 
-def _in_order(file: BinaryIO, start: int, stop: int) -> bool:
-    """Whether the frames at some places count upwards; those of files of one length that were joined do not."""
+def _numbers_increase(file: BinaryIO, start: int, stop: int) -> bool:
+    """Return whether frame numbers increase through the file, which they do not in joined files of equal length."""
     block, audio = _layout(file, start)
     if stop - audio < PROBES * NEAR:
-        return not _further(file, start, stop)
+        return not _further_files(file, start, stop)
     last = 0
     for probe in range(1, PROBES + 1):
         begin = audio + (stop - audio) * probe // (PROBES + 1)
         frames = _frames(file, begin, begin + NEAR, block)
-        ends = {at + size for at, size in frames}
-        at = next((at for at, _ in frames if at in ends), last)
-        if at < last:
+        ends = {sample + size for sample, size in frames}
+        sample = next((sample for sample, _ in frames if sample in ends), last)
+        if sample < last:
             return False
-        last = at
+        last = sample
     return True
 
 
-def _further(file: BinaryIO, start: int, stop: int) -> list[int]:
-    """Offsets of the FLAC files that begin behind the first."""
-    found = []
+def _further_files(file: BinaryIO, start: int, stop: int) -> list[int]:
+    """Return the offsets of the FLAC files after the first."""
+    matches = []
     overlap = len(MARK) + 4
     for begin in range(start + 1, stop, SCAN_BYTES):
         file.seek(begin)
         data = file.read(min(SCAN_BYTES + overlap, stop - begin))
-        at = data.find(MARK)
-        while 0 <= at < SCAN_BYTES:
-            if data[at + 4 : at + 8] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
-                found.append(begin + at)
-            at = data.find(MARK, at + 1)
-    return found
+        offset = data.find(MARK)
+        while 0 <= offset < SCAN_BYTES:
+            if data[offset + 4 : offset + 8] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
+                matches.append(begin + offset)
+            offset = data.find(MARK, offset + 1)
+    return matches
 
 
 def _frames(file: BinaryIO, start: int, stop: int, block: int) -> list[tuple[int, int]]:
-    """First sample and number of samples of what looks like frames between two offsets."""
+    """Return first sample and number of samples of each apparent frame between two offsets."""
     file.seek(start)
     data = file.read(max(0, stop - start))
-    found = []
-    at = data.find(b"\xff")
-    while at >= 0:
-        if data[at + 1 : at + 2] in (b"\xf8", b"\xf9") and (frame := _frame(data[at : at + LONGEST_HEADER], block)):
-            found.append(frame)
-        at = data.find(b"\xff", at + 1)
-    return found
+    matches = []
+    offset = data.find(b"\xff")
+    while offset >= 0:
+        is_sync = data[offset + 1 : offset + 2] in (b"\xf8", b"\xf9")
+        if is_sync and (frame := _frame(data[offset : offset + LONGEST_HEADER], block)):
+            matches.append(frame)
+        offset = data.find(b"\xff", offset + 1)
+    return matches
 
 
 def _frame(head: bytes, block: int) -> tuple[int, int] | None:
-    """Return the first sample and the number of samples of the frame that begins here; None where none does."""
+    """Parse a frame header: return first sample and number of samples, None where it is not valid."""
     if len(head) < 6 or head[3] & 1 or head[3] >> 4 > 10:
         return None
     size_code, rate_code = head[2] >> 4, head[2] & 15
     if size_code == 0 or rate_code == 15:
         return None
-    # The number is coded as UTF-8 codes characters, with up to 36 bits.
+    # The frame number is coded like UTF-8, with up to 36 bits.
     lead = head[4]
     extra = 0 if lead < 0x80 else 8 - (~lead & 0xFF).bit_length() - 1
     if lead >= 0x80 and not 1 <= extra <= 6:
         return None
     number = lead if extra == 0 else lead & (0x3F >> extra)
-    at = 5
-    for byte in head[at : at + extra]:
+    offset = 5
+    for byte in head[offset : offset + extra]:
         number = number << 6 | byte & 0x3F
-    at += extra
+    offset += extra
     if size_code in (6, 7):
-        size = int.from_bytes(head[at : at + size_code - 5], "big") + 1
-        at += size_code - 5
+        size = int.from_bytes(head[offset : offset + size_code - 5], "big") + 1
+        offset += size_code - 5
     else:
         size = 192 if size_code == 1 else 576 << (size_code - 2) if size_code < 6 else 256 << (size_code - 8)
-    at += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    if at >= len(head) or _crc8(head[:at]) != head[at]:
+    offset += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    if offset >= len(head) or _crc8(head[:offset]) != head[offset]:
         return None
     return (number if head[1] & VARIABLE else number * block), size
 

@@ -1,11 +1,11 @@
-"""What vocalsep reads and writes: suffixes, output formats, sample types, and what each format can hold."""
+"""The suffixes that are read, the output formats, and which rates, sample types and channels each can hold."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from ..errors import AudioError, UsageError
-from .layouts import order_in, speakers_of
+from .layouts import channel_order, speakers_of
 
 AUDIO_SUFFIXES = frozenset(
     [
@@ -16,7 +16,7 @@ AUDIO_SUFFIXES = frozenset(
         *(".amr", ".awb", ".gsm", ".3ga"),
     ]
 )
-# Of the containers that the demuxers in `container` open. Left out is .mod: of camcorders, but also of trackers.
+# Without .mod, which is a suffix of camcorder videos and of tracker music.
 VIDEO_SUFFIXES = frozenset(
     [
         *(".mp4", ".m4v", ".mp4v", ".mov", ".qt", ".f4v", ".3gp", ".3gpp", ".3g2", ".3gp2", ".mj2", ".ismv", ".insv"),
@@ -45,7 +45,7 @@ SONG_SUFFIXES = AUDIO_SUFFIXES | VIDEO_SUFFIXES
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")
-EVEN_HZ = 10
+MULTIPLE_HZ = 10
 SAMPLE_BYTES = {**{name: bits // 8 for name, bits in INTEGER_BITS.items()}, "FLOAT": 4, "DOUBLE": 8}
 
 
@@ -56,23 +56,23 @@ class Format:
     Parameters
     ----------
     name, suffix : str
-        As the user names it, and as files end.
+        Name on the command line, and suffix of files.
     subtypes : tuple of str
-        Sample types that a lossless format can hold; empty for a lossy one.
+        Sample types of a lossless format; empty for a lossy one.
     codec, container : str
-        FFmpeg's names where PyAV writes the format, empty where libsndfile does.
+        FFmpeg's names of a format that PyAV writes; empty for one that libsndfile writes.
     rates : tuple of int
-        The only rates in Hz that the format can hold; empty for any.
+        Supported rates in Hz; empty for any.
     channels : int
-        Most channels that it can hold.
-    most_rate : int
-        The highest rate in Hz where it can hold any up to there; 0 for no limit.
-    even_above : int
-        Beyond this rate in Hz it holds only multiples of `EVEN_HZ`; 0 for no limit.
+        Largest number of channels.
+    highest_rate : int
+        Highest rate in Hz; 0 for no limit.
+    multiples_above : int
+        Rates above this one, in Hz, must be multiples of `MULTIPLE_HZ`; 0 for no limit.
     layouts : tuple of str
-        The only channel layouts that it can hold; empty for any.
-    unnamed : tuple of str
-        Layouts that it can hold besides, without players being told which they are.
+        Supported channel layouts; empty for any.
+    unnamed_layouts : tuple of str
+        Further layouts, whose name cannot be stored.
     """
 
     name: str
@@ -82,39 +82,50 @@ class Format:
     container: str = ""
     rates: tuple[int, ...] = ()
     channels: int = 8
-    most_rate: int = 0
-    even_above: int = 0
+    highest_rate: int = 0
+    multiples_above: int = 0
     layouts: tuple[str, ...] = ()
-    unnamed: tuple[str, ...] = ()
+    unnamed_layouts: tuple[str, ...] = ()
 
     @property
     def lossy(self) -> bool:
-        """Whether decoding gives other samples than were written."""
+        """Whether decoded samples differ from those that were written."""
         return not self.subtypes
 
     def rate_for(self, sample_rate: int) -> int:
-        """The rate to write at: `sample_rate` where the format can hold it, else the next that it can."""
-        if self.most_rate and sample_rate > self.most_rate:
-            return self.most_rate
-        if self.even_above and sample_rate > self.even_above:
-            return -(-sample_rate // EVEN_HZ) * EVEN_HZ
+        """Return the rate to write at, in Hz: `sample_rate` where it is supported, else the next supported one."""
+        if self.highest_rate and sample_rate > self.highest_rate:
+            return self.highest_rate
+        if self.multiples_above and sample_rate > self.multiples_above:
+            return -(-sample_rate // MULTIPLE_HZ) * MULTIPLE_HZ
         if not self.rates or sample_rate in self.rates:
             return sample_rate
         return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
 
-    def subtype_for(self, source: str, asked: str | None) -> str | None:
-        """The sample type to write: the one asked for, else the source's own, else the finest there is.
+    def subtype_for(self, source: str, requested: str | None) -> str | None:
+        """Return the sample type to write: the requested one, else that of the source, else the most precise one.
+
+        Parameters
+        ----------
+        source : str
+            Sample type of the source.
+        requested : str, optional
 
         Raises
         ------
         UsageError
-            `asked` is not a type that this format holds.
+            This format has no such sample type.
         """
-        if asked is not None:
-            if asked.upper() not in self.subtypes:
-                holds = ", ".join(self.subtypes).lower() or "one sample type only; leave --subtype out"
-                raise UsageError(f"{self.name} cannot hold {asked.lower()}: it holds {holds}")
-            return asked.upper()
+        if requested is not None:
+            if requested.upper() not in self.subtypes:
+                if self.lossy:
+                    raise UsageError(
+                        f"{self.name} cannot hold {requested.lower()}: it holds one sample type only",
+                        hint="leave the subtype out",
+                    )
+                holds = ", ".join(self.subtypes).lower()
+                raise UsageError(f"{self.name} cannot hold {requested.lower()}: it holds {holds}")
+            return requested.upper()
         if self.lossy:
             return None
         if source in self.subtypes:
@@ -122,45 +133,59 @@ class Format:
         same_depth = [s for s in self.subtypes if INTEGER_BITS.get(s) == INTEGER_BITS.get(source, 0)]
         return same_depth[0] if same_depth else "PCM_24"
 
-    def fitted(self, channels: int, layout: str = "") -> Fitted:
-        """Return how channels of a layout, empty for an unknown one, lie in this format.
+    def map_channels(self, channels: int, layout: str = "") -> ChannelMap:
+        """Map the channels of a layout to those of a file of this format.
+
+        Parameters
+        ----------
+        channels : int
+        layout : str
+            Empty for an unknown layout.
 
         Raises
         ------
         AudioError
-            It cannot hold so many channels, or not these.
+            The format does not support so many channels, or not this layout.
         """
         if channels > self.channels:
-            wide = [other.name for other in FORMATS.values() if other.channels >= channels]
+            others = [other.name for other in FORMATS.values() if other.channels >= channels]
             raise AudioError(
-                f"{self.name} holds at most {self.channels} channels, not {channels}; use {', '.join(wide)}"
+                f"{self.name} holds at most {self.channels} channels, not {channels}", hint=f"use {', '.join(others)}"
             )
-        fitted = self._fit(channels, layout)
-        if fitted is None:
-            wide = [other.name for other in FORMATS.values() if other._fit(channels, layout)]
+        channel_map = self._map(channels, layout)
+        if channel_map is None:
+            others = [other.name for other in FORMATS.values() if other._map(channels, layout)]
             raise AudioError(
                 f"{self.name} has no place for the channels {'+'.join(speakers_of(layout, channels))}"
-                f"{f' ({layout})' if layout and '+' not in layout else ''}; use {', '.join(wide)}"
+                f"{f' ({layout})' if layout and '+' not in layout else ''}",
+                hint=f"use {', '.join(others)}",
             )
-        return fitted
+        return channel_map
 
-    def _fit(self, channels: int, layout: str) -> Fitted | None:
+    def _map(self, channels: int, layout: str) -> ChannelMap | None:
         if channels > self.channels:
             return None
         if not self.layouts:
-            return Fitted(layout, tuple(range(channels)))
-        for target in (*self.layouts, *self.unnamed):
-            order = order_in(layout, channels, target)
+            return ChannelMap(layout, tuple(range(channels)))
+        for target in (*self.layouts, *self.unnamed_layouts):
+            order = channel_order(layout, channels, target)
             if order is not None:
-                return Fitted(target, order, named=target in self.layouts)
+                return ChannelMap(target, order, named=target in self.layouts)
         return None
 
 
 @dataclasses.dataclass(frozen=True)
-class Fitted:
-    """How channels lie in a file: its layout, which of the source's is its first, second ..., and whether it says so.
+class ChannelMap:
+    """Map the channels of a source to those of an output file.
 
-    The layout is empty for an unknown one in a format that holds any.
+    Parameters
+    ----------
+    layout : str
+        Channel layout of the file; empty for an unknown one.
+    order : tuple of int
+        Index in the source of each channel of the file.
+    named : bool
+        Whether the file stores the name of the layout.
     """
 
     layout: str
@@ -172,9 +197,9 @@ _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 # Vorbis and Opus have one layout for each number of channels.
 _OGG_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
-# AAC has numbers for a few layouts. The channels of others are listed, which players read, but few give them a name.
+# AAC has codes for a few layouts; for others it lists the channels, which few players show by name.
 _AAC_LAYOUTS = ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1")
-_AAC_UNNAMED = (
+_AAC_UNNAMED_LAYOUTS = (
     *("3.0(back)", "3.1", "4.1", "6.0", "hexagonal", "6.1", "6.1(front)"),
     *("7.0", "7.0(front)", "7.1(wide)", "7.1(wide-side)", "octagonal"),
 )
@@ -183,10 +208,10 @@ FORMATS = {
     form.name: form
     for form in (
         Format("wav", ".wav", ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
-        # A frame of FLAC says its rate in 16 bits, in Hz or in tens of Hz.
-        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24"), even_above=65535),
-        # libvorbis has no settings beyond, and crashes.
-        Format("ogg", ".ogg", most_rate=192000, layouts=_OGG_LAYOUTS),
+        # A FLAC frame stores its rate in 16 bits, in Hz or in tens of Hz.
+        Format("flac", ".flac", ("PCM_S8", "PCM_16", "PCM_24"), multiples_above=65535),
+        # libvorbis crashes at higher rates.
+        Format("ogg", ".ogg", highest_rate=192000, layouts=_OGG_LAYOUTS),
         Format("opus", ".opus", codec="libopus", container="opus", rates=(48000,), layouts=_OGG_LAYOUTS),
         Format("mp3", ".mp3", codec="libmp3lame", container="mp3", rates=_MP3_RATES, channels=2),
         Format(
@@ -196,7 +221,7 @@ FORMATS = {
             container="ipod",
             rates=_AAC_RATES,
             layouts=_AAC_LAYOUTS,
-            unnamed=_AAC_UNNAMED,
+            unnamed_layouts=_AAC_UNNAMED_LAYOUTS,
         ),
         Format("stem.mp4", ".stem.mp4", codec="aac", container="mp4", rates=_AAC_RATES, channels=2),
     )
@@ -208,4 +233,4 @@ def output_format(name: str) -> Format:
     try:
         return FORMATS[name.lower().removeprefix(".")]
     except KeyError:
-        raise UsageError(f"unknown format {name!r}; choose one of {', '.join(FORMATS)}") from None
+        raise UsageError(f"unknown format {name!r}", hint=f"choose one of {', '.join(FORMATS)}") from None

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .layouts import ASSUMED
-from .sink import packed_frame
+from .layouts import DEFAULT_LAYOUTS
+from .sink import interleaved_frame
 
 SLOWEST_STEP = 0.5
 
@@ -35,7 +35,7 @@ class KeyTempo:
 
         self.sample_rate = sample_rate
         self.tempo = tempo
-        self._layout = ASSUMED[channels - 1]
+        self._layout = DEFAULT_LAYOUTS[channels - 1]
         played = round(sample_rate * 2 ** (key / 12))
         stretch = tempo / 100 * sample_rate / played
         steps: list[tuple[str, str]] = []
@@ -54,25 +54,25 @@ class KeyTempo:
         graph.configure()
         self._graph: Any = graph
         self._channels = channels
-        self._taken = 0
-        self._given = 0
+        self._samples_in = 0
+        self._samples_out = 0
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        """Take (channels, samples); return the samples that are ready."""
+        """Process a block (channels, samples); return the samples that are ready."""
         if block.shape[1] == 0:
             return np.zeros((self._channels, 0), np.float32)
-        frame = packed_frame(block, self._layout, self.sample_rate, self._taken)
-        self._taken += block.shape[1]
+        frame = interleaved_frame(block, self._layout, self.sample_rate, self._samples_in)
+        self._samples_in += block.shape[1]
         self._graph.push(frame)
         return self._pull()
 
     def flush(self) -> np.ndarray:
-        """Return the rest, cut or filled up so that the whole has the length that the tempo gives."""
+        """Return the rest, cut or padded with zeros so that the total length follows from the tempo."""
         self._graph.push(None)
         rest = self._pull()
-        wanted = round(self._taken * 100 / self.tempo) - self._given + rest.shape[1]
-        rest = rest[:, : max(0, wanted)]
-        return np.pad(rest, ((0, 0), (0, max(0, wanted - rest.shape[1]))))
+        missing = round(self._samples_in * 100 / self.tempo) - self._samples_out + rest.shape[1]
+        rest = rest[:, : max(0, missing)]
+        return np.pad(rest, ((0, 0), (0, max(0, missing - rest.shape[1]))))
 
     def _pull(self) -> np.ndarray:
         import av
@@ -84,5 +84,5 @@ class KeyTempo:
             except (av.error.BlockingIOError, av.error.EOFError):
                 break
         out = np.concatenate(parts, axis=1)
-        self._given += out.shape[1]
+        self._samples_out += out.shape[1]
         return out

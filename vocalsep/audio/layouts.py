@@ -1,4 +1,4 @@
-"""Channel layouts by FFmpeg's names: their speakers, and the order in which WAVE files and FFmpeg have the channels."""
+"""Channel layouts by FFmpeg's names, with their speakers in the channel order of WAVE files and FFmpeg."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ LAYOUTS = {
     "7.1(wide-side)": ("FL", "FR", "FC", "LFE", "FLC", "FRC", "SL", "SR"),
     "octagonal": ("FL", "FR", "FC", "BL", "BR", "BC", "SL", "SR"),
 }
-# What channels are taken for where a file does not say.
-ASSUMED = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
-# What FFmpeg takes the channels of a FLAC for that does not say more.
+# Layout by number of channels where a file does not name one.
+DEFAULT_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+# FFmpeg's layout by number of channels of a FLAC without a channel mask.
 FLAC_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0(side)", "5.1(side)", "6.1", "7.1")
-# Ogg's codecs have one layout for each number of channels, and their own order: which of WAVE's comes first, second ...
+# Ogg's codecs have their own channel order: the index in WAVE order of each of their channels, by number of channels.
 VORBIS_ORDER = {
     3: (0, 2, 1),
     5: (0, 2, 1, 3, 4),
@@ -50,73 +50,83 @@ VORBIS_ORDER = {
     7: (0, 2, 1, 5, 6, 4, 3),
     8: (0, 2, 1, 6, 7, 4, 5, 3),
 }
-# The comment of a FLAC of another layout.
+# Vorbis comment with the channel mask of a FLAC.
 MASK_COMMENT = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
-# The first speakers of the pairs, whose second follows them in the order above.
-_LEFT = {"FL": "FR", "BL": "BR", "FLC": "FRC", "SL": "SR", "TFL": "TFR", "TBL": "TBR", "DL": "DR", "WL": "WR"}
+# Left and right speakers of stereo pairs.
+_PAIRS = {"FL": "FR", "BL": "BR", "FLC": "FRC", "SL": "SR", "TFL": "TFR", "TBL": "TBR", "DL": "DR", "WL": "WR"}
 
 
 def speakers_of(layout: str, channels: int) -> tuple[str, ...]:
-    """Return the speakers of a layout, a name or such as ``FL+FR+LFE``; of an unknown one those that are assumed."""
+    """Return the speakers of a layout, given by name or as ``FL+FR+LFE``; of an unknown one those of the default."""
     speakers = LAYOUTS.get(layout) or tuple(layout.split("+"))
-    return speakers if len(speakers) == channels and all(speakers) else LAYOUTS[ASSUMED[channels - 1]]
+    return speakers if len(speakers) == channels and all(speakers) else LAYOUTS[DEFAULT_LAYOUTS[channels - 1]]
 
 
-def layout_named(name: str, speakers: tuple[str, ...]) -> tuple[str, list[int] | None]:
-    """Return how a layout is called here that FFmpeg calls `name`, and its order in a WAVE file where it has another.
+def name_and_order(name: str, speakers: tuple[str, ...]) -> tuple[str, list[int] | None]:
+    """Return the name of a layout from FFmpeg, and its channel order in a WAVE file where that differs.
 
-    The name is empty where the speakers have none either. Of one or two channels the speakers do not matter.
+    Parameters
+    ----------
+    name : str
+        FFmpeg's name or description of the layout.
+    speakers : tuple of str
+        Names of its channels; those of mono and stereo are ignored.
+
+    Returns
+    -------
+    str, list of int or None
+        The name is empty where WAVE has no such speakers.
     """
     if len(speakers) <= 2:
-        return ASSUMED[len(speakers) - 1], None
+        return DEFAULT_LAYOUTS[len(speakers) - 1], None
     if name in LAYOUTS:
         return name, None
     if not set(speakers) <= set(SPEAKERS) or len(set(speakers)) < len(speakers):
         return "", None
-    order = sorted(range(len(speakers)), key=lambda place: SPEAKERS.index(speakers[place]))
+    order = sorted(range(len(speakers)), key=lambda channel: SPEAKERS.index(speakers[channel]))
     mask = sum(1 << SPEAKERS.index(speaker) for speaker in speakers)
     return layout_of_mask(mask, len(speakers)), order
 
 
 def layout_of_mask(mask: int, channels: int) -> str:
-    """Return the layout of a WAVE file's channel mask; empty where it fits no such number of channels."""
+    """Return the layout of a WAVE file's channel mask; empty where mask and number of channels disagree."""
     if channels <= 2:
-        return ASSUMED[channels - 1]
+        return DEFAULT_LAYOUTS[channels - 1]
     speakers = tuple(name for bit, name in enumerate(SPEAKERS) if mask >> bit & 1)
     if mask >> len(SPEAKERS) or len(speakers) != channels:
         return ""
-    return next((name for name, found in LAYOUTS.items() if found == speakers), "+".join(speakers))
+    return next((name for name, members in LAYOUTS.items() if members == speakers), "+".join(speakers))
 
 
-def mask_of(layout: str, channels: int) -> int:
-    """Return the channel mask of a layout; 0 where it has speakers that masks do not know."""
+def channel_mask(layout: str, channels: int) -> int:
+    """Return the WAVE channel mask of a layout; 0 where masks have no such speakers."""
     speakers = speakers_of(layout, channels)
     return sum(1 << SPEAKERS.index(name) for name in speakers) if set(speakers) <= set(SPEAKERS) else 0
 
 
-def groups_of(layout: str, channels: int) -> tuple[tuple[int, ...], ...]:
-    """Return which channels belong together: stereo pairs, which are neighbours, and single ones."""
+def channel_groups(layout: str, channels: int) -> tuple[tuple[int, ...], ...]:
+    """Group the channels of a layout into stereo pairs and single channels; return their indices."""
     speakers = speakers_of(layout, channels)
     groups: list[tuple[int, ...]] = []
-    at = 0
-    while at < channels:
-        paired = at + 1 < channels and _LEFT.get(speakers[at]) == speakers[at + 1]
-        groups.append((at, at + 1) if paired else (at,))
-        at += len(groups[-1])
+    channel = 0
+    while channel < channels:
+        paired = channel + 1 < channels and _PAIRS.get(speakers[channel]) == speakers[channel + 1]
+        groups.append((channel, channel + 1) if paired else (channel,))
+        channel += len(groups[-1])
     return tuple(groups)
 
 
-def order_in(layout: str, channels: int, target: str) -> tuple[int, ...] | None:
-    """Return which channel of a layout comes first, second ... in another; None where that has other speakers.
+def channel_order(layout: str, channels: int, target: str) -> tuple[int, ...] | None:
+    """Return the indices of a layout's channels in the order of another layout; None where that has other speakers.
 
-    Surround speakers count as the same at the sides and behind, where a layout has those of one kind only.
+    Side and back speakers count as the same in layouts that have only one of the two.
     """
-    speakers, wanted = speakers_of(layout, channels), LAYOUTS[target]
-    if len(wanted) != channels:
+    speakers, target_speakers = speakers_of(layout, channels), LAYOUTS[target]
+    if len(target_speakers) != channels:
         return None
-    if set(speakers) != set(wanted):
-        speakers, wanted = _surround(speakers), _surround(wanted)
-    return tuple(speakers.index(name) for name in wanted) if set(speakers) == set(wanted) else None
+    if set(speakers) != set(target_speakers):
+        speakers, target_speakers = _surround(speakers), _surround(target_speakers)
+    return tuple(speakers.index(name) for name in target_speakers) if set(speakers) == set(target_speakers) else None
 
 
 def _surround(speakers: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,11 +135,11 @@ def _surround(speakers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple({"BL": "SL", "BR": "SR"}.get(name, name) for name in speakers)
 
 
-def lasting_layout(owner: Any) -> Any:
-    """Return the channel layout of a codec or a frame, once for each.
+def pinned_layout(owner: Any) -> Any:
+    """Return the channel layout of a codec context or frame, and never let Python free it where that is unsafe.
 
-    PyAV has the layout of FFmpeg's own, and frees what belongs to it a second time where its channels are in an order
-    of their own, as those of a QuickTime file can be. So it must never be freed.
+    PyAV's layout object shares memory with FFmpeg's. Where the channels have a custom order, as in some QuickTime
+    files, PyAV frees that memory a second time: such an object is leaked on purpose.
     """
     layout = owner.layout
     if layout.name not in LAYOUTS:

@@ -1,24 +1,42 @@
-"""Which of a file's audio streams is taken: the one that was asked for, else the default one, else the first."""
+"""Select one of a file's audio streams: by number or language, else the default stream, else the first."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..errors import AudioError
-from .languages import same_language
-from .layouts import lasting_layout
+from .layouts import pinned_layout
 
-# Native Instruments' Stem files hold the mixture first, whatever their other streams are marked as.
+# The first stream of Native Instruments' Stem files is the mixture, whichever is marked as default.
 STEM_SUFFIX = ".stem.mp4"
+# The codes of each language: of ISO 639-1, and of ISO 639-2, where some languages have two.
+LANGUAGE_CODES = """
+aa aar, ab abk, ae ave, af afr, ak aka, am amh, an arg, ar ara, as asm, av ava, ay aym, az aze, ba bak, be bel, bg bul,
+bi bis, bm bam, bn ben, bo bod tib, br bre, bs bos, ca cat, ce che, ch cha, co cos, cr cre, cs ces cze, cu chu, cv chv,
+cy cym wel, da dan, de deu ger, dv div, dz dzo, ee ewe, el ell gre, en eng, eo epo, es spa, et est, eu eus baq,
+fa fas per, ff ful, fi fin, fj fij, fo fao, fr fra fre, fy fry, ga gle, gd gla, gl glg, gn grn, gu guj, gv glv, ha hau,
+he heb, hi hin, ho hmo, hr hrv, ht hat, hu hun, hy hye arm, hz her, ia ina, id ind, ie ile, ig ibo, ii iii, ik ipk,
+io ido, is isl ice, it ita, iu iku, ja jpn, jv jav, ka kat geo, kg kon, ki kik, kj kua, kk kaz, kl kal, km khm, kn kan,
+ko kor, kr kau, ks kas, ku kur, kv kom, kw cor, ky kir, la lat, lb ltz, lg lug, li lim, ln lin, lo lao, lt lit, lu lub,
+lv lav, mg mlg, mh mah, mi mri mao, mk mkd mac, ml mal, mn mon, mr mar, ms msa may, mt mlt, my mya bur, na nau, nb nob,
+nd nde, ne nep, ng ndo, nl nld dut, nn nno, no nor, nr nbl, nv nav, ny nya, oc oci, oj oji, om orm, or ori, os oss,
+pa pan, pi pli, pl pol, ps pus, pt por, qu que, rm roh, rn run, ro ron rum, ru rus, rw kin, sa san, sc srd, sd snd,
+se sme, sg sag, si sin, sk slk slo, sl slv, sm smo, sn sna, so som, sq sqi alb, sr srp, ss ssw, st sot, su sun, sv swe,
+sw swa, ta tam, te tel, tg tgk, th tha, ti tir, tk tuk, tl tgl, tn tsn, to ton, tr tur, ts tso, tt tat, tw twi, ty tah,
+ug uig, uk ukr, ur urd, uz uzb, ve ven, vi vie, vo vol, wa wln, wo wol, xh xho, yi yid, yo yor, za zha, zh zho chi,
+zu zul
+"""
 NO_LANGUAGE = ("", "und", "unk")
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioStream:
-    """One audio stream of a file: its number (from 1), and what the container says of it; texts may be empty."""
+    """One audio stream of a file: its number, from 1, and the container's metadata; texts may be empty."""
 
     number: int
     codec: str
@@ -30,7 +48,7 @@ class AudioStream:
 
     @property
     def known(self) -> list[str]:
-        """What a person tells it by, in words."""
+        """Its distinguishing properties, as text."""
         channels = f"{self.channels} channel{'s' if self.channels != 1 else ''}"
         return [word for word in (self.language, self.title, channels, "default" if self.default else "") if word]
 
@@ -39,12 +57,12 @@ class AudioStream:
 
 
 def is_stem_file(path: pathlib.Path) -> bool:
-    """Whether a file's name says that it is one of Native Instruments' Stem files."""
+    """Return whether a path has the suffix of Native Instruments' Stem files."""
     return path.name.lower().endswith(STEM_SUFFIX)
 
 
 def audio_streams(container: Any) -> tuple[AudioStream, ...]:
-    """Describe the audio streams of an open PyAV container, in its order."""
+    """Describe the audio streams of an open PyAV container, in order."""
     described = []
     for number, stream in enumerate(container.streams.audio, 1):
         context = stream.codec_context
@@ -53,7 +71,7 @@ def audio_streams(container: Any) -> tuple[AudioStream, ...]:
             AudioStream(
                 number,
                 "unknown" if context is None else context.name,
-                0 if context is None else lasting_layout(context).nb_channels,
+                0 if context is None else pinned_layout(context).nb_channels,
                 0 if context is None else context.sample_rate,
                 "" if language in NO_LANGUAGE else language,
                 stream.metadata.get("title", ""),
@@ -63,17 +81,17 @@ def audio_streams(container: Any) -> tuple[AudioStream, ...]:
     return tuple(described)
 
 
-def chosen_stream(streams: Sequence[AudioStream], asked: int | str | None, path: pathlib.Path) -> int:
+def select_stream(streams: Sequence[AudioStream], requested: int | str | None, path: pathlib.Path) -> int:
     """Return the index of the audio stream to take.
 
     Parameters
     ----------
     streams : sequence of AudioStream
         At least one.
-    asked : int, str or None
-        An index from 0; or what a user says: a number from 1 or a language's code; None for the default stream.
+    requested : int, str or None
+        An index from 0; or a text: a number from 1, or the code of a language; None for the default stream.
     path : pathlib.Path
-        Of the file.
+        Path of the file.
 
     Raises
     ------
@@ -81,17 +99,30 @@ def chosen_stream(streams: Sequence[AudioStream], asked: int | str | None, path:
         There is no such stream.
     """
     index: int | None
-    if isinstance(asked, int):
-        index = asked
-    elif asked is None:
-        usual = [] if is_stem_file(path) else [one for one in streams if one.default]
-        index = usual[0].number - 1 if usual else 0
-    elif asked.isdecimal():
-        index = int(asked) - 1
+    if isinstance(requested, int):
+        index = requested
+    elif requested is None:
+        defaults = [] if is_stem_file(path) else [one for one in streams if one.default]
+        index = defaults[0].number - 1 if defaults else 0
+    elif requested.isdecimal():
+        index = int(requested) - 1
     else:
-        spoken = [one for one in streams if same_language(asked, one.language)]
-        index = min(spoken, key=lambda one: not one.default).number - 1 if spoken else None
+        matches = [one for one in streams if same_language(requested, one.language)]
+        index = min(matches, key=lambda one: not one.default).number - 1 if matches else None
     if index is None or not 0 <= index < len(streams):
-        wanted = asked + 1 if isinstance(asked, int) else asked
-        raise AudioError(f"has no audio stream {wanted}; it holds {', '.join(map(str, streams))}")
+        name = requested + 1 if isinstance(requested, int) else requested
+        raise AudioError(f"has no audio stream {name}", path=path, hint=f"it holds {', '.join(map(str, streams))}")
     return index
+
+
+@functools.cache
+def _first_codes() -> dict[str, str]:
+    groups = [group.split() for group in LANGUAGE_CODES.split(",")]
+    return {code: group[0] for group in groups for code in group}
+
+
+def same_language(one: str, other: str) -> bool:
+    """Return whether two codes, such as ``ja`` and ``jpn`` or ``pt-BR`` and ``por``, mean the same language."""
+    first, second = (re.split("[-_]", code.strip().lower())[0] for code in (one, other))
+    codes = _first_codes()
+    return bool(first) and codes.get(first, first) == codes.get(second, second)

@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
+from ..errors import DiskFullError, OutputError
 from ..system.atomic_files import DISK_FULL
-from .container import QuietFile
+from .container import AvioFile
 from .formats import INTEGER_BITS, SAMPLE_BYTES, Format
-from .headers import finish_ogg, finish_wave
-from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, mask_of
-from .native import native
+from .layouts import DEFAULT_LAYOUTS, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, channel_mask
+from .libsndfile_output import finish_ogg, finish_wave
 from .resample import Resampler
+from .sndfile import libsndfile_path
 
 # libsndfile's Vorbis encoder keeps a whole write on the stack.
 WRITE_SAMPLES = 1 << 15
 # A plain WAV counts its bytes in 32 bits.
 LARGEST_WAV = (1 << 32) - (1 << 20)
-# A disk with less than this many free bytes counts as full.
-FULL = 1 << 20
+# A disk with fewer free bytes counts as full.
+LEAST_FREE_BYTES = 1 << 20
 # 32-bit floats hold all integers of so many bits.
 EXACT_BITS = 24
 # Nominal bit rates of Vorbis qualities 0.0, 0.1, ... 1.0, stereo at 44.1 kHz (Xiph's table), bits per second.
@@ -33,30 +33,30 @@ VORBIS_BITRATES = (64000, 80000, 96000, 112000, 128000, 160000, 192000, 224000, 
 
 
 class Sink:
-    """A file that is being written; a context manager that closes it.
+    """Encode samples to a file; a context manager that closes the file.
 
     Parameters
     ----------
     path : pathlib.Path
     form : Format
     sample_rate : int
-        Rate in Hz of the samples that `write` takes; a format that cannot hold it is written at its next rate.
+        Rate in Hz of the samples; a format that does not support it is written at its next rate.
     channels : int
     subtype : str or None
         Sample type of a lossless format.
     bitrate : int
         Bits per second of a lossy format, for one stereo pair.
     samples : int or None
-        Expected length, which tells whether a WAV must be an RF64.
+        Expected samples per channel: a large WAV is written as RF64.
     layout : str
-        Which speakers the channels are for, as FFmpeg names it; empty where that is not known.
+        Channel layout by FFmpeg's name; empty where it is not known.
 
     Raises
     ------
     AudioError
         The format cannot hold these channels.
     OutputError
-        The file cannot be created, or later not be written.
+        The file cannot be created or written.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Sink:
         samples: int | None = None,
         layout: str = "",
     ):
-        fitted = form.fitted(channels, layout)
-        order = fitted.order
+        channel_map = form.map_channels(channels, layout)
+        order = channel_map.order
         if form.name == "ogg":
-            # libsndfile takes the channels as they lie in the file, FFmpeg as they lie in a WAVE file.
-            order = tuple(order[place] for place in VORBIS_ORDER.get(channels, range(channels)))
+            # libsndfile expects the channel order of the file, FFmpeg that of WAVE files.
+            order = tuple(order[channel] for channel in VORBIS_ORDER.get(channels, range(channels)))
         self._order = list(order) if order != tuple(range(channels)) else None
         self.path = path
         rate = form.rate_for(sample_rate)
@@ -84,13 +84,13 @@ class Sink:
         self._writer: _SoundFileWriter | _AvWriter
         try:
             if form.codec:
-                self._writer = _AvWriter(path, form, rate, channels, bits_per_second, fitted.layout)
+                self._writer = _AvWriter(path, form, rate, channels, bits_per_second, channel_map.layout)
             else:
                 self._writer = _SoundFileWriter(
-                    path, form, rate, channels, subtype, bits_per_second, samples, fitted.layout
+                    path, form, rate, channels, subtype, bits_per_second, samples, channel_map.layout
                 )
         except Exception as error:
-            raise write_failure(path, error) from None
+            raise write_error(path, error) from None
 
     def __enter__(self) -> Sink:
         return self
@@ -107,16 +107,16 @@ class Sink:
         self._write(block)
 
     def finish(self) -> None:
-        """Write what is still held, close the file, and make sure that all of it is there."""
+        """Write buffered samples, close the file, and check that it is complete."""
         if self._resampler is not None:
             self._write(self._resampler.flush())
         try:
             self._writer.finish()
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
 
     def abandon(self) -> None:
-        """Close without finishing; the file is not whole. After `finish` this does nothing."""
+        """Close the incomplete file; after `finish` this does nothing."""
         self._writer.abandon()
 
     def _write(self, block: np.ndarray) -> None:
@@ -124,24 +124,25 @@ class Sink:
             for start in range(0, block.shape[1], WRITE_SAMPLES):
                 self._writer.write(block[:, start : start + WRITE_SAMPLES])
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
 
 
-def write_failure(path: pathlib.Path, error: Exception) -> OutputError:
-    """Return what to raise where an output cannot be written."""
+def write_error(path: pathlib.Path, error: Exception) -> OutputError:
+    """Return the error to raise where an output cannot be written."""
     if isinstance(error, OutputError):
         return error
     # libsndfile says no more than "System error" when the disk is full
-    full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < FULL
-    why = DISK_FULL if full else (getattr(error, "strerror", None) or str(error) or "write failed")
-    return OutputError(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {why}")
+    full = getattr(error, "errno", None) == errno.ENOSPC or _free_bytes(path.parent) < LEAST_FREE_BYTES
+    reason = DISK_FULL if full else (getattr(error, "strerror", None) or str(error) or "write failed")
+    kind = DiskFullError if full else OutputError
+    return kind(f"cannot write {path.suffix.lstrip('.')} to {path.parent}: {reason}")
 
 
 def _free_bytes(folder: pathlib.Path) -> int:
     try:
         return shutil.disk_usage(folder).free
     except OSError:
-        return FULL
+        return LEAST_FREE_BYTES
 
 
 class _SoundFileWriter:
@@ -173,7 +174,7 @@ class _SoundFileWriter:
             stereo = bitrate * 2 / channels * 44100 / max(rate, 8000)
             quality = float(np.interp(stereo, VORBIS_BITRATES, np.linspace(0, 1, len(VORBIS_BITRATES))))
             options = {"subtype": "VORBIS", "compression_level": 1 - quality}
-        self.file = soundfile.SoundFile(native(path), "w", rate, channels, format=container, **options)
+        self.file = soundfile.SoundFile(libsndfile_path(path), "w", rate, channels, format=container, **options)
 
     def write(self, block: np.ndarray) -> None:
         if self.bits:
@@ -181,7 +182,7 @@ class _SoundFileWriter:
         try:
             self.file.write(np.ascontiguousarray(block.T))
         except AssertionError:
-            # soundfile asserts that all was written, and drops the system's reason.
+            # soundfile asserts that all was written, and hides the system's error.
             raise OSError(errno.ENOSPC, DISK_FULL) from None
         self.written += block.shape[1]
 
@@ -190,20 +191,20 @@ class _SoundFileWriter:
 
         self.file.close()
         self._complete()
-        # A full disk can fail silently when buffers are flushed: the last sample must be there.
+        # Flushing to a full disk can fail silently: check the last sample.
         if self.written:
-            with soundfile.SoundFile(native(self.path)) as check:
-                whole = check.frames == self.written
+            with soundfile.SoundFile(libsndfile_path(self.path)) as check:
+                complete = check.frames == self.written
                 check.seek(max(0, self.written - 1))
-                if not whole or len(check.read(1)) != 1:
+                if not complete or len(check.read(1)) != 1:
                     raise OSError(errno.ENOSPC, DISK_FULL)
 
     def abandon(self) -> None:
         self.file.close()
 
     def _complete(self) -> None:
-        """Write what libsndfile cannot: layouts; and the same each time what would tell this run from others."""
-        mask = mask_of(self.layout, self.channels)
+        """Write the channel layout, and make the bytes independent of the run."""
+        mask = channel_mask(self.layout, self.channels)
         if self.form.name == "wav":
             finish_wave(self.path, mask)
         elif self.form.name == "ogg":
@@ -222,10 +223,10 @@ class _AvWriter:
     def __init__(self, path: pathlib.Path, form: Format, rate: int, channels: int, bitrate: int, layout: str):
         import av
 
-        # bitexact leaves out dates and random serial numbers: the same stem gives the same file.
+        # bitexact omits dates and random serial numbers: equal samples give equal files.
         self.file = path.open("wb")
-        self.quiet = QuietFile(self.file)
-        self.container: Any = av.open(self.quiet, "w", format=form.container, options={"fflags": "+bitexact"})
+        self.avio = AvioFile(self.file)
+        self.container: Any = av.open(self.avio, "w", format=form.container, options={"fflags": "+bitexact"})
         self.stream = audio_stream(self.container, form.codec, rate, channels, bitrate, layout)
         self.written = 0
         self.open = True
@@ -241,8 +242,8 @@ class _AvWriter:
         self.container.mux(self.stream.encode(None))
         self.open = False
         self.container.close()
-        if self.quiet.error is not None:
-            raise self.quiet.error
+        if self.avio.error is not None:
+            raise self.avio.error
         self.file.close()
 
     def abandon(self) -> None:
@@ -257,7 +258,7 @@ class _AvWriter:
 
 
 def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: int, layout: str = "") -> Any:
-    """Add a stream of sound to a PyAV container.
+    """Add an audio stream to a PyAV container.
 
     Parameters
     ----------
@@ -271,25 +272,25 @@ def audio_stream(container: Any, codec: str, rate: int, channels: int, bitrate: 
     layout : str, optional
         As FFmpeg names it.
     """
-    # By default FFmpeg mixes up the channels of Opus with five and with seven of them.
+    # Without it FFmpeg confuses the channels of Opus with 5 or 7 channels.
     options = {"mapping_family": "1"} if codec == "libopus" and channels > 2 else {}
     stream = container.add_stream(codec, rate=rate, options=options)
-    stream.codec_context.layout = layout or ASSUMED[channels - 1]
+    stream.codec_context.layout = layout or DEFAULT_LAYOUTS[channels - 1]
     stream.codec_context.bit_rate = bitrate
     stream.codec_context.time_base = Fraction(1, rate)
     return stream
 
 
-def audio_frame(stream: Any, block: np.ndarray, at: int) -> Any:
-    """Return samples (channels, samples) as a frame for such a stream, `at` samples after its start."""
+def audio_frame(stream: Any, block: np.ndarray, index: int) -> Any:
+    """Return samples (channels, samples) as a frame for a stream of `audio_stream`, with its first sample's index."""
     context = stream.codec_context
-    return packed_frame(block, context.layout.name, context.time_base.denominator, at)
+    return interleaved_frame(block, context.layout.name, context.time_base.denominator, index)
 
 
-def packed_frame(block: np.ndarray, layout: str, rate: int, at: int) -> Any:
-    """Return samples (channels, samples) as a PyAV frame, channel beside channel.
+def interleaved_frame(block: np.ndarray, layout: str, rate: int, index: int) -> Any:
+    """Return samples (channels, samples) as an interleaved PyAV frame.
 
-    PyAV counts one plane too many of eight, and reads or writes beyond them.
+    Planar frames are unsafe: of eight planes PyAV counts one too many, and accesses memory beyond them.
     """
     import av
 
@@ -297,7 +298,7 @@ def packed_frame(block: np.ndarray, layout: str, rate: int, at: int) -> Any:
     frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
     frame.time_base = Fraction(1, rate)
     frame.sample_rate = rate
-    frame.pts = at
+    frame.pts = index
     return frame
 
 

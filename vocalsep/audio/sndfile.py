@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -11,36 +12,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import AudioError
-from .container import QuietFile
+from .byte_range import ByteRange, ByteRangeFile
+from .container import AvioFile
 from .formats import FLOAT_SUBTYPES, INTEGER_BITS, SAMPLE_BYTES
-from .layouts import ASSUMED, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
-from .native import native
-from .parts import STREAMED, Part, PartFile
+from .layouts import DEFAULT_LAYOUTS, FLAC_LAYOUTS, MASK_COMMENT, VORBIS_ORDER, layout_of_mask
 from .source import BLOCK_SAMPLES, Source, SourceInfo
+from .wave_ranges import STREAMED
 
 if TYPE_CHECKING:
     import soundfile
 
 # libsndfile's length of a file that does not say.
 UNKNOWN_LENGTH = 1 << 62
-# Some encoders count a packet more than their stream decodes to.
-LOSSY_SLACK_S = 0.1
+# Some encoders count one packet more than can be decoded.
+LOSSY_TOLERANCE_S = 0.1
 # Samples of the longest frame of a FLAC.
 LONGEST_BLOCK = 1 << 16
 
 
 class SoundFileSource(Source):
-    """A file that libsndfile decodes; see `Source`."""
+    """Decode a file with libsndfile; see `Source`."""
 
-    def __init__(self, path: pathlib.Path, salvage: bool, part: Part):
+    def __init__(self, path: pathlib.Path, salvage: bool, byte_range: ByteRange):
         import soundfile
 
-        self.seekable = not part.patches and part.start == 0 and part.stop == path.stat().st_size
-        self.quiet = None if self.seekable else QuietFile(PartFile(path.open("rb"), part))
+        self.seekable = not byte_range.patches and byte_range.start == 0 and byte_range.stop == path.stat().st_size
+        self.avio = None if self.seekable else AvioFile(ByteRangeFile(path.open("rb"), byte_range))
         try:
-            self.file: soundfile.SoundFile = soundfile.SoundFile(self.quiet or native(path))
+            self.file: soundfile.SoundFile = soundfile.SoundFile(self.avio or libsndfile_path(path))
         except BaseException:
-            self._close_part()
+            self._close_range()
             raise
         file = self.file
         lossless = file.subtype in INTEGER_BITS or file.subtype in FLOAT_SUBTYPES or file.subtype.startswith("ALAC")
@@ -58,24 +59,28 @@ class SoundFileSource(Source):
                 samples=samples,
                 subtype=subtype,
                 lossy=not lossless,
-                slack_s=LONGEST_BLOCK / file.samplerate if part.patches else 0.0 if lossless else LOSSY_SLACK_S,
+                length_tolerance_s=LONGEST_BLOCK / file.samplerate
+                if byte_range.patches
+                else 0.0
+                if lossless
+                else LOSSY_TOLERANCE_S,
                 layout=_layout(path, file),
             ),
             salvage,
         )
-        self.announced = max(part.announced if part.patches else samples or 0, _announced(file))
-        if file.format == "OGG" and file.channels in VORBIS_ORDER:
-            # libsndfile gives them in the order that they have in the file.
-            self.order = [VORBIS_ORDER[file.channels].index(place) for place in range(file.channels)]
+        self.header_samples = max(
+            byte_range.header_samples if byte_range.patches else samples or 0, _header_samples(file)
+        )
+        self.order = wave_order(file.format, file.channels)
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
-        self._close_part()
+        self._close_range()
 
-    def _close_part(self) -> None:
-        if self.quiet is not None:
-            self.quiet.file.close()
+    def _close_range(self) -> None:
+        if self.avio is not None:
+            self.avio.file.close()
 
     def _decoded(self) -> Iterator[np.ndarray]:
         import soundfile
@@ -84,7 +89,7 @@ class SoundFileSource(Source):
         dtype = np.float64 if info.wide else np.float32
         decoded = 0
         while True:
-            # What comes before an error is there as well: the numbers behind it are left as they are.
+            # Samples that libsndfile has not written stay NaN: those before an error are valid.
             left = BLOCK_SAMPLES if info.samples is None else info.samples - decoded
             block = np.full((min(BLOCK_SAMPLES, left), info.channels), np.nan, dtype)
             try:
@@ -92,44 +97,62 @@ class SoundFileSource(Source):
             except soundfile.LibsndfileError as error:
                 block = block[: _filled(block)]
                 yield np.ascontiguousarray(block.T)
-                self._broken(decoded + len(block), error.error_string.rstrip("."))
+                self._report_undecodable(decoded + len(block), error.error_string.rstrip("."))
                 return
             if len(block) == 0:
                 break
             decoded += len(block)
             yield np.ascontiguousarray(block.T)
-        if self.quiet is not None and self.quiet.error is not None:
-            raise AudioError(f"cannot be read ({self.quiet.error.strerror})")
+        if self.avio is not None and self.avio.error is not None:
+            raise AudioError(f"cannot be read ({self.avio.error.strerror})")
 
-    def _broken(self, decoded: int, why: str) -> None:
-        """Take note of a block that cannot be decoded.
-
-        The last one of a file that does not promise more is that of a recorder that died.
-        """
+    def _report_undecodable(self, decoded: int, reason: str) -> None:
+        """Report a block that cannot be decoded: as damage, or as the incomplete last packet of a recording."""
         info = self.info
-        if info.samples is not None and self.announced <= decoded and info.samples - decoded <= LONGEST_BLOCK:
+        if info.samples is not None and self.header_samples <= decoded and info.samples - decoded <= LONGEST_BLOCK:
             self.remarks.append("its last packet is cut off: split up to there")
         else:
-            self._damage(f"at {decoded / info.sample_rate:.1f} s ({why})")
+            self._damage(f"at {decoded / info.sample_rate:.1f} s ({reason})")
+
+
+def libsndfile_path(path: pathlib.Path) -> bytes | str:
+    """Return a path in the form that libsndfile opens, also where the name is not valid text."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
+def wave_order(container: str, channels: int) -> list[int] | None:
+    """Return which of libsndfile's channels comes first, second ... in a WAVE file; None where the order is the same.
+
+    libsndfile keeps the order of the file, and Ogg has an order of its own.
+
+    Parameters
+    ----------
+    container : str
+        libsndfile's name of the format.
+    channels : int
+    """
+    if container != "OGG" or channels not in VORBIS_ORDER:
+        return None
+    return [VORBIS_ORDER[channels].index(channel) for channel in range(channels)]
 
 
 def _filled(block: np.ndarray) -> int:
-    """Number of samples before the first that was not written."""
+    """Return the number of samples before the first that was not written."""
     empty = np.isnan(block).all(axis=1)
     return int(empty.argmax()) if empty.any() else len(block)
 
 
-def _announced(file: Any) -> int:
-    """Samples that the header of a WAV gives where libsndfile counts fewer; else 0."""
-    told = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if told and int(told[1]) < STREAMED and int(told[2]):
+def _header_samples(file: Any) -> int:
+    """Return the samples that the header of a WAV gives where the file holds fewer; else 0."""
+    sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if sizes and int(sizes[1]) < STREAMED and int(sizes[2]):
         width = SAMPLE_BYTES.get(file.subtype, 0) * file.channels
-        return int(told[1]) // width if width else int(file.frames * int(told[1]) // int(told[2]))
+        return int(sizes[1]) // width if width else int(file.frames * int(sizes[1]) // int(sizes[2]))
     return 0
 
 
 def _layout(path: pathlib.Path, file: Any) -> str:
-    """Return the channel layout as `layouts` names it; empty where the file does not say."""
+    """Return the channel layout, see `layouts`; empty where the file does not name it."""
     mask = re.search(r"^ *Channel Mask *: 0x([0-9A-F]+)", file.extra_info, re.MULTILINE)
     if mask:
         return layout_of_mask(int(mask[1], 16), file.channels)
@@ -137,9 +160,9 @@ def _layout(path: pathlib.Path, file: Any) -> str:
         from mutagen import MutagenError
         from mutagen.flac import FLAC
 
-        # Without the comment, or with one that is no number.
+        # The comment may be missing or no number.
         with contextlib.suppress(MutagenError, LookupError, TypeError, ValueError):
             comments: Any = FLAC(path).tags
             return layout_of_mask(int(comments[MASK_COMMENT][0], 16), file.channels)
-    known = {"FLAC": FLAC_LAYOUTS, "OGG": ASSUMED}.get(file.format, ())
+    known = {"FLAC": FLAC_LAYOUTS, "OGG": DEFAULT_LAYOUTS}.get(file.format, ())
     return known[file.channels - 1] if file.channels <= len(known) else ""

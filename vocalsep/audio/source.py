@@ -1,4 +1,4 @@
-"""What every open audio file has in common: what it is, and its samples block by block, sound and whole."""
+"""Common base of the decoders: the description of an audio file, and its samples block by block."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import AudioError
+from ..errors import AudioError, DamagedError
 from .formats import INTEGER_BITS
 from .selection import AudioStream
 
 BLOCK_SAMPLES = 1 << 16
 MOST_CHANNELS = 8
 RATES_HZ = (4000, 384000)
-# Containers round their duration; only a larger shortfall than this is worth a word.
+# Containers round their duration: a smaller difference is not reported.
 ROUNDED_S = 1.0
-# Nothing audible is this loud; squares of larger values overflow 32-bit floats.
+# Largest absolute sample; squares of larger values overflow 32-bit floats.
 LOUDEST = 1e9
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceInfo:
-    """What an audio file says of itself.
+    """Describe an audio file by its headers.
 
     Parameters
     ----------
@@ -34,21 +34,21 @@ class SourceInfo:
         Hz.
     channels : int
     samples : int or None
-        Length in samples per channel, as far as that is known before decoding; None where it is not.
+        Samples per channel; None where that is not known before decoding.
     subtype : str
-        The sample type that holds what the file holds: ``PCM_16``, ..., ``FLOAT`` (also for lossy codecs).
+        Sample type that can represent the samples: ``PCM_16``, ..., ``FLOAT`` (also for lossy codecs).
     lossy : bool
     video : bool
-        Whether there is a moving picture.
-    slack_s : float
-        How many seconds `samples` may be too large in a whole file: none where it was counted, some where a container
-        rounds, any number where it is guessed from the size of the file.
+        Whether the file holds a moving picture.
+    length_tolerance_s : float
+        By how many seconds `samples` may be too large in an undamaged file: 0 where it was counted, more where a
+        container rounds, infinite where it is estimated from the size of the file.
     stream : int
         Index, from 0, of the audio stream that is decoded.
     streams : tuple of AudioStream
-        All audio streams, where the format can hold several.
+        All audio streams, of a format that can hold several.
     layout : str
-        Which speakers the channels are for, as `layouts` names it; empty where the file does not say.
+        Channel layout, see `layouts`; empty where the file does not name it.
     """
 
     path: pathlib.Path
@@ -60,29 +60,29 @@ class SourceInfo:
     subtype: str
     lossy: bool
     video: bool = False
-    slack_s: float = 0.0
+    length_tolerance_s: float = 0.0
     stream: int = 0
     streams: tuple[AudioStream, ...] = ()
     layout: str = ""
 
     @property
     def duration(self) -> float | None:
-        """Length in seconds, None where the file does not say."""
+        """Length in seconds; None where it is not known."""
         return None if self.samples is None else self.samples / self.sample_rate
 
     @property
     def wide(self) -> bool:
-        """Whether samples need more than a 32-bit float."""
+        """Whether samples need 64-bit floats."""
         return self.subtype in ("PCM_32", "DOUBLE")
 
     @property
     def bounded(self) -> bool:
-        """Whether the format itself keeps samples within full scale."""
+        """Whether the sample type cannot exceed full scale."""
         return self.subtype in INTEGER_BITS
 
 
 class Source:
-    """An open audio file that yields its samples block by block; a context manager.
+    """An open audio file that is decoded block by block; a context manager.
 
     Attributes
     ----------
@@ -90,20 +90,20 @@ class Source:
     read : int
         Samples per channel that `blocks` has yielded so far.
     repaired : int
-        Samples that were NaN, infinite or impossibly large, and were replaced by silence.
+        Number of samples that were NaN, infinite or impossibly large, and were replaced by 0.
     order : list of int or None
-        Which channel of the file comes first, second ... in a WAVE file, where that is another order.
+        Indices of the decoded channels in the order of a WAVE file; None where the order is the same.
     damaged : str
-        What was passed over in a damaged file: a few packets, or more where `salvage` allows it; else empty.
+        What could not be decoded and was skipped; empty in an undamaged file.
     remarks : list of str
-        What a person should know of the file, complete once `blocks` has ended.
-    announced : int
-        Samples that the header gives, where they may be others than `info` has; else 0.
+        What the user should know about the file; complete when `blocks` has ended.
+    header_samples : int
+        Samples per channel that the header gives, where `info.samples` may differ from that; else 0.
     seekable : bool
-        Whether libsndfile by itself can read the file from its middle.
+        Whether libsndfile can seek in the file under its own name.
     """
 
-    announced = 0
+    header_samples = 0
     seekable = False
 
     def __init__(self, info: SourceInfo, salvage: bool):
@@ -114,7 +114,7 @@ class Source:
         self.order: list[int] | None = None
         self.damaged = ""
         self.remarks: list[str] = []
-        self.began_as = _state(info.path)
+        self._initial_state = _state(info.path)
 
     def __enter__(self) -> Source:
         return self
@@ -127,6 +127,7 @@ class Source:
         raise NotImplementedError
 
     def _decoded(self) -> Iterator[np.ndarray]:
+        """Yield decoded blocks (channels, samples) in the order of the file."""
         raise NotImplementedError
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -135,59 +136,73 @@ class Source:
         Raises
         ------
         AudioError
-            The file is damaged, or was changed meanwhile, and `salvage` was not asked for.
+            The file was changed while it was read, and `salvage` is not set.
+        DamagedError
+            The file is damaged, and `salvage` is not set.
         """
-        for block in _gathered(self._decoded()):
-            wrong = ~(np.abs(block) < LOUDEST)
-            if wrong.any():
-                self.repaired += int(wrong.sum())
-                block = np.where(wrong, block.dtype.type(0), block)
+        for block in _joined_blocks(self._decoded_with_path()):
+            invalid = ~(np.abs(block) < LOUDEST)
+            if invalid.any():
+                self.repaired += int(invalid.sum())
+                block = np.where(invalid, block.dtype.type(0), block)
             self.read += block.shape[1]
             yield block if self.order is None else block[self.order]
         if missing_s := self._missing_s(self.read):
             self.remarks.append(f"ends {missing_s:.1f} s before the length that its header gives")
-        if _state(self.info.path) not in (self.began_as, None):
+        if _state(self.info.path) not in (self._initial_state, None):
             if not self.salvage:
-                raise AudioError("was changed while it was being read; try again once it is whole")
+                raise AudioError(
+                    "was changed while it was being read", path=self.info.path, hint="try again once it is whole"
+                )
             self.damaged = self.damaged or "it was changed while it was being read"
+
+    def _decoded_with_path(self) -> Iterator[np.ndarray]:
+        try:
+            yield from self._decoded()
+        except AudioError as error:
+            raise error.about(self.info.path) from None
 
     @property
     def expected(self) -> int | None:
-        """Samples in all as far as that is known; None where it is not, or where more have come than were promised."""
+        """Samples per channel in all; None where that is not known, or where more than those were read already."""
         samples = self.info.samples
         return None if samples is None or samples < self.read else samples
 
     def _missing_s(self, samples: int) -> float:
-        """Seconds that the header promises beyond so many samples; 0 where it gives no length, or one about right."""
+        """Return how many seconds are missing to the header's length; 0 within the tolerance, or without a length."""
         info = self.info
-        slack_s = ROUNDED_S if self.announced and math.isinf(info.slack_s) else info.slack_s
-        missing_s = ((self.announced or info.samples or 0) - samples) / info.sample_rate
-        return missing_s if missing_s > slack_s else 0.0
+        tolerance_s = (
+            ROUNDED_S if self.header_samples and math.isinf(info.length_tolerance_s) else info.length_tolerance_s
+        )
+        missing_s = ((self.header_samples or info.samples or 0) - samples) / info.sample_rate
+        return missing_s if missing_s > tolerance_s else 0.0
 
     def _damage(self, what: str) -> None:
         if not self.salvage:
-            raise AudioError(f"damaged file, {what}; --salvage takes what can be decoded")
+            raise DamagedError(
+                f"damaged file, {what}", path=self.info.path, hint="salvage=True takes what can be decoded"
+            )
         self.damaged = self.damaged or what
 
 
 def _state(path: pathlib.Path) -> tuple[int, ...] | None:
-    """Return what changes with a file's content; None where it is gone, which does not disturb whoever has it open."""
+    """Return what changes with a file's content; None where the file was removed, as open files stay readable."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _gathered(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Join small blocks to larger ones: codecs hand out anything from a single sample up."""
-    held: list[np.ndarray] = []
+def _joined_blocks(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Concatenate small blocks: codecs decode to blocks of any size from one sample."""
+    pending: list[np.ndarray] = []
     samples = 0
     for block in blocks:
-        held.append(block)
+        pending.append(block)
         samples += block.shape[1]
         if samples >= BLOCK_SAMPLES:
-            yield np.concatenate(held, axis=1)
-            held, samples = [], 0
+            yield np.concatenate(pending, axis=1)
+            pending, samples = [], 0
     if samples:
-        yield np.concatenate(held, axis=1)
+        yield np.concatenate(pending, axis=1)

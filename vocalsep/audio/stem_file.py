@@ -1,7 +1,7 @@
-"""A ``.stem.mp4``: the mixture and four stems as streams of one file, for DJ software and for musdb.
+"""Write ``.stem.mp4`` files: the mixture and four stems as streams of one file, for DJ software and for musdb.
 
 Native Instruments' Stem format: five AAC streams, the mixture first, and in ``moov/udta/stem`` a JSON text that names
-them. Drums and bass are silent here; they are there because the format has four stems.
+them. Drums and bass are silent: the format requires four stems.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
-from .container import QuietFile
+from .container import AvioFile
 from .formats import FORMATS
 from .resample import Resampler
-from .sink import audio_frame, audio_stream, write_failure
+from .sink import audio_frame, audio_stream, write_error
 
-STEM_FILE = "stem.mp4"
+STEM_FILE = FORMATS["stem.mp4"].name
 NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
 DYNAMICS = {
     "compressor": {
@@ -39,13 +39,13 @@ DYNAMICS = {
 
 
 class StemSink:
-    """A stem file that is being written; used as `Sink` is, but takes both stems.
+    """Encode both stems to a stem file; used like `Sink`.
 
     Parameters
     ----------
     path : pathlib.Path
     sample_rate : int
-        Hz; a rate that AAC cannot hold is written at its next.
+        Hz; a rate that AAC does not support is written at its next.
     channels : int
     bitrate : int
         Bits per second of each stream, for stereo.
@@ -55,52 +55,52 @@ class StemSink:
     AudioError
         There are more than two channels.
     OutputError
-        The file cannot be created, or later not be written.
+        The file cannot be created or written.
     """
 
     def __init__(self, path: pathlib.Path, *, sample_rate: int, channels: int, bitrate: int):
         import av
 
         form = FORMATS[STEM_FILE]
-        form.fitted(channels)
+        form.map_channels(channels)
         rate = form.rate_for(sample_rate)
         self.path = path
         self._written = 0
         self._open = True
         self._resamplers = [Resampler(channels, sample_rate, rate) for _ in range(2)]
         try:
-            # A file that FFmpeg opens itself stays open, and its room taken, where the disk is full.
+            # FFmpeg would not close a file that it opened itself on a full disk.
             self._file = path.open("wb")
-            self._quiet = QuietFile(self._file)
+            self._avio = AvioFile(self._file)
             options = {"fflags": "+bitexact"}
-            self._container: Any = av.open(self._quiet, "w", format=form.container, options=options)
+            self._container: Any = av.open(self._avio, "w", format=form.container, options=options)
             self._streams = [
                 audio_stream(self._container, form.codec, rate, channels, bitrate * channels // 2)
                 for _ in range(1 + len(NAMES))
             ]
         except Exception as error:
-            raise write_failure(path, error) from None
+            raise write_error(path, error) from None
 
     def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
         """Append (channels, samples) of both stems, full scale at +-1."""
         self._write(*(r.push(stem) for r, stem in zip(self._resamplers, (vocals, accompaniment), strict=True)))
 
     def finish(self) -> None:
-        """Write what is still held, and close the file. Its stems have no names yet, see `name_stems`."""
+        """Write buffered samples and close the file. The stems have no names yet, see `name_stems`."""
         self._write(*(resampler.flush() for resampler in self._resamplers))
         try:
             for stream in self._streams:
                 self._container.mux(stream.encode(None))
             self._open = False
             self._container.close()
-            if self._quiet.error is not None:
-                raise self._quiet.error
+            if self._avio.error is not None:
+                raise self._avio.error
             self._file.close()
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
 
     def abandon(self) -> None:
-        """Close without finishing; the file is not whole. After `finish` this does nothing."""
+        """Close the incomplete file; after `finish` this does nothing."""
         import av
 
         if self._open:
@@ -119,64 +119,64 @@ class StemSink:
             for stream, sound in zip(self._streams, sounds, strict=True):
                 self._container.mux(stream.encode(audio_frame(stream, sound, self._written)))
         except Exception as error:
-            raise write_failure(self.path, error) from None
+            raise write_error(self.path, error) from None
         self._written += vocals.shape[1]
 
 
 def name_stems(path: pathlib.Path) -> None:
-    """Add the names of its stems to a finished stem file, behind all else that is written into it.
+    """Add the names of the stems to a finished stem file, as its last change.
 
     Raises
     ------
     OutputError
-        It cannot be written.
+        The file cannot be written.
     """
     try:
         _add_names(path)
     except OSError as error:
-        raise write_failure(path, error) from None
+        raise write_error(path, error) from None
 
 
 def _add_names(path: pathlib.Path) -> None:
-    """Add the names to an MP4 whose ``moov`` comes last; nothing before that moves."""
+    """Add the names to an MP4 whose ``moov`` box is the last; everything before it stays in place."""
     with path.open("r+b") as file:
         end = path.stat().st_size
-        at = 0
-        while at + 8 <= end:
-            file.seek(at)
+        offset = 0
+        while offset + 8 <= end:
+            file.seek(offset)
             size, kind = struct.unpack(">I4s", file.read(8))
             if size == 1:
                 size = int.from_bytes(file.read(8), "big")
-            if kind == b"moov" and at + size == end:
-                file.seek(at)
+            if kind == b"moov" and offset + size == end:
+                file.seek(offset)
                 index = file.read(size)
-                file.seek(at)
+                file.seek(offset)
                 file.write(_with_names(index))
                 return
             if size < 8:
                 break
-            at += size
-    raise OutputError("the stem file's index is not at its end")
+            offset += size
+    raise OutputError("the stem file's index is not at its end", path=path)
 
 
 def _with_names(index: bytes) -> bytes:
     """Return a ``moov`` box with the stems' names in its ``udta``."""
-    said = {
+    metadata = {
         "version": 1,
         "mastering_dsp": DYNAMICS,
         "stems": [{"name": name.capitalize(), "color": colour} for name, colour in NAMES],
     }
-    stem = _box(b"stem", json.dumps(said).encode())
+    stem = _box(b"stem", json.dumps(metadata).encode())
     inner = index[8:]
-    at = 0
-    while at + 8 <= len(inner):
-        size, kind = struct.unpack(">I4s", inner[at : at + 8])
+    offset = 0
+    while offset + 8 <= len(inner):
+        size, kind = struct.unpack(">I4s", inner[offset : offset + 8])
         if kind == b"udta":
-            user = _box(b"udta", inner[at + 8 : at + size] + stem)
-            return _box(b"moov", inner[:at] + user + inner[at + size :])
+            user = _box(b"udta", inner[offset + 8 : offset + size] + stem)
+            return _box(b"moov", inner[:offset] + user + inner[offset + size :])
         if size < 8:
             break
-        at += size
+        offset += size
     return _box(b"moov", inner + _box(b"udta", stem))
 
 

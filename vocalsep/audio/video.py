@@ -9,24 +9,34 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import OutputError
-from .clock import timed
-from .container import QuietFile, open_container
-from .video_plan import ANY_MUXER, FREE_CLOCKS, MP4, VideoPlan, add, is_attached, is_of, open_output
+from .container import AvioFile, open_container
+from .packet_clock import retimed_packets
+from .video_plan import ARBITRARY_START, FALLBACK_MUXER, MP4, VideoPlan, add, has_format, is_attached, open_output
 
-# Those that say which samples of an encoder's first packet are not heard.
+# Containers that store how many samples of the first packet are skipped.
 TRIMMED = (*MP4, "webm")
 PICTURES = {b"\xff\xd8": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp", b"RIFF": "webp"}
-# The packets of transport streams begin with this byte; those of cameras with four bytes of time before it.
+# First byte of the packets of transport streams; in those of cameras 4 bytes of time precede it.
 TS_SYNC, CAMERA_PACKET = b"G", 192
-# What the muxer says itself, and what is wrong of a sound that was replaced.
+# Metadata that the muxer writes itself, and metadata of the replaced sound that is not valid any more.
 CONTAINER_KEYS = ("major_brand", "minor_version", "compatible_brands")
 SOUND_KEYS = ("bps", "number_of_", "duration", "_statistics", "encoder", "vendor_id")
 
 
 def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path, title: str, plan: VideoPlan) -> None:
-    """Write `target` as a copy of `video`, packet by packet, with the sound of `audio`.
+    """Copy a video packet by packet, and replace one of its audio streams.
 
-    The sound starts where the first sample of the one that it replaces starts.
+    The new sound starts at the time of the first sample of the stream that it replaces.
+
+    Parameters
+    ----------
+    video : pathlib.Path
+    audio : pathlib.Path
+        File with the new sound, in the codec of the container.
+    target : pathlib.Path
+        File to write.
+    title : str
+    plan : VideoPlan
 
     Raises
     ------
@@ -37,32 +47,32 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
 
     try:
         with (
-            video.open("rb") as film,
-            audio.open("rb") as track,
-            open_container(QuietFile(film)) as pictures,
-            open_container(QuietFile(track)) as sound,
+            video.open("rb") as video_file,
+            audio.open("rb") as audio_file,
+            open_container(AvioFile(video_file)) as pictures,
+            open_container(AvioFile(audio_file)) as sound,
             target.open("w+b") as file,
         ):
-            quiet = QuietFile(file)
-            with _written(quiet, plan, target, _options(pictures, video, plan.muxer)) as out:
-                _remux(pictures, sound, out, title, plan, _start(video, plan.sound), _covers(video))
-            if quiet.error is not None:
-                raise quiet.error
+            avio = AvioFile(file)
+            with _open_target(avio, plan, target, _options(pictures, video, plan.muxer)) as out:
+                _remux(pictures, sound, out, title, plan, _first_sample_time(video, plan.sound), _covers(video))
+            if avio.error is not None:
+                raise avio.error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"cannot put the sound into a {plan.suffix} video: {error}") from None
 
 
 @contextlib.contextmanager
-def _written(quiet: QuietFile, plan: VideoPlan, target: pathlib.Path, options: dict[str, str]) -> Iterator[Any]:
+def _open_target(avio: AvioFile, plan: VideoPlan, target: pathlib.Path, options: dict[str, str]) -> Iterator[Any]:
     opened: list[Any] = []
 
-    def again(*_: object) -> QuietFile:
-        quiet.file.flush()
+    def reopen(*_: object) -> AvioFile:
+        avio.file.flush()
         opened.append(target.open("rb"))
-        return QuietFile(opened[-1])
+        return AvioFile(opened[-1])
 
     try:
-        with open_output(quiet, plan.muxer, plan.wrapped, options, again if plan.muxer in MP4 else None) as out:
+        with open_output(avio, plan.muxer, plan.wrapped, options, reopen if plan.muxer in MP4 else None) as out:
             yield out
     finally:
         for file in opened:
@@ -70,17 +80,17 @@ def _written(quiet: QuietFile, plan: VideoPlan, target: pathlib.Path, options: d
 
 
 def _options(pictures: Any, video: pathlib.Path, muxer: str) -> dict[str, str]:
-    """Return options of the muxer that keep what a video is like."""
-    if muxer in (ANY_MUXER, "webm"):
-        # Which streams are marked as default is copied, not guessed.
+    """Return options of the muxer that preserve properties of the video."""
+    if muxer in (FALLBACK_MUXER, "webm"):
+        # Keep the default marks of the streams.
         return {"default_mode": "passthrough"}
     if muxer == "mpegts":
         with video.open("rb") as file:
             head = file.read(2 * CAMERA_PACKET)
         return {"mpegts_m2ts_mode": str(int(head[4:5] == head[4 + CAMERA_PACKET :][:1] == TS_SYNC))}
     if muxer in MP4:
-        # The index in front, as players on the web need it. Keys such as the place of a phone's recording are kept by
-        # a kind of tags of its own.
+        # Players on the web need the index at the front. Keys such as the location of a phone's recording need a kind
+        # of tags of their own.
         keys = any(key.startswith("com.") for key in pictures.metadata)
         brand = pictures.metadata.get("major_brand", "")
         options = {"movflags": "+faststart" + "+use_metadata_tags" * keys}
@@ -103,50 +113,50 @@ def _remux(
     out.metadata.update({key: value for key, value in pictures.metadata.items() if key not in CONTAINER_KEYS})
     out.metadata["title"] = title
     out.set_chapters(pictures.chapters())
-    tagged = dict(plan.copied)
-    voice = sound.streams.audio[0]
-    copies, voices = {}, {}
+    keeps_tag = dict(plan.copied)
+    new_sound = sound.streams.audio[0]
+    copies, sound_copies = {}, {}
     for stream in _new_sound_first(pictures, plan.sound):
         if stream.index == plan.sound:
-            copy = voices[voice] = add(out, voice, False)
+            copy = sound_copies[new_sound] = add(out, new_sound, False)
             copy.metadata.clear()
             copy.metadata.update(
                 {key: value for key, value in stream.metadata.items() if not key.lower().startswith(SOUND_KEYS)}
             )
             copy.disposition = stream.disposition
-        elif stream.index in tagged and is_attached(stream, plan.muxer):
+        elif stream.index in keeps_tag and is_attached(stream, plan.muxer):
             _attach(out, stream, stream.data if stream.type == "attachment" else covers[stream.index])
             continue
-        elif stream.index in tagged:
-            copy = copies[stream] = add(out, stream, tagged[stream.index])
+        elif stream.index in keeps_tag:
+            copy = copies[stream] = add(out, stream, keeps_tag[stream.index])
         else:
             continue
         if plan.muxer == "mpegts":
             copy.id = stream.id
-    free = is_of(pictures, FREE_CLOCKS)
-    # Other containers begin at 0.
-    begin = (pictures.start_time or 0) / 1e6 if free and plan.muxer not in FREE_CLOCKS else 0.0
-    film = timed(pictures, copies, -begin, restarts=free)
-    # Elsewhere all else would be later by the packet that an AAC encoder needs to start.
-    track = timed(sound, voices, start - begin, positive=plan.muxer not in TRIMMED)
-    for _, packet in heapq.merge(film, track, key=lambda pair: pair[0]):
+    arbitrary_start = has_format(pictures, ARBITRARY_START)
+    # Timestamps of other containers begin at 0.
+    begin = (pictures.start_time or 0) / 1e6 if arbitrary_start and plan.muxer not in ARBITRARY_START else 0.0
+    video_packets = retimed_packets(pictures, copies, -begin, restarts=arbitrary_start)
+    # In other containers the first packet of the AAC encoder would delay all other streams.
+    sound_packets = retimed_packets(sound, sound_copies, start - begin, positive=plan.muxer not in TRIMMED)
+    for _, packet in heapq.merge(video_packets, sound_packets, key=lambda pair: pair[0]):
         out.mux(packet)
 
 
 def _new_sound_first(pictures: Any, sound: int) -> list[Any]:
-    """Return all streams in their order, save that `sound` comes before the other audio streams.
+    """Return all streams in order, but with the replaced audio stream before the other ones.
 
-    Many players take the first, whatever is marked as default.
+    Many players play the first stream, whichever is marked as default.
     """
     sounds = iter(sorted(pictures.streams.audio, key=lambda stream: stream.index != sound))
     return [next(sounds) if stream.type == "audio" else stream for stream in pictures.streams]
 
 
-def _start(video: pathlib.Path, index: int) -> float:
-    """When the first sample of a stream is heard, in seconds of its container's clock."""
+def _first_sample_time(video: pathlib.Path, index: int) -> float:
+    """Return the time of the first sample of a stream, in seconds of the container's clock."""
     import av
 
-    with video.open("rb") as file, open_container(QuietFile(file)) as container:
+    with video.open("rb") as file, open_container(AvioFile(file)) as container:
         stream = container.streams[index]
         for packet in container.demux(stream):
             with contextlib.suppress(av.error.InvalidDataError):
@@ -157,12 +167,12 @@ def _start(video: pathlib.Path, index: int) -> float:
 
 
 def _covers(video: pathlib.Path) -> dict[int, bytes]:
-    """Return the pictures of the streams that are marked as covers, by the streams' indices."""
-    found: dict[int, bytes] = {}
-    with video.open("rb") as file, open_container(QuietFile(file)) as container:
-        marked = [stream for stream in container.streams.video if is_attached(stream, ANY_MUXER)]
+    """Return the pictures of the streams that are marked as covers, by index of the stream."""
+    covers: dict[int, bytes] = {}
+    with video.open("rb") as file, open_container(AvioFile(file)) as container:
+        marked = [stream for stream in container.streams.video if is_attached(stream, FALLBACK_MUXER)]
         for packet in container.demux(*marked) if marked else ():
-            found.setdefault(packet.stream.index, bytes(packet))
-            if len(found) == len(marked):
+            covers.setdefault(packet.stream.index, bytes(packet))
+            if len(covers) == len(marked):
                 break
-    return found
+    return covers

@@ -139,7 +139,7 @@ def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, A
         description["audio_stream"] = song.stream + 1
         description["audio_streams"] = [dataclasses.asdict(stream) for stream in song.streams]
     tags = read_tags(song.path)
-    description["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.free}.items()}
+    description["tags"] = {field: "; ".join(values) for field, values in {**tags.fields, **tags.custom}.items()}
     description["cover_pictures"] = len(tags.pictures)
     description["chapters"] = len(tags.chapters)
     if estimated_model is not None:

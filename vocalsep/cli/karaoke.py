@@ -74,7 +74,7 @@ def _video_container(options: KaraokeOptions, file: InputFile) -> str:
     """Return the suffix of the container for a video's copy; empty for a file without a video."""
     from ..audio.decoding import has_video
     from ..audio.formats import AUDIO_SUFFIXES
-    from ..audio.video_plan import ANY, plan_video
+    from ..audio.video_plan import FALLBACK_SUFFIX, plan_video
 
     # An .ogg may hold a Theora video.
     if file.path.suffix.lower() in AUDIO_SUFFIXES - {".ogg"} or not has_video(file.path):
@@ -83,4 +83,4 @@ def _video_container(options: KaraokeOptions, file: InputFile) -> str:
         return plan_video(file.path, options.audio_stream).suffix
     except VocalsepError:
         # It is reported as this file's result, before any work is done for it.
-        return ANY
+        return FALLBACK_SUFFIX

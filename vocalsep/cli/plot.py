@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import AudioError, UsageError
-from .options import DeviceOptions, Model, Overwrite, Quiet, TimeRangeOptions
+from .options import AudioStream, DeviceOptions, Model, Overwrite, Quiet, TimeRangeOptions
 from .paths import check_output, local_path
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class PlotOptions(TimeRangeOptions, DeviceOptions):
         pathlib.Path | None,
         typer.Option("-o", "--out", help="A .png, .pdf, .svg or .jpg. [the song's name, .png]"),
     ] = None
+    audio_stream: AudioStream = None
     model: Model = "default"
     overwrite: Overwrite = False
     quiet: Quiet = False
@@ -44,16 +45,21 @@ def plot(options: PlotOptions) -> None:
     duration = DEFAULT_S if options.duration is None else options.duration
     if not SHORTEST_S <= duration <= LONGEST_S:
         raise UsageError(f"--duration {duration:g} s cannot be shown; {SHORTEST_S:g} to {LONGEST_S:g} s")
-    mixture, sample_rate = _read_excerpt(path, start, duration)
+    mixture, sample_rate = _read_excerpt(path, start, duration, options.audio_stream)
     _draw(options, mixture, sample_rate, start, target)
     if not options.quiet:
         typer.echo(str(target))
 
 
-def _read_excerpt(path: pathlib.Path, start: float, duration: float) -> tuple[np.ndarray, int]:
+def _read_excerpt(
+    path: pathlib.Path, start: float, duration: float, audio_stream: str | None
+) -> tuple[np.ndarray, int]:
+    from ..audio.decoding import open_source
     from ..datasets.clips import open_clip
 
-    clip = open_clip(path)
+    with open_source(path, stream=audio_stream) as source:
+        stream = source.info.stream
+    clip = open_clip(path, stream)
     first = round(start * clip.sample_rate)
     if first >= clip.samples:
         raise AudioError(f"--start {start:g} lies past its end at {clip.seconds:.1f} s", path=path)

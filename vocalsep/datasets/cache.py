@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from ..audio.decoding import open_source
-from ..audio.native import native
+from ..audio.sndfile import libsndfile_path
 from ..errors import AudioError, OutputError
 from ..system.atomic_files import DISK_FULL, Pending, write_text
 from .clips import Clip, open_clip
@@ -65,7 +65,7 @@ class Cache:
 
         try:
             said = json.loads(copy.with_suffix(".json").read_text("utf-8"))
-            held = soundfile.info(native(copy))
+            held = soundfile.info(libsndfile_path(copy))
             clip = Clip(copy, said["sample_rate"], said["channels"], said["samples"], gain=float(said["gain"]))
         except (OSError, ValueError, KeyError, TypeError, soundfile.LibsndfileError):
             return None
@@ -83,7 +83,7 @@ class Cache:
                     clip = _copy(path, stream, pending.path, peak=clip.gain)
                 size = pending.path.stat().st_size
             except AudioError as error:
-                raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+                raise error.about(path) from None
             except (OSError, AssertionError, soundfile.LibsndfileError) as error:
                 # soundfile asserts that all was written, and drops the system's reason.
                 why = DISK_FULL if isinstance(error, AssertionError) else error
@@ -120,7 +120,7 @@ def _copy(path: pathlib.Path, stream: int, target: pathlib.Path, peak: float) ->
     with open_source(path, stream=stream) as source:
         info = source.info
         with soundfile.SoundFile(
-            native(target), "w", info.sample_rate, info.channels, subtype="PCM_16", format="FLAC"
+            libsndfile_path(target), "w", info.sample_rate, info.channels, subtype="PCM_16", format="FLAC"
         ) as file:
             for block in source.blocks():
                 loudest = max(loudest, float(np.abs(block).max(initial=0.0)))

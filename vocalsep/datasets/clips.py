@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from ..audio.decoding import open_source
-from ..audio.native import native
+from ..audio.sndfile import libsndfile_path, wave_order
 from ..errors import AudioError
 
 EVERYTHING = 1 << 62
@@ -85,7 +85,9 @@ class Clip:
         try:
             part = self._seek(start, count) if self.seekable else self._decode(start, count)
         except AudioError as error:
-            raise AudioError(f"{self.named}: {error}") from None
+            # The user knows the original, not the copy of it that is read.
+            error.path = str(self.named)
+            raise
         if part.shape[0] != self.channels:
             raise AudioError(f"{self.named}: has changed since it was found; run the command again")
         excerpt = np.zeros((self.channels, part.shape[1] if samples is None else samples), np.float32)
@@ -102,7 +104,7 @@ class Clip:
         import soundfile
 
         try:
-            with soundfile.SoundFile(native(self.path)) as file:
+            with soundfile.SoundFile(libsndfile_path(self.path)) as file:
                 # Whoever took its end away would else be heard as silence, or as a shorter song.
                 if file.frames < self.samples:
                     raise AudioError(f"is damaged: it ends at {file.frames} of {self.samples} samples")
@@ -112,6 +114,8 @@ class Clip:
                 place = min(start, max(0, file.frames - OGG_TAIL)) if file.format == "OGG" else start
                 file.seek(place)
                 part = file.read(start - place + expected, dtype="float32", always_2d=True).T[:, start - place :]
+                order = wave_order(file.format, file.channels)
+                part = part if order is None else part[order]
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioError(f"cannot be read ({str(error).rstrip('.')})") from None
         if part.shape[1] < expected:
@@ -147,8 +151,8 @@ def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
             samples = info.samples
             if source.seekable:
                 # A song whose end is missing is neither learnt from nor scored as a shorter one.
-                samples = max(samples or 0, source.announced)
-            elif samples is None or info.slack_s == float("inf"):
+                samples = max(samples or 0, source.header_samples)
+            elif samples is None or info.length_tolerance_s == float("inf"):
                 samples = sum(block.shape[1] for block in source.blocks())
             return Clip(
                 path=path,
@@ -160,4 +164,4 @@ def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
                 lossy=info.lossy,
             )
     except AudioError as error:
-        raise AudioError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise error.about(path) from None

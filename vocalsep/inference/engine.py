@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.layouts import groups_of
+from ..audio.layouts import channel_groups
 from ..audio.resample import Resampler
 from ..audio.source import MOST_CHANNELS, RATES_HZ
 from ..errors import AudioError, ModelError
@@ -23,7 +23,7 @@ from .opening import open_model
 from .streams import Streams
 
 # Which channels of a file of unknown layout belong together: stereo pairs share one look at the model.
-GROUPS = {channels: groups_of("", channels) for channels in range(1, MOST_CHANNELS + 1)}
+GROUPS = {channels: channel_groups("", channels) for channels in range(1, MOST_CHANNELS + 1)}
 # Seconds of vocals that the conversion of a rate hears around those that it gives, and more.
 CONVERTED_S = 1.0
 
@@ -120,7 +120,7 @@ class Engine:
         self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int, layout: str, first: int, stop: int | None
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Do as `vocals_of` does, but from the song's start on; there may be silence before `first`, as vocals."""
-        parts = groups_of(layout, channels)
+        parts = channel_groups(layout, channels)
         wanted = self._wanted(sample_rate, first, stop)
         mixture, voices = _Waiting(), [_Waiting() for _ in parts]
         with contextlib.ExitStack() as stack:

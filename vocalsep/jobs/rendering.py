@@ -144,7 +144,7 @@ class _RenderPlan:
         container = outputs[0].mix.video
         self.video: VideoPlan | None = plan_video(info.path, info.stream, container) if container else None
         self.format = audio_format(container) if container else options.encoding.format
-        self.fitted = self.format.fitted(info.channels, info.layout)
+        self.fitted = self.format.map_channels(info.channels, info.layout)
         self.subtype = self.format.subtype_for(info.subtype, options.encoding.subtype)
         self.bits = LOSSY_BITS if self.format.lossy else INTEGER_BITS.get(self.subtype or "")
         self.tags = read_tags(info.path)
@@ -249,8 +249,8 @@ class _OutputWriter:
         mix, plan = self.mix, self.plan
         tags = plan.tags
         if plan.options.time_range is not None:
-            tags = tags.passage(plan.first, self.samples, plan.info.sample_rate)
-        tags = tags.changed(mix.key, mix.tempo).marked(mix.title_suffix, plan.info.path.stem)
+            tags = tags.excerpt(plan.first, self.samples, plan.info.sample_rate)
+        tags = tags.at_key_and_tempo(mix.key, mix.tempo).with_title_mark(mix.title_suffix, plan.info.path.stem)
         if plan.video is not None:
             title = tags.fields["title"][0]
             replace_audio(plan.info.path, self.pending_sound.path, self.pending.path, title, plan.video)

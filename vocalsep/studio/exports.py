@@ -183,7 +183,7 @@ class Exporter:
 
     def _write_tags(self, song: LibrarySong, path: pathlib.Path, title_mark: str) -> None:
         original = self.library.original(song)
-        write_tags(path, read_tags(original).marked(title_mark, pathlib.PurePath(song.name).stem))
+        write_tags(path, read_tags(original).with_title_mark(title_mark, pathlib.PurePath(song.name).stem))
 
     def _read_stems(self, song: LibrarySong) -> Iterator[tuple[np.ndarray, ...]]:
         stems = (read_blocks(self.library.stem(song, stem), song.channels, song.bits) for stem in STEMS)

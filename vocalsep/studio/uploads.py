@@ -147,5 +147,5 @@ async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[by
 def _check_audio(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:
     info = open_info(path, audio_stream)
     # Where the length is only a guess, the samples are counted while the song is separated.
-    if info.duration is not None and math.isfinite(info.slack_s) and info.duration > limits.max_minutes * 60:
+    if info.duration is not None and math.isfinite(info.length_tolerance_s) and info.duration > limits.max_minutes * 60:
         raise RequestRefused(413, limits.too_long)

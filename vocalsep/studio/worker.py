@@ -262,7 +262,7 @@ class Worker:
         with open_source(path, stream=song.audio_stream.strip() or None) as source:
             info = source.info
             # A length that is only a guess excludes no song: samples are counted while they are decoded.
-            self._check_length((info.samples or 0) if math.isfinite(info.slack_s) else 0, info.sample_rate)
+            self._check_length((info.samples or 0) if math.isfinite(info.length_tolerance_s) else 0, info.sample_rate)
             bits = 24 if info.subtype in SUBTYPES_OF_24_BITS else 16
             gain = clip_guard_gain(info, bits)
             song = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Tags and pictures as all formats share them, and the one table of each field's name in each format."""
+"""Tags in a form that all file formats share, and the table of each field's name in each format."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MOST_PICTURES = 8
 MOST_TEXT = 1_000_000
 
 
-# Fields under names of the user's own, and characters in such a name.
-MOST_FREE, LONGEST_FREE = 200, 100
+# Number of custom fields, and characters in the name of one.
+MAX_CUSTOM_FIELDS, LONGEST_CUSTOM_NAME = 200, 100
 MOST_CHAPTERS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field's name in each family of formats; empty where the family has none.
+    """Name of one field in each family of formats; empty where the family has none.
 
-    In `id3`, ``TXXX:`` stands before the description of a frame of the user's own, and ``UFID:`` before the owner of an
-    identifier. What has no name in `mp4` goes into a free-form atom.
+    In `id3`, ``TXXX:`` precedes the description of a user-defined frame, ``UFID:`` the owner of an identifier. A field
+    without a name in `mp4` is written as a free-form atom.
     """
 
     name: str
@@ -38,19 +38,19 @@ class Field:
 
     @property
     def atom(self) -> str:
-        """The field's atom in MP4."""
-        return self.mp4 or FREE_ATOM + self.name.upper()
+        """Name of the field's atom in MP4."""
+        return self.mp4 or FREE_FORM_ATOM + self.name.upper()
 
 
-FREE_ATOM = "----:com.apple.iTunes:"
+FREE_FORM_ATOM = "----:com.apple.iTunes:"
 
 
 def _musicbrainz(name: str) -> tuple[str, str]:
     """Return a MusicBrainz field's name in MP4 and in ASF."""
-    return f"{FREE_ATOM}MusicBrainz {name}", f"MusicBrainz/{name}"
+    return f"{FREE_FORM_ATOM}MusicBrainz {name}", f"MusicBrainz/{name}"
 
 
-# Replay gain is missing on purpose: a stem is not as loud as its song.
+# Replay gain is left out on purpose: a stem is not as loud as its song.
 FIELDS = (
     Field("title", "TIT2", "\xa9nam", "Title", "INAM"),
     Field("artist", "TPE1", "\xa9ART", "Author", "IART"),
@@ -115,8 +115,8 @@ FIELDS = (
 )
 TOTALS = {"tracknumber": "tracktotal", "discnumber": "disctotal"}
 NAMES = {field.name for field in FIELDS} | set(TOTALS.values())
-# What writers of free-form tags (Vorbis, APE, Matroska, frames of the user's own) call the same; counts only where the
-# proper name is missing.
+# Other names of the same fields in free-form tags (Vorbis, APE, Matroska, user-defined frames), used only where the
+# standard name is missing.
 ALIASES = {
     "author": "artist",
     "album artist": "albumartist",
@@ -155,8 +155,8 @@ ALIASES = {
     },
     "musicbrainz track id": "musicbrainz_trackid",
 }
-# What describes the file that was read, not the song: its loudness, its encoder, its disc, its decoder's settings.
-OF_THE_FILE = re.compile(
+# Fields that describe one file and not the song: loudness, encoder, disc, decoder settings.
+FILE_SPECIFIC = re.compile(
     r"replay_?gain|^rg_|^r128|loudness|dynamic ?range|\bpeak\b|_peak|mp3gain|^itun|^serato|^traktor|fingerprint|"
     r"accurate ?rip|^ctdb|^cdtoc|^toc$|cue_?sheet|^log$|^ripp|^md5|^crc|checksum|"
     r"encod|^tool ?(name|version)|^software|^length$|^duration$|^bitrate$|^bps$|^number_of_|^_statistics|"
@@ -170,7 +170,7 @@ IMAGE_STARTS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"GIF8":
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A cover picture: its bytes, its type such as ``image/png``, and ID3's number for what it shows."""
+    """A cover picture: its bytes, MIME type such as ``image/png``, and ID3's number of the picture type."""
 
     data: bytes
     mime: str
@@ -180,7 +180,7 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Chapter:
-    """A part of a song or an audiobook that has a name: where it begins and ends, in seconds, and the name."""
+    """A chapter of a song or an audiobook: start and end in seconds, and title."""
 
     start: float
     end: float
@@ -192,42 +192,49 @@ Item = tuple[str, Any] | Picture
 
 @dataclasses.dataclass(frozen=True)
 class Tags:
-    """Tags of a song under the names of Vorbis comments in lower case, each with its values, and its pictures.
+    """Tags of a song, under the lower-case names of Vorbis comments.
 
     Parameters
     ----------
     fields : mapping of str to tuple of str
-        Names as in `FIELDS`; a number may hold its total too, as in ``3/12``.
+        Values by name, see `FIELDS`; a track or disc number may include the total, as in ``3/12``.
     pictures : tuple of Picture
-    free : mapping of str to tuple of str
-        Fields of the user's own, as they are spelt.
+    custom : mapping of str to tuple of str
+        Fields with names that are not in `FIELDS`, in their own spelling.
     chapters : tuple of Chapter
         In the order of their starts.
     broadcast : Broadcast, optional
-        What a Broadcast WAV says of its recording.
+        Description and time reference of a Broadcast WAV.
     """
 
     fields: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
-    free: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    custom: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     chapters: tuple[Chapter, ...] = ()
     broadcast: Broadcast | None = None
 
-    def marked(self, mark: str, fallback_title: str) -> Tags:
-        """Return the same tags with ``(mark)`` behind the title, an empty one with nothing.
+    def with_title_mark(self, mark: str, fallback_title: str) -> Tags:
+        """Return the tags with ``(mark)`` appended to the title.
 
-        A song without a title gets `fallback_title`.
+        Parameters
+        ----------
+        mark : str
+            An empty mark leaves the title as it is.
+        fallback_title : str
+            Title of a song that has none.
         """
-        title = (self.fields.get("title") or (clean(fallback_title),))[0]
+        title = (self.fields.get("title") or (clean_text(fallback_title),))[0]
         return dataclasses.replace(self, fields={**self.fields, "title": (f"{title} ({mark})" if mark else title,)})
 
-    def passage(self, start: int, samples: int, sample_rate: int) -> Tags:
-        """Return the tags of a passage of the song: its chapters, and its own time of recording.
+    def excerpt(self, start: int, samples: int, sample_rate: int) -> Tags:
+        """Return the tags of an excerpt of the song: with its chapters and its time reference.
 
         Parameters
         ----------
         start, samples : int
-            First sample and length, at `sample_rate` in Hz.
+            First sample and number of samples.
+        sample_rate : int
+            Hz.
         """
         first, last = start / sample_rate, (start + samples) / sample_rate
         chapters = tuple(
@@ -238,10 +245,17 @@ class Tags:
         broadcast = self.broadcast and self.broadcast.shifted(start)
         return dataclasses.replace(self, chapters=chapters, broadcast=broadcast)
 
-    def changed(self, key: float, tempo: float) -> Tags:
-        """Return the tags of the song in another key (by semitones) and tempo (in percent of its own).
+    def at_key_and_tempo(self, key: float, tempo: float) -> Tags:
+        """Return the tags of the song after a change of key and tempo.
 
-        Chapters and beats per minute follow; a key that is not the song's any more is left out.
+        Chapters and beats per minute are scaled; the initial key is removed where the key changes.
+
+        Parameters
+        ----------
+        key : float
+            Semitones.
+        tempo : float
+            Percent of the original tempo.
         """
         if key == 0 and tempo == 100:
             return self
@@ -252,42 +266,47 @@ class Tags:
         return dataclasses.replace(self, fields=fields, chapters=chapters)
 
 
-def tidy(items: Iterable[Item]) -> Tags:
-    """Bring what was found into the common form: known names, clean text, sound pictures, no duplicates."""
-    proper: dict[str, list[str]] = {}
+def normalize(items: Iterable[Item]) -> Tags:
+    """Return tags with standard names, valid text, valid pictures and no duplicates."""
+    standard: dict[str, list[str]] = {}
     aliased: dict[str, list[str]] = {}
-    # By the name in small letters: the name as it was first spelt, and its values.
-    free: dict[str, tuple[str, list[str]]] = {}
+    # By the lower-case name: the first spelling of the name, and its values.
+    custom: dict[str, tuple[str, list[str]]] = {}
     pictures: list[Picture] = []
     room = MOST_TEXT
     for item in items:
         if isinstance(item, Picture):
-            picture = _checked(item)
+            picture = _valid_picture(item)
             if picture and picture not in pictures and len(pictures) < MOST_PICTURES:
                 pictures.append(picture)
             continue
-        spelt, text = clean(item[0]), clean(str(item[1]))
-        name = spelt.lower()
+        spelling, text = clean_text(item[0]), clean_text(str(item[1]))
+        name = spelling.lower()
         if name in NAMES:
-            values = proper.setdefault(name, [])
+            values = standard.setdefault(name, [])
         elif name in ALIASES:
             values = aliased.setdefault(ALIASES[name], [])
-        elif _is_free(name) and (name in free or len(free) < MOST_FREE):
-            values = free.setdefault(name, (spelt, []))[1]
+        elif _is_custom(name) and (name in custom or len(custom) < MAX_CUSTOM_FIELDS):
+            values = custom.setdefault(name, (spelling, []))[1]
         else:
             continue
         if text and text not in values and len(text) <= room:
             values.append(text)
             room -= len(text)
-    found = {**aliased, **{name: values for name, values in proper.items() if values}}
-    _join_numbers(found)
-    ordered = {field.name: tuple(found[field.name]) for field in FIELDS if found.get(field.name)}
-    return Tags(ordered, tuple(pictures), {name: tuple(values) for name, values in free.values() if values})
+    merged = {**aliased, **{name: values for name, values in standard.items() if values}}
+    _normalize_numbers(merged)
+    ordered = {field.name: tuple(merged[field.name]) for field in FIELDS if merged.get(field.name)}
+    return Tags(ordered, tuple(pictures), {name: tuple(values) for name, values in custom.values() if values})
 
 
-def _is_free(name: str) -> bool:
-    """Whether a name of the user's own may go along: it can be written, and says something of the song."""
-    return 0 < len(name) <= LONGEST_FREE and name.isprintable() and "=" not in name and not OF_THE_FILE.search(name)
+def _is_custom(name: str) -> bool:
+    """Return whether a field of this name is kept: it can be written, and describes the song and not one file."""
+    return (
+        0 < len(name) <= LONGEST_CUSTOM_NAME
+        and name.isprintable()
+        and "=" not in name
+        and not FILE_SPECIFIC.search(name)
+    )
 
 
 def _scaled(number: str, factor: float) -> str:
@@ -297,30 +316,27 @@ def _scaled(number: str, factor: float) -> str:
         return number
 
 
-def clean(text: str) -> str:
-    """Return a text that every tag can hold."""
-    # File names that are no UTF-8 come with surrogates, which no tag can hold.
+def clean_text(text: str) -> str:
+    """Return the text without characters that tags cannot hold."""
+    # File names that are not valid UTF-8 contain surrogates.
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip()
 
 
-def _join_numbers(fields: dict[str, list[str]]) -> None:
-    """Bring each spelling of track, disc and compilation into one form."""
+def _normalize_numbers(fields: dict[str, list[str]]) -> None:
+    """Bring all spellings of track number, disc number and compilation into one form, in place."""
     for name, total in TOTALS.items():
         parts = [part.strip() for part in "/".join([*fields.get(name, [])[:1], *fields.get(total, [])[:1]]).split("/")]
         kept = parts[: 1 if len(parts) > 1 and not parts[1].strip("0") else 2]
         fields[name] = ["/".join(kept)] if fields.get(name) and kept[0] else []
-    yes = [value for value in fields.get("compilation", []) if value.lower() in ("1", "true", "yes")]
-    fields["compilation"] = ["1"] if yes else []
+    truthy = [value for value in fields.get("compilation", []) if value.lower() in ("1", "true", "yes")]
+    fields["compilation"] = ["1"] if truthy else []
 
 
-def _checked(picture: Picture) -> Picture | None:
-    """Return the picture with the type that its data shows; None where it is no picture, or too large for some format.
-
-    A link in place of the picture (type ``-->``) is none either.
-    """
-    mimes = [mime for start, mime in IMAGE_STARTS.items() if picture.data.startswith(start)]
-    mime = (mimes or [picture.mime.lower()])[0]
+def _valid_picture(picture: Picture) -> Picture | None:
+    """Return the picture with the type that its data has; None where it is not a picture, only a link, or too large."""
+    detected = [mime for start, mime in IMAGE_STARTS.items() if picture.data.startswith(start)]
+    mime = (detected or [picture.mime.lower()])[0]
     if not mime.startswith("image/") or not 0 < len(picture.data) <= LARGEST_PICTURE:
         return None
     kind = picture.kind if 0 <= picture.kind <= 20 else 0
-    return Picture(picture.data, mime, kind, clean(picture.description)[:1000])
+    return Picture(picture.data, mime, kind, clean_text(picture.description)[:1000])

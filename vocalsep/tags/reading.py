@@ -11,35 +11,47 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from ..audio.container import QuietFile, open_container
+from ..audio.container import AvioFile, open_container
 from .broadcast import BEXT, IXML, Broadcast
-from .fields import ALIASES, FIELDS, FRONT_COVER, MOST_CHAPTERS, NAMES, Chapter, Item, Picture, Tags, clean, tidy
+from .fields import (
+    ALIASES,
+    FIELDS,
+    FRONT_COVER,
+    MOST_CHAPTERS,
+    NAMES,
+    Chapter,
+    Item,
+    Picture,
+    Tags,
+    clean_text,
+    normalize,
+)
 from .riff import LARGEST_LIST, chunks, info_lists, read_chunk
 
 Read = TypeVar("Read")
 LONGEST_TITLE = 1000
-# Frames and atoms whose fields have another home when they are written.
+# Further frames and atoms that are read, and written under other names.
 MORE_FRAMES = {"GRP1": "grouping", "TMOO": "mood", "TDRL": "releasedate", "TORY": "originaldate", "WOAR": "website"}
 MORE_ATOMS = {"desc": "description"}
 
 
 def read_tags(path: str | pathlib.Path) -> Tags:
-    """Read what tags can be read; broken ones count as none, and nothing is raised.
+    """Read the tags of a file; damaged tags are left out, and nothing is raised.
 
     Parameters
     ----------
     path : str or pathlib.Path
-        A file of any kind, or none at all.
+        A file of any kind; it need not exist.
 
     Returns
     -------
     Tags
-        Without what is too large for some format: pictures of more than 16 MB and endless texts.
+        Pictures of more than 16 MB and very long texts are left out, as some formats cannot hold them.
     """
     path = pathlib.Path(path)
     tags = Tags()
     for reader in (_read_with_mutagen, _read_riff_info, _read_with_ffmpeg):
-        tags = tidy(_until_broken(reader(path)))
+        tags = normalize(_until_broken(reader(path)))
         if tags != Tags():
             break
     broadcast = next(_until_broken(_read_broadcast(path)), None)
@@ -48,7 +60,7 @@ def read_tags(path: str | pathlib.Path) -> Tags:
 
 
 def _until_broken(items: Iterator[Read]) -> Iterator[Read]:
-    # Parsers raise many kinds of errors on damaged tags; what came before the damage is worth keeping.
+    # Parsers raise many kinds of errors on damaged tags; items before the damage are kept.
     with contextlib.suppress(Exception):
         yield from items
 
@@ -74,9 +86,9 @@ def _read_with_mutagen(path: pathlib.Path) -> Iterator[Item]:
 
 def _read_id3(tags: Any) -> Iterator[Item]:
     for field in FIELDS:
-        kind, _, what = field.id3.partition(":")
-        for frame in tags.getall(kind) if kind and not what else []:
-            # iTunes keeps its own data in comments with a description.
+        kind, _, owner = field.id3.partition(":")
+        for frame in tags.getall(kind) if kind and not owner else []:
+            # iTunes stores data of its own in comments with a description.
             if kind == "COMM" and frame.desc:
                 if not frame.desc.lower().startswith(("itun", "id3v1")):
                     yield from ((f"comment:{frame.desc}", text) for text in frame.text)
@@ -85,7 +97,7 @@ def _read_id3(tags: Any) -> Iterator[Item]:
             for value in [values] if isinstance(values, str) else values:
                 yield field.name, value
         if kind == "UFID":
-            yield from ((field.name, f.data.decode("ascii")) for f in tags.getall(kind) if f.owner == what)
+            yield from ((field.name, f.data.decode("ascii")) for f in tags.getall(kind) if f.owner == owner)
     names = {field.id3.lower(): field.name for field in FIELDS}
     for frame in tags.getall("TXXX"):
         name = names.get(f"txxx:{frame.desc.lower()}", frame.desc)
@@ -148,7 +160,7 @@ def _read_vorbis(comments: Iterable[tuple[str, str]]) -> Iterator[Item]:
             with contextlib.suppress(ValueError):
                 yield Picture(base64.b64decode(value), "")
         elif key.lower() == "metadata_block_picture":
-            # A broken block makes mutagen raise whatever its fields happen to hold.
+            # mutagen raises errors of many kinds on a damaged block.
             with contextlib.suppress(Exception):
                 yield _from_block(Block(base64.b64decode(value)))
         else:
@@ -163,12 +175,12 @@ def _read_riff_info(path: pathlib.Path) -> Iterator[Item]:
     names = {field.riff.encode(): field.name for field in FIELDS if field.riff}
     with path.open("rb") as file:
         for _, data in info_lists(file):
-            at = 4
-            while at + 8 <= len(data):
-                name, length = struct.unpack_from("<4sI", data, at)
+            offset = 4
+            while offset + 8 <= len(data):
+                name, length = struct.unpack_from("<4sI", data, offset)
                 if name in names:
-                    yield names[name], _decoded(data[at + 8 : at + 8 + length])
-                at += 8 + length + length % 2
+                    yield names[name], _decoded(data[offset + 8 : offset + 8 + length])
+                offset += 8 + length + length % 2
 
 
 def _decoded(text: bytes) -> str:
@@ -179,30 +191,28 @@ def _decoded(text: bytes) -> str:
 
 
 def _read_with_ffmpeg(path: pathlib.Path) -> Iterator[Item]:
-    with path.open("rb") as file, open_container(QuietFile(file)) as container:
+    with path.open("rb") as file, open_container(AvioFile(file)) as container:
         for key, value in container.metadata.items():
-            # FFmpeg adds the language, as in lyrics-eng, and names of its own: only known ones are the user's.
+            # FFmpeg appends the language, as in lyrics-eng, and adds names of its own: unknown names are left out.
             name = key.partition("-")[0]
             if name.lower() in NAMES or name.lower() in ALIASES:
                 yield name, value
 
 
 def _read_chapters(path: pathlib.Path) -> Iterator[Chapter]:
-    with path.open("rb") as file, open_container(QuietFile(file)) as container:
-        # PyAV has them from version 15 on.
-        found = container.chapters() if hasattr(container, "chapters") else []
-        for one in sorted(found, key=lambda chapter: chapter["start"]):
-            start, end = (float(one[name] * one["time_base"]) for name in ("start", "end"))
+    with path.open("rb") as file, open_container(AvioFile(file)) as container:
+        for chapter in sorted(container.chapters(), key=lambda chapter: chapter["start"]):
+            start, end = (float(chapter[name] * chapter["time_base"]) for name in ("start", "end"))
             if 0 <= start <= end:
-                yield Chapter(start, end, clean(one["metadata"].get("title", ""))[:LONGEST_TITLE])
+                yield Chapter(start, end, clean_text(chapter["metadata"].get("title", ""))[:LONGEST_TITLE])
 
 
 def _read_broadcast(path: pathlib.Path) -> Iterator[Broadcast]:
-    held = {BEXT: b"", IXML: b""}
+    data = {BEXT: b"", IXML: b""}
     with path.open("rb") as file:
-        for name, at, size in chunks(file):
-            if name in held and size <= LARGEST_LIST:
-                held[name] = read_chunk(file, at, size)
-    broadcast = Broadcast.of(held[BEXT], held[IXML])
+        for name, offset, size in chunks(file):
+            if name in data and size <= LARGEST_LIST:
+                data[name] = read_chunk(file, offset, size)
+    broadcast = Broadcast.of(data[BEXT], data[IXML])
     if broadcast:
         yield broadcast

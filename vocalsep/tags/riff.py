@@ -9,27 +9,27 @@ from typing import IO
 
 LARGEST_LIST = 1_000_000
 MOST_CHUNKS = 10_000
-# Sizes beyond 32 bits stand in the chunk ds64.
-ELSEWHERE = 0xFFFFFFFF
+# A larger size is in the chunk ds64.
+SIZE_IN_DS64 = 0xFFFFFFFF
 
 
 def info_lists(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield place and data of each LIST INFO chunk of a WAV; the data ends early in a truncated file."""
-    for name, at, size in chunks(file):
+    """Yield offset and data of each LIST INFO chunk of a WAV; the data of a truncated file is shorter."""
+    for name, offset, size in chunks(file):
         if name == b"LIST":
-            data = read_chunk(file, at, size)
+            data = read_chunk(file, offset, size)
             if data[:4] == b"INFO":
-                yield at, data
+                yield offset, data
 
 
 def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, place and size in bytes of each chunk of a WAV or RF64."""
+    """Yield name, offset and size in bytes of each chunk of a WAV or RF64."""
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
         return
-    at, samples = 12, 0
+    offset, samples = 12, 0
     for _ in range(MOST_CHUNKS):
-        file.seek(at)
+        file.seek(offset)
         head = file.read(8)
         if len(head) < 8:
             return
@@ -37,15 +37,15 @@ def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
         if name == b"ds64":
             data = file.read(16)
             samples = struct.unpack_from("<Q", data, 8)[0] if len(data) == 16 else 0
-        elif name == b"data" and size == ELSEWHERE:
+        elif name == b"data" and size == SIZE_IN_DS64:
             size = samples
-        yield name, at, size
-        at += 8 + size + size % 2
+        yield name, offset, size
+        offset += 8 + size + size % 2
 
 
-def read_chunk(file: IO[bytes], at: int, size: int) -> bytes:
-    """Return the data of a chunk, or its beginning where it is too large for a tag."""
-    file.seek(at + 8)
+def read_chunk(file: IO[bytes], offset: int, size: int) -> bytes:
+    """Return the data of a chunk, cut to the largest size of a tag."""
+    file.seek(offset + 8)
     return file.read(min(size, LARGEST_LIST))
 
 
@@ -63,5 +63,5 @@ def append_chunks(path: pathlib.Path, added: Iterable[tuple[bytes, bytes]]) -> N
 
 
 def is_riff_wave(head: bytes) -> bool:
-    """Whether a file's first 12 bytes are a plain WAV's."""
+    """Return whether the first 12 bytes of a file are those of a plain WAV."""
     return head[:4] == b"RIFF" and head[8:12] == b"WAVE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import errno
 import fractions
 import os
 import pathlib
@@ -13,16 +14,27 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..audio.container import QuietFile, open_container
+from ..audio.container import AvioFile, open_container
 from ..audio.layouts import MASK_COMMENT
-from ..errors import OutputError
+from ..errors import DiskFullError, OutputError
 from .broadcast import BEXT, IXML, Broadcast
-from .fields import FIELDS, FREE_ATOM, FRONT_COVER, MOST_CHAPTERS, MOST_TEXT, TOTALS, Chapter, Picture, Tags, tidy
+from .fields import (
+    FIELDS,
+    FREE_FORM_ATOM,
+    FRONT_COVER,
+    MOST_CHAPTERS,
+    MOST_TEXT,
+    TOTALS,
+    Chapter,
+    Picture,
+    Tags,
+    normalize,
+)
 from .riff import append_chunks, chunks, is_riff_wave, read_chunk
 
-# What version 2.3 of ID3 lacks, of the frames that we write.
+# Frames that ID3v2.3 does not have.
 NEW_FRAMES = ("TSOT", "TSOP", "TSOA", "TSST")
-# The offset of a chapter that is told by its time alone.
+# Byte offset of a chapter that has times only.
 NO_OFFSET = 0xFFFFFFFF
 MOST_IN_CONTENTS = 255
 LONGEST_INFO = 60_000
@@ -34,9 +46,9 @@ def write_tags(path: str | pathlib.Path, tags: Tags) -> None:
     Parameters
     ----------
     path : str or pathlib.Path
-        Its suffix tells the format.
+        The suffix determines the format.
     tags : Tags
-        What the format has no place for is left out.
+        Fields that the format cannot hold are left out.
 
     Raises
     ------
@@ -47,19 +59,22 @@ def write_tags(path: str | pathlib.Path, tags: Tags) -> None:
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         return
-    items = ((name, value) for held in (tags.fields, tags.free) for name, values in held.items() for value in values)
-    tidied = dataclasses.replace(
-        tidy((*items, *tags.pictures)), chapters=tags.chapters[:MOST_CHAPTERS], broadcast=tags.broadcast
+    items = (
+        (name, value) for group in (tags.fields, tags.custom) for name, values in group.items() for value in values
+    )
+    normalized = dataclasses.replace(
+        normalize((*items, *tags.pictures)), chapters=tags.chapters[:MOST_CHAPTERS], broadcast=tags.broadcast
     )
     try:
-        writer(path, tidied)
+        writer(path, normalized)
     except Exception as error:
-        # Besides its own errors, mutagen lets through whatever its parsers stumble over.
+        # mutagen raises errors of many kinds besides its own.
         cause = next((e for e in (error, *error.args) if isinstance(e, OSError)), None)
         reason = (cause and cause.strerror) or str(error) or type(error).__name__
-        raise OutputError(
-            f"cannot write the tags of a {path.suffix} file in {path.parent}: {' '.join(reason.lower().split())}; "
-            "free some space there, or choose another folder or format"
+        kind = DiskFullError if isinstance(cause, OSError) and cause.errno == errno.ENOSPC else OutputError
+        raise kind(
+            f"cannot write the tags of a {path.suffix} file in {path.parent}: {' '.join(reason.lower().split())}",
+            hint="free some space there, or choose another folder or format",
         ) from error
 
 
@@ -68,18 +83,18 @@ def _write_wave(path: pathlib.Path, tags: Tags) -> None:
 
     with path.open("rb") as file:
         riff = is_riff_wave(file.read(12))
-    # Neither RF64 nor a WAV that tags would carry beyond 4 GiB can be tagged by mutagen.
+    # mutagen cannot tag an RF64, nor a WAV that would exceed 4 GiB.
     added = sum(len(picture.data) for picture in tags.pictures) + 8 * MOST_TEXT
     if not riff or path.stat().st_size + added >= 1 << 32:
         return
     with path.open("r+b") as file:
-        for name, at, _ in list(chunks(file)):
-            if name in (BEXT, IXML) or (name == b"LIST" and read_chunk(file, at, 4) == b"INFO"):
-                file.seek(at)
+        for name, offset, _ in list(chunks(file)):
+            if name in (BEXT, IXML) or (name == b"LIST" and read_chunk(file, offset, 4) == b"INFO"):
+                file.seek(offset)
                 file.write(b"JUNK")
     broadcast = tags.broadcast or Broadcast()
-    held = ((b"LIST", _info(tags)), (BEXT, broadcast.bext), (IXML, broadcast.ixml))
-    append_chunks(path, [(name, data) for name, data in held if data])
+    added_chunks = ((b"LIST", _info(tags)), (BEXT, broadcast.bext), (IXML, broadcast.ixml))
+    append_chunks(path, [(name, data) for name, data in added_chunks if data])
     wave: Any = WAVE(path)
     wave.tags = None
     wave.add_tags()
@@ -88,7 +103,7 @@ def _write_wave(path: pathlib.Path, tags: Tags) -> None:
 
 
 def _info(tags: Tags) -> bytes:
-    """Return the data of a LIST INFO chunk, which some programs read where they know no ID3; empty without fields."""
+    """Return the data of a LIST INFO chunk, for programs that do not read ID3 in WAVs; empty without fields."""
     entries = b""
     for field in FIELDS:
         if field.riff and tags.fields.get(field.name):
@@ -102,7 +117,7 @@ def _write_mp3(path: pathlib.Path, tags: Tags) -> None:
 
     target = ID3()
     _fill_id3(target, tags, old=True)
-    # Old car radios and Windows read nothing newer than 2.3; its rule is to separate several values with a slash.
+    # Old car radios and Windows read nothing newer than ID3v2.3, which separates several values with a slash.
     target.update_to_v23()
     target.save(path, v2_version=3)
 
@@ -114,17 +129,17 @@ def _fill_id3(target: Any, tags: Tags, old: bool = False) -> None:
     people = []
     for field in FIELDS:
         values = list(tags.fields.get(field.name, ()))
-        kind, _, what = field.id3.partition(":")
+        kind, _, name = field.id3.partition(":")
         if kind in ("TDRC", "TDOR"):
             values = [date for value in values if (date := _id3_date(value))]
         if not values:
             continue
         if kind == "TIPL":
-            people += [[what, value] for value in values]
+            people += [[name, value] for value in values]
         elif kind == "UFID":
-            target.add(id3.UFID(owner=what, data=values[0].encode("ascii", "replace")[:64]))
+            target.add(id3.UFID(owner=name, data=values[0].encode("ascii", "replace")[:64]))
         elif kind == "TXXX" or (old and kind in NEW_FRAMES):
-            _add_free(target, what or field.name.upper(), values)
+            _add_custom(target, name or field.name.upper(), values)
         else:
             # ID3's name for an unknown language.
             more = {"lang": "XXX", "desc": ""} if kind in ("COMM", "USLT") else {}
@@ -132,8 +147,8 @@ def _fill_id3(target: Any, tags: Tags, old: bool = False) -> None:
             target.add(getattr(id3, kind)(encoding=_id3_encoding(values), text=text, **more))
     if people:
         target.add(id3.TIPL(encoding=_id3_encoding(person for _, person in people), people=people))
-    for name, free in tags.free.items():
-        _add_free(target, name, list(free))
+    for custom_name, custom in tags.custom.items():
+        _add_custom(target, custom_name, list(custom))
     for number, picture in enumerate(tags.pictures):
         # ID3 allows one picture a description; the spaces go away in reading.
         description = picture.description + " " * number
@@ -144,7 +159,7 @@ def _fill_id3(target: Any, tags: Tags, old: bool = False) -> None:
     _add_chapters(target, tags.chapters)
 
 
-def _add_free(target: Any, name: str, values: list[str]) -> None:
+def _add_custom(target: Any, name: str, values: list[str]) -> None:
     from mutagen import id3
 
     kind, _, description = name.partition(":")
@@ -171,12 +186,12 @@ def _add_chapters(target: Any, chapters: Sequence[Chapter]) -> None:
 
 def _id3_date(text: str) -> str:
     """Return the first ISO date or year in `text`: mutagen misreads every other spelling."""
-    found = re.search(r"(?<!\d)\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?)?", text, re.ASCII)
-    return found[0] if found else ""
+    match = re.search(r"(?<!\d)\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?)?", text, re.ASCII)
+    return match[0] if match else ""
 
 
 def _id3_encoding(texts: Iterable[str]) -> int:
-    # Many an old tag calls its local code page Latin-1; writing it back as such keeps it readable for its owner.
+    # Many old tags declare their local code page as Latin-1: kept as Latin-1 they stay readable for their owner.
     try:
         "".join(texts).encode("latin-1")
     except UnicodeEncodeError:
@@ -187,7 +202,7 @@ def _id3_encoding(texts: Iterable[str]) -> int:
 def _write_mp4(path: pathlib.Path, tags: Tags) -> None:
     from mutagen.mp4 import MP4, MP4Cover
 
-    # In others there is more than one sound, which would have to stay as it is.
+    # Other MP4s may hold several streams.
     if tags.chapters and path.suffix.lower() == ".m4a":
         _remux_with_chapters(path, tags.chapters)
     file: Any = MP4(path)
@@ -195,17 +210,17 @@ def _write_mp4(path: pathlib.Path, tags: Tags) -> None:
     file.add_tags()
     for field in FIELDS:
         values = tags.fields.get(field.name, ())
-        # A number that is none has no place in these atoms.
+        # These atoms hold valid numbers only.
         with contextlib.suppress(ValueError, OverflowError):
             if values:
                 file.tags[field.atom] = _mp4_value(field.atom, values)
-    for name, free in tags.free.items():
-        # Atoms have names in Latin-1.
+    for name, values in tags.custom.items():
+        # Names of atoms are Latin-1.
         with contextlib.suppress(UnicodeEncodeError):
             name.encode("latin-1")
-            file.tags[FREE_ATOM + name] = [value.encode() for value in free]
+            file.tags[FREE_FORM_ATOM + name] = [value.encode() for value in values]
     kinds = {"image/jpeg": MP4Cover.FORMAT_JPEG, "image/png": MP4Cover.FORMAT_PNG}
-    # All pictures are covers here, and players show the first.
+    # MP4 has no picture types, and players show the first.
     pictures = sorted(tags.pictures, key=lambda picture: picture.kind != FRONT_COVER)
     covers = [MP4Cover(p.data, kinds[p.mime]) for p in pictures if p.mime in kinds]
     if covers:
@@ -214,32 +229,30 @@ def _write_mp4(path: pathlib.Path, tags: Tags) -> None:
 
 
 def _remux_with_chapters(path: pathlib.Path, chapters: Sequence[Chapter]) -> None:
-    """Add chapters in both of MP4's ways, a list and a track of texts: packet by packet into a new file."""
+    """Add chapters both as a chapter list and as a text track: copy all packets into a new file."""
     import av
 
-    whole = path.with_name(f"{path.stem}-chapters{path.suffix}")
+    remuxed = path.with_name(f"{path.stem}-chapters{path.suffix}")
     try:
         with (
             path.open("rb") as old,
-            open_container(QuietFile(old)) as container,
-            whole.open("wb") as new,
+            open_container(AvioFile(old)) as container,
+            remuxed.open("wb") as new,
         ):
-            quiet = QuietFile(new)
+            output = AvioFile(new)
             options = {"fflags": "+bitexact"}
-            with av.open(quiet, "w", format="ipod", options=options) as out:
-                if not hasattr(out, "set_chapters"):
-                    return
+            with av.open(output, "w", format="ipod", options=options) as out:
                 out.set_chapters([_av_chapter(number, chapter) for number, chapter in enumerate(chapters)])
                 copies = {stream: out.add_stream_from_template(stream) for stream in container.streams.audio}
                 for packet in container.demux(*copies):
                     if packet.dts is not None:
                         packet.stream = copies[packet.stream]
                         out.mux(packet)
-            if quiet.error is not None:
-                raise quiet.error
-        os.replace(whole, path)
+            if output.error is not None:
+                raise output.error
+        os.replace(remuxed, path)
     finally:
-        whole.unlink(missing_ok=True)
+        remuxed.unlink(missing_ok=True)
 
 
 def _av_chapter(number: int, chapter: Chapter) -> Any:
@@ -272,7 +285,7 @@ def _write_flac(path: pathlib.Path, tags: Tags) -> None:
     file.clear_pictures()
     for picture in tags.pictures:
         file.add_picture(_to_block(picture))
-    # What the channels are for is no tag.
+    # The channel mask is not a tag of the song.
     kept = [(name, value) for name, value in file.tags if name.upper() == MASK_COMMENT]
     file.tags[:] = [*kept, *_comments(tags)]
     file.save()
@@ -283,7 +296,7 @@ def _write_ogg(path: pathlib.Path, tags: Tags) -> None:
 
     file: Any = mutagen.File(path)
     if file is None:
-        raise ValueError("it is no Ogg file")
+        raise ValueError("it is not an Ogg file")
     blocks = [base64.b64encode(_to_block(picture).write()).decode("ascii") for picture in tags.pictures]
     file.tags[:] = [*_comments(tags), *(("METADATA_BLOCK_PICTURE", block) for block in blocks)]
     file.save()
@@ -293,17 +306,17 @@ def _comments(tags: Tags) -> list[tuple[str, str]]:
     comments = []
     for name, values in tags.fields.items():
         for value in values:
-            number, slash, total = value.partition("/") if name in TOTALS else (value, "", "")
-            comments.append((name.upper(), number))
+            count, slash, total = value.partition("/") if name in TOTALS else (value, "", "")
+            comments.append((name.upper(), count))
             if slash:
                 comments.append((TOTALS[name].upper(), total))
-    for name, free in tags.free.items():
+    for name, values in tags.custom.items():
         if all(" " <= character <= "}" for character in name):
-            comments += [(name.upper(), value) for value in free]
-    for place, chapter in enumerate(tags.chapters, 1):
+            comments += [(name.upper(), value) for value in values]
+    for number, chapter in enumerate(tags.chapters, 1):
         minutes, milliseconds = divmod(round(chapter.start * 1000), 60_000)
         time = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
-        comments += [(f"CHAPTER{place:03}", time), (f"CHAPTER{place:03}NAME", chapter.title)]
+        comments += [(f"CHAPTER{number:03}", time), (f"CHAPTER{number:03}NAME", chapter.title)]
     return comments
 
 

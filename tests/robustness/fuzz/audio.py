@@ -9,8 +9,8 @@ import random
 import numpy as np
 
 from vocalsep.audio.decoding import has_video, open_source, peak
+from vocalsep.audio.gap_detector import LONGEST_FILL_S
 from vocalsep.audio.source import LOUDEST, MOST_CHANNELS, RATES_HZ, Source
-from vocalsep.audio.timeline import MOST_FILLED_S
 from vocalsep.errors import AudioError, OutputError
 from vocalsep.tags import Tags, read_tags, write_tags
 
@@ -20,7 +20,7 @@ from .mutations import damaged, with_ogg_checksums
 
 # The seeds last a tenth of a second; constant blocks of a lossless codec can make a few bytes rather long, and so can
 # gaps that are filled with silence.
-LONGEST_S = 2 * MOST_FILLED_S
+LONGEST_S = 2 * LONGEST_FILL_S
 STREAMS = (0, 0, 0, 0, 0, 1, 2)
 TAGGED = ("pcm16.wav", "pcm16.flac", "s.ogg", "s.opus", "s.mp3", "s.m4a")
 
@@ -66,7 +66,7 @@ class Audio:
             target = self.place / random_.choice(TAGGED)
             target.write_bytes(self.seeds[target.name])
             try:
-                write_tags(target, tags.marked("vocals", "song"))
+                write_tags(target, tags.with_title_mark("vocals", "song"))
             except OutputError as error:
                 expect(False, f"tags that were read cannot be written to {target.name}: {error}")
             expect(_decoded(target, False, 0)[0], f"tags broke {target.name}")
@@ -96,4 +96,7 @@ def _check_length(source: Source, samples: int) -> None:
     expect(source.read == samples, f"{source.read} samples counted, {samples} given")
     expect(0 <= source.repaired <= samples * info.channels, f"{source.repaired} samples repaired")
     if info.samples is not None and not source.damaged and not source.remarks:
-        expect(info.samples - samples <= info.slack_s * info.sample_rate, "shorter than announced, and no word of it")
+        expect(
+            info.samples - samples <= info.length_tolerance_s * info.sample_rate,
+            "shorter than announced, and no word of it",
+        )

@@ -1,27 +1,41 @@
-"""Packets of several streams in time: moved, in order, and across clocks that begin anew."""
+"""Shift and order the timestamps of packets, also where the clock of the source restarts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-# Streams without pauses of their own.
-SOLID = ("video", "audio")
-# A step back of this many seconds is a clock that starts anew, and so is one ahead that is longer than any pause.
+# Streams without pauses.
+CONTINUOUS = ("video", "audio")
+# Seconds of a step backwards, and of one forwards, from which the clock has restarted.
 RESTART_S, LONGEST_GAP_S = 1.0, 600.0
-# What containers round times to.
+# Rounding of timestamps in containers, in seconds.
 ROUNDED_S = 0.0005
 
 
-def timed(
+def retimed_packets(
     container: Any, copies: dict[Any, Any], shift: float, *, restarts: bool = False, positive: bool = False
 ) -> Iterator[tuple[float, Any]]:
-    """Yield time and packet of each stream in turn, bound for its copy, and later by `shift` seconds.
+    """Demux packets, assign them to the copies of their streams, and shift their timestamps.
 
-    Where the clock `restarts`, what follows goes on where the stream was. Where times must be `positive`, earlier
-    packets are left out.
+    Parameters
+    ----------
+    container : av.container.InputContainer
+    copies : dict
+        Output stream by input stream.
+    shift : float
+        Seconds that are added to the timestamps.
+    restarts : bool
+        Whether the clock of the container may restart; packets after a restart continue where the stream was.
+    positive : bool
+        Leave out packets before 0.
+
+    Yields
+    ------
+    float, av.Packet
+        Time in seconds, and packet.
     """
-    clock = Clock(shift, restarts)
+    clock = PacketClock(shift, restarts)
     for packet in container.demux(*copies) if copies else ():
         if packet.size or packet.dts is not None or packet.pts is not None:
             copy = copies[packet.stream]
@@ -31,20 +45,20 @@ def timed(
                 yield time, packet
 
 
-class Clock:
-    """Puts packets in time: later, one after another, and none decoded after it is shown.
+class PacketClock:
+    """Shift timestamps of packets, with increasing decoding times, none of them after the presentation time.
 
     Parameters
     ----------
     shift : float
-        By how many seconds all packets are later.
+        Seconds that are added.
     restarts : bool
-        Whether the clock of the packets may begin anew.
+        Whether the clock of the packets may restart.
     """
 
     def __init__(self, shift: float, restarts: bool):
         self.restarts = restarts
-        # How much later than they say packets are: from the beginning, and after each new start of their clock.
+        # Seconds that are added: from the beginning, and from each restart of the clock.
         self.shifts = [shift]
         self.ends: dict[Any, float] = {}
         self.last: dict[Any, int] = {}
@@ -57,7 +71,7 @@ class Clock:
         if packet.dts is None and packet.pts is None:
             packet.pts = packet.dts = round(((end or 0.0) - self.shifts[-1]) / base)
         time = (packet.pts if packet.dts is None else packet.dts) * base
-        shift = self._shift(time, end, stream.type in SOLID)
+        shift = self._shift(time, end, stream.type in CONTINUOUS)
         ticks = round(shift / base)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
@@ -65,12 +79,12 @@ class Clock:
         self.ends[stream] = max(self.ends.get(stream, 0.0), time + shift + (packet.duration or 0) * base)
         return time + shift
 
-    def _shift(self, time: float, end: float | None, solid: bool) -> float:
+    def _shift(self, time: float, end: float | None, continuous: bool) -> float:
         if not self.restarts or end is None:
             return self.shifts[-1]
-        # Streams meet a new start one after another.
+        # The streams reach a restart one after another.
         shift = min(self.shifts[-2:], key=lambda one: abs(time + one - end))
-        if solid and not -RESTART_S < time + shift - end < LONGEST_GAP_S:
+        if continuous and not -RESTART_S < time + shift - end < LONGEST_GAP_S:
             shift = end - time
             self.shifts.append(shift)
         return shift
@@ -78,10 +92,10 @@ class Clock:
     def _order(self, packet: Any, stream: Any) -> None:
         if packet.dts is None:
             return
-        lowest = self.last[stream] + int(stream.type in SOLID) if stream in self.last else None
-        if lowest is not None:
-            packet.dts = max(packet.dts, lowest)
+        minimum = self.last[stream] + int(stream.type in CONTINUOUS) if stream in self.last else None
+        if minimum is not None:
+            packet.dts = max(packet.dts, minimum)
         if packet.pts is not None and packet.pts < packet.dts:
-            packet.dts = packet.pts if lowest is None else max(packet.pts, lowest)
+            packet.dts = packet.pts if minimum is None else max(packet.pts, minimum)
             packet.pts = packet.dts
         self.last[stream] = packet.dts

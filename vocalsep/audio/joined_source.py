@@ -1,4 +1,4 @@
-"""Files that were joined to one, one after another: chained Ogg, and FLAC and WAV put together by ``cat``."""
+"""Decode a file that consists of several audio files, as chained Ogg and files joined by ``cat``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ..errors import AudioError
-from .conversion import Conversion
-from .layouts import ASSUMED
+from .format_converter import FormatConverter
+from .layouts import DEFAULT_LAYOUTS
 from .source import Source
 
-# What the conversion of a rate may round off.
+# Rounding of a conversion of the rate, in seconds.
 ROUNDED_S = 1e-3
 
 
 class JoinedSource(Source):
-    """The sound of several files in the format of the first; see `Source`.
+    """Decode several files one after another, in the format of the first; see `Source`.
 
     Parameters
     ----------
     sources : sequence of callable
-        Each opens one of them.
+        Functions that open one file each.
     salvage : bool
     """
 
@@ -32,15 +32,15 @@ class JoinedSource(Source):
         self.sources = [sources[0]]
         info = self.current.info
         lengths = [info.duration]
-        for opens in sources[1:]:
-            with contextlib.suppress(AudioError), opens() as source:
+        for open_file in sources[1:]:
+            with contextlib.suppress(AudioError), open_file() as source:
                 lengths.append(source.info.duration)
-                self.sources.append(opens)
+                self.sources.append(open_file)
         self.unreadable = len(sources) - len(self.sources)
         seconds = None if None in lengths else sum(length for length in lengths if length is not None)
-        slack_s = len(sources) * (info.slack_s + ROUNDED_S)
+        length_tolerance_s = len(sources) * (info.length_tolerance_s + ROUNDED_S)
         samples = None if seconds is None else round(seconds * info.sample_rate)
-        super().__init__(dataclasses.replace(info, samples=samples, slack_s=slack_s), salvage)
+        super().__init__(dataclasses.replace(info, samples=samples, length_tolerance_s=length_tolerance_s), salvage)
 
     def close(self) -> None:
         """Close the file that is being read."""
@@ -50,19 +50,19 @@ class JoinedSource(Source):
         info = self.info
         if self.unreadable:
             self._damage(f"{self.unreadable} of the {len(self.sources) + self.unreadable} files in it cannot be opened")
-        conversion = Conversion(info, ASSUMED[info.channels - 1])
-        ended_s = 0.0
-        for number, opens in enumerate(self.sources):
+        converter = FormatConverter(info, DEFAULT_LAYOUTS[info.channels - 1])
+        position_s = 0.0
+        for number, open_file in enumerate(self.sources):
             if number:
                 self.current.close()
-                self.current = opens()
+                self.current = open_file()
             source = self.current
             for block in source.blocks():
-                layout = ASSUMED[len(block) - 1]
-                yield from conversion.push(block, source.info.sample_rate, layout, ended_s)
-            ended_s += source.read / source.info.sample_rate
+                layout = DEFAULT_LAYOUTS[len(block) - 1]
+                yield from converter.push(block, source.info.sample_rate, layout, position_s)
+            position_s += source.read / source.info.sample_rate
             self.repaired += source.repaired
             self.damaged = self.damaged or source.damaged
             self.remarks += source.remarks
-        yield from conversion.flush()
-        self.remarks += conversion.remarks()
+        yield from converter.flush()
+        self.remarks += converter.remarks()

@@ -1,4 +1,4 @@
-"""Why a file that holds no sound for us is refused: what it is, and what to do."""
+"""Reasons why a file cannot be decoded: encrypted, or not audio at all."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pathlib
 import re
 from typing import BinaryIO
 
-from .boxes import FILE_TYPE, mp4_index
+from .mp4_boxes import FILE_TYPE, mp4_index
 
 HEAD_BYTES = 1 << 16
 DRM = "is protected by DRM: only the shop's own program can play it; take a copy that is not protected"
 # Sample descriptions of encrypted sound in MP4: of iTunes, of Audible, and of Common Encryption.
-PROTECTED_SOUND = re.compile(rb"stsd.{12}(drms|aavd|enca)", re.DOTALL)
+ENCRYPTED_AUDIO = re.compile(rb"stsd.{12}(drms|aavd|enca)", re.DOTALL)
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 # Content Encryption Object, its extended and its advanced form.
 ASF_PROTECTED = (
@@ -21,8 +21,8 @@ ASF_PROTECTED = (
 )
 AUDIBLE = b"\x57\x90\x75\x36"
 TS_PACKET, TS_SYNC, TS_SCRAMBLED = 188, 0x47, 0xC0
-# What people take for sound, by its first bytes.
-OTHERS = (
+# First bytes of other kinds of files, and the reason to report.
+NON_AUDIO = (
     (rb"MThd", "is MIDI, which holds notes and no sound; play it with a synthesizer and record that"),
     (
         rb"(#EXTM3U|\[playlist\]|ffconcat|<\?xml.{0,200}<(playlist|smil)|<asx)",
@@ -35,12 +35,12 @@ OTHERS = (
 )
 
 
-def protection(file: BinaryIO) -> str:
-    """Say that the sound of an open file is encrypted; return an empty text where it is not."""
+def drm_reason(file: BinaryIO) -> str:
+    """Return the reason to report where the sound of an open file is encrypted; else an empty text."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     protected = head[4:8] == AUDIBLE
-    protected |= head[4:8] == FILE_TYPE and PROTECTED_SOUND.search(mp4_index(file)) is not None
+    protected |= head[4:8] == FILE_TYPE and ENCRYPTED_AUDIO.search(mp4_index(file)) is not None
     protected |= head.startswith(ASF) and any(guid in head for guid in ASF_PROTECTED)
     packets = [head[at : at + 4] for at in range(0, len(head) - 3, TS_PACKET)]
     if len(packets) > 1 and all(packet[0] == TS_SYNC for packet in packets):
@@ -48,15 +48,15 @@ def protection(file: BinaryIO) -> str:
     return DRM if protected else ""
 
 
-def refusal(path: pathlib.Path) -> str:
-    """Say why a file that neither library opens is refused."""
+def unsupported_reason(path: pathlib.Path) -> str:
+    """Return the reason to report for a file that neither library can open."""
     with path.open("rb") as file:
-        said = protection(file)
+        reason = drm_reason(file)
         file.seek(0)
         head = file.read(HEAD_BYTES)
         if head[4:8] == FILE_TYPE and not mp4_index(file):
             return "damaged file, it broke off before its index was written: nothing can be decoded without that"
-    for pattern, other in OTHERS:
-        if not said and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
-            said = other
-    return said or "is no audio file, or one too damaged to open"
+    for pattern, other in NON_AUDIO:
+        if not reason and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
+            reason = other
+    return reason or "is no audio file, or one too damaged to open"
