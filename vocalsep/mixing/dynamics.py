@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.signal
 
-from .levels import SILENCE, rms
+from .levels import SILENT_RMS, rms
 
 Range = tuple[float, float]
 BLOCK = 64
@@ -42,7 +42,7 @@ def compress(
     threshold, slope = rng.uniform(*threshold_db), 1 - 1 / rng.uniform(*ratio)
     release = rng.uniform(*release_s)
     level = rms(audio)
-    if level < SILENCE:
+    if level < SILENT_RMS:
         return audio.copy()
     samples = audio.shape[1]
     blocks = -(-samples // BLOCK)
@@ -79,7 +79,7 @@ def saturate(
     """
     drive = 10 ** ((rng.uniform(*drive_db) - 15) / 20)
     level = rms(audio)
-    if level < SILENCE:
+    if level < SILENT_RMS:
         return audio.copy()
     return _restored(np.tanh(audio * np.float32(drive / level)), level)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SILENCE = 1e-5
+SILENT_RMS = 1e-5
 
 
 def amplify(audio: np.ndarray, gain_db: float) -> np.ndarray:
@@ -20,7 +20,7 @@ def rms(audio: np.ndarray) -> float:
 def balance(vocals: np.ndarray, accompaniment: np.ndarray, ratio_db: float) -> np.ndarray:
     """Return vocals at a level in dB over the accompaniment's; as they are where either is silent."""
     own, other = rms(vocals), rms(accompaniment)
-    if min(own, other) < SILENCE:
+    if min(own, other) < SILENT_RMS:
         return vocals.copy()
     return vocals * np.float32(other / own * 10 ** (ratio_db / 20))
 
@@ -28,7 +28,7 @@ def balance(vocals: np.ndarray, accompaniment: np.ndarray, ratio_db: float) -> n
 def add_noise(audio: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """Add noise at a ratio of audio to noise in dB; nothing where either is silent."""
     own, other = rms(audio), rms(noise)
-    if min(own, other) < SILENCE:
+    if min(own, other) < SILENT_RMS:
         return audio.copy()
     return audio + noise * np.float32(own / other * 10 ** (-snr_db / 20))
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..dsp.front_end import FrontEndConfig
 from ..dsp.stft import frames_inside
 from ..networks.critic import Critic
-from ..networks.level import SILENCE
+from ..networks.level import EPSILON
 from .config import AdversarialConfig
 from .estimate import Estimate
 from .loader import UnpairedBatch
@@ -80,7 +80,7 @@ class Adversary:
 
     def _real(self, sound: Tensor) -> Tensor:
         magnitude = frames_inside(sound, self.front_end)[:, :, : self.front_end.bins].abs()
-        return magnitude / (_rms(magnitude) * (1 + QUIETEST) + SILENCE)
+        return magnitude / (_rms(magnitude) * (1 + QUIETEST) + EPSILON)
 
     def _teach(self, fakes: Sequence[Tensor], reals: Sequence[Tensor]) -> None:
         """One step of both critics."""
@@ -98,7 +98,7 @@ class Adversary:
 
 def _magnitude(spectrum: Tensor) -> Tensor:
     """Magnitude of a complex tensor, with a gradient at 0 too."""
-    return torch.view_as_real(spectrum).square().sum(-1).add(SILENCE).sqrt()
+    return torch.view_as_real(spectrum).square().sum(-1).add(EPSILON).sqrt()
 
 
 def _rms(magnitude: Tensor) -> Tensor:

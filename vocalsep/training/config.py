@@ -217,7 +217,7 @@ class TrainingConfig:
     def example_samples(self) -> int:
         """Samples of an example: as many as its frames, and the network before them, need to hear no padding."""
         front_end = self.model.front_end
-        return self.model.network.samples_heard((self.data.frames - 1) * front_end.hop + front_end.n_fft)
+        return self.model.network.input_samples((self.data.frames - 1) * front_end.hop + front_end.n_fft)
 
     @property
     def steps(self) -> int:

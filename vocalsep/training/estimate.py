@@ -11,7 +11,7 @@ from torch import Tensor
 from ..dsp.front_end import FrontEndConfig
 from ..dsp.stft import samples_inside
 from ..inference.mask_stream import TOP_SHARE
-from ..networks.level import SILENCE
+from ..networks.level import EPSILON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Estimate(abc.ABC):
         valid = extend_mask(self.valid, self.front_end.all_bins)
         spectra = (self.whole_estimate() * valid, self.vocals * valid, self.mixture * valid)
         estimate, vocals, mixture = (samples_inside(spectrum, self.front_end) for spectrum in spectra)
-        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + SILENCE
+        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + EPSILON
         return estimate / level, vocals / level, mixture / level
 
 
@@ -113,7 +113,7 @@ class WaveEstimate(Estimate):
     @property
     def magnitude(self) -> Tensor:
         """Its magnitude, with a gradient at silence too."""
-        return torch.view_as_real(self.estimate / self.level).square().sum(-1).add(SILENCE).sqrt()
+        return torch.view_as_real(self.estimate / self.level).square().sum(-1).add(EPSILON).sqrt()
 
     def whole_estimate(self) -> Tensor:
         """Return the estimate's spectrum."""
@@ -121,7 +121,7 @@ class WaveEstimate(Estimate):
 
 
 def extend_mask(mask: Tensor, all_bins: int) -> Tensor:
-    """Continue a mask (..., bins, frames) above the model's band as `masking.masked` does."""
+    """Continue a mask (..., bins, frames) above the model's band as `inference.mask_stream.apply_mask` does."""
     bins = mask.shape[-2]
     if bins == all_bins:
         return mask

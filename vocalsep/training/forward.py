@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..dsp.front_end import FrontEndConfig
 from ..dsp.stft import frames_inside
-from ..networks.level import SILENCE, local_level
+from ..networks.level import EPSILON, local_level
 from ..networks.network import MaskNetwork, Network, WaveNetwork, middle
 from .estimate import Estimate, MaskEstimate, WaveEstimate
 
@@ -50,15 +50,15 @@ def estimates(
     """
     samples = (frames - 1) * front_end.hop + front_end.n_fft
     spectra = frames_inside(middle(torch.stack([vocals, mixture]), samples), front_end)
-    true, heard = spectra
-    level = local_level(heard[:, :, : front_end.bins].abs(), LEVEL_FRAMES) + SILENCE
+    true, mixture_spectrum = spectra
+    level = local_level(mixture_spectrum[:, :, : front_end.bins].abs(), LEVEL_FRAMES) + EPSILON
     if isinstance(network, WaveNetwork):
         # A waveform can sound where the mixture is silent: there an error must not count a million times.
         level = torch.maximum(level, LEAST_LEVEL * level.mean(dim=3, keepdim=True))
-    common = {"mixture": heard, "level": level, "valid": _valid(band, front_end, level.dtype), "front_end": front_end}
-    truths = [true, heard - true][: network.sources]
+    common = {"mixture": mixture_spectrum, "level": level, "valid": _valid(band, front_end, level.dtype), "front_end": front_end}
+    truths = [true, mixture_spectrum - true][: network.sources]
     if isinstance(network, MaskNetwork):
-        inputs = network.hear(heard, front_end.bins).contiguous(memory_format=torch.channels_last)
+        inputs = network.network_input(mixture_spectrum, front_end.bins).contiguous(memory_format=torch.channels_last)
         masks = wrapped(inputs).to(level.dtype).chunk(network.sources, dim=1)
         return [MaskEstimate(vocals=truth, mask=mask, **common) for truth, mask in zip(truths, masks, strict=True)]
     estimates = middle(wrapped(mixture).to(level.dtype), samples).chunk(network.sources, dim=1)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from ..networks.level import SILENCE
+from ..networks.level import EPSILON
 from .estimate import Estimate
 
 # An error 30 dB below the mixture is as good as none; it bounds the logarithmic losses where the vocals are silent.
@@ -57,14 +57,14 @@ def sdr(result: Estimate) -> Tensor:
 
     With one mask for both stems their errors are equal, so one logarithm serves both.
     """
-    return _negative_sdr(result, _energy, lambda energy: energy + SILENCE, FLOOR)
+    return _negative_sdr(result, _energy, lambda energy: energy + EPSILON, FLOOR)
 
 
 def windowed_sdr(result: Estimate) -> Tensor:
     """As `sdr`, for windows of about a second, over which BSS Eval v4 takes its median: quiet passages count too."""
 
     def least(energy: Tensor) -> Tensor:
-        return energy + QUIETEST * energy.mean(dim=1, keepdim=True) + SILENCE
+        return energy + QUIETEST * energy.mean(dim=1, keepdim=True) + EPSILON
 
     return _negative_sdr(result, _window_energy, least, WINDOW_FLOOR)
 
