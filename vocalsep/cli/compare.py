@@ -76,7 +76,7 @@ def compare(
         from ..comparison.table import as_markdown
         from ..model_files import registry
         from ..training.config import TrainingConfig
-        from ..training.run import Place
+        from ..training.run import RunLocation
 
         if threads is not None:
             torch.set_num_threads(threads)
@@ -88,7 +88,7 @@ def compare(
         if not judge.data.sets and not judge.data.valid:
             raise UsageError("there is nothing to train and score on; give --musdb, --stems or --valid")
         budget = Budget(minutes, steps) if trained else Budget(None, 1)
-        place = Place(out, cache=cache, device=device.value, workers=workers)
+        place = RunLocation(out, cache=cache, device=device.value, workers=workers)
         rows = compare(
             [*trained, *loaded],
             judge,

@@ -38,9 +38,7 @@ Steps = Annotated[int | None, typer.Option("--steps", help="Length of the run. [
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Largest learning rate. [0.001]")]
 Loss = Annotated[str | None, typer.Option("--loss", help="Such as l1, or a sum: l1+0.1*sdr. [l1]")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of all chance. [1]")]
-Precision = Annotated[
-    str | None, typer.Option("--precision", help="auto, 32-true, bf16-mixed, 16-mixed, 64-true. [auto]")
-]
+Precision = Annotated[str | None, typer.Option("--precision", help="auto, float32, bfloat16, float16, float64. [auto]")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes that make examples.")]
 CacheFolder = Annotated[
     pathlib.Path | None, typer.Option("--cache", help="Seekable copies. [stem-cache beside the run]")

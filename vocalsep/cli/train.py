@@ -14,7 +14,7 @@ from ..system.interrupts import INTERRUPTED
 from . import options, session, settings
 
 if TYPE_CHECKING:
-    from ..training.run import Finished
+    from ..training.run import FinishedRun
 
 
 def train(
@@ -113,17 +113,17 @@ def _train(
     placed: tuple[Any, ...],
     threads: int | None,
     quiet: bool,
-) -> Finished:
+) -> FinishedRun:
     import torch
 
     from ..model_files import registry
     from ..model_files.checkpoint import read_info
     from ..training.config import TrainingConfig
-    from ..training.run import Place, train
+    from ..training.run import RunLocation, train
 
     if threads is not None:
         torch.set_num_threads(threads)
-    place = Place(*placed)
+    place = RunLocation(*placed)
     if arch is not None:
         tables["model"] = {**tables.get("model", {}), "architecture": arch}
     if place.init is not None and "model" not in tables:
@@ -135,13 +135,13 @@ def _train(
     return train(config, place, lambda line: None if quiet else typer.echo(line, err=True), quiet)
 
 
-def _report(finished: Finished, quiet: bool) -> None:
+def _report(finished: FinishedRun, quiet: bool) -> None:
     if not finished.main:
         return
-    outcome, progress = finished.outcome, finished.outcome.progress
+    outcome, progress = finished.result, finished.result.progress
     for fault, times in progress.faulty.items():
         typer.echo(f"could not be read ({times} times): {fault}", err=True)
-    if outcome.why == "stopped":
+    if outcome.status == "stopped":
         typer.echo(
             f"vocalsep: stopped at step {progress.step}; vocalsep train --resume --out {finished.folder.path} goes on",
             err=True,
@@ -154,7 +154,7 @@ def _report(finished: Finished, quiet: bool) -> None:
             f"{outcome.steps_per_second:.2f} steps a second; {outcome.data_wait:.1%} of their time waiting for data",
             err=True,
         )
-    ended = "; nothing better came for long" if outcome.why == "early" else ""
+    ended = "; nothing better came for long" if outcome.status == "early" else ""
     best = "" if progress.best is None else f", best {progress.best:.2f} dB vocals uSDR at step {progress.best_step}"
     if progress.supervised is not None:
         typer.echo(

@@ -116,9 +116,9 @@ class Collector:
         return kept
 
     def _excluded(self, item: Item) -> bool:
-        names = [str(item.named)] if isinstance(item, Clip) else [item.name]
+        names = [str(item.user_path)] if isinstance(item, Clip) else [item.name]
         if isinstance(item, Song):
-            names += [str(clip.named) for clip in item.clips]
+            names += [str(clip.user_path) for clip in item.clips]
         return any(fnmatch.fnmatch(name, pattern) for name in names for pattern in self.exclude)
 
 

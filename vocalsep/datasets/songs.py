@@ -119,4 +119,4 @@ class Song:
 
 
 def _called(clip: Clip) -> str:
-    return clip.named.name + (f" (stream {clip.stream})" if clip.stream else "")
+    return clip.user_path.name + (f" (stream {clip.stream})" if clip.stream else "")
