@@ -18,6 +18,7 @@ import numpy as np
 from .audio.formats import output_format
 from .audio.source import LOUDEST, MOST_CHANNELS
 from .audio.stem_file import STEM_FILE
+from .dsp.exact_sum import STEMS
 from .errors import AudioError, OutputError, UsageError
 from .inference.engine import Engine
 from .jobs.inputs import Song
@@ -26,7 +27,6 @@ from .jobs.passage import Passage, seconds
 from .jobs.rendering import Encoding, render, stem_file_track, stem_output
 from .system.atomic_files import reason
 
-STEMS = ("vocals", "accompaniment")
 # Largest piece of an array that is handed to the stream at once, in samples.
 PIECE = 1 << 16
 

@@ -13,11 +13,12 @@ from ..audio.formats import output_format
 from ..audio.key_tempo import KeyTempo
 from ..audio.sink import Sink
 from ..audio.stem_file import StemSink, name_stems
+from ..dsp.exact_sum import STEMS
 from ..errors import OutputError, UsageError
 from ..system.atomic_files import reason
 from ..tags import read_tags, write_tags
 from .library import Library, Song
-from .stems import STEMS, blocks, encoded
+from .stems import blocks, encoded
 
 FORMATS = ("wav", "flac", "mp3", "m4a")
 BITRATE = 256_000

@@ -9,10 +9,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..dsp.exact_sum import STEMS
 from ..errors import OutputError
 from ..system.atomic_files import reason
 
-STEMS = ("vocals", "accompaniment")
 HEADER_BYTES = 44
 # Samples per channel under one point of the overview.
 PEAK_SAMPLES = 2048
