@@ -95,7 +95,7 @@ class Clip:
             # lack the same band: without the noise of rounding, its ISR, SIR and SAR are wrong by many dB.
             excerpt = np.rint(excerpt * STEPS) / STEPS
         if not np.isfinite(excerpt).all():
-            raise AudioError("holds NaN or infinite samples", path=self.user_path, hint="mend it, or leave it out")
+            raise AudioError("holds NaN or infinite samples", path=self.user_path, hint="repair it, or leave it out")
         return excerpt
 
     def _seek(self, start: int, count: int) -> np.ndarray:

@@ -218,7 +218,7 @@ class _ExcerptReader:
                 self.faults.append(str(error))
         raise AudioError(
             f"{MOST_FAULTS} excerpts in a row cannot be read, at last {self.faults[-1]}",
-            hint="mend or exclude such files",
+            hint="repair or exclude such files",
         )
 
     def _read(self, item: Item, both: bool) -> list[np.ndarray]:

@@ -253,7 +253,7 @@ class Trainer:
         if self._too_faulty():
             raise AudioError(
                 f"{progress.faults} of {progress.tries} excerpts are unreadable, such as {next(iter(progress.faulty))}",
-                hint="mend or exclude them and resume the run",
+                hint="repair or exclude them and resume the run",
             )
         return TrainResult(
             progress,

@@ -1,6 +1,6 @@
 """Losses by name, and weighted sums of them.
 
-All are computed on the scale of the mixture's own level, so that quiet and loud examples count alike, and only up to
+All are computed on the scale of the mixture's own level, so that quiet and loud examples count the same, and only up to
 the frequency up to which an example's vocals are known.
 """
 

@@ -320,7 +320,8 @@ def _load_initial(network: Network, config: TrainingConfig, init: str, report: C
     source, info = load(path)
     if info.config.front_end != config.model.front_end:
         raise UsageError(
-            f"{init} works on another STFT ({info.config.front_end}) than the run", hint="set [model.front_end] alike"
+            f"{init} works on another STFT ({info.config.front_end}) than the run",
+            hint="set [model.front_end] to the same",
         )
     available, wanted = source.state_dict(), network.state_dict()
     fitting = {
