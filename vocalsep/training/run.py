@@ -230,7 +230,7 @@ def _train(
         trainer.progress.worse = 0
         step = min(trainer.progress.step, config.steps - 1)
         report(
-            f"up to step {config.steps}: the learning rate follows the schedule of a run of so many steps, "
+            f"up to step {config.steps}: the learning rate follows the schedule of a run of that length, "
             f"{learning_rate(config, step):.3g} at first, {learning_rate(config, config.steps - 1):.3g} at the end"
         )
         with _shared_errors(fabric):
@@ -309,9 +309,9 @@ class _shared_errors:
         if self.fabric.world_size == 1:
             return
         known = error if isinstance(error, VocalsepError) else None
-        message = self.fabric.broadcast(str(known) if known else "")
-        if self.fabric.global_rank and message:
-            raise UsageError(message)
+        first: VocalsepError | None = self.fabric.broadcast(known)
+        if self.fabric.global_rank and first is not None:
+            raise first
 
 
 def _load_initial(network: Network, config: TrainingConfig, init: str, report: Callable[[str], None]) -> dict[str, Any]:
