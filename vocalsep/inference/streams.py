@@ -60,7 +60,7 @@ class Streams:
     Raises
     ------
     UsageError
-        An option makes no sense for this network.
+        An option is invalid for this network.
     """
 
     def __init__(

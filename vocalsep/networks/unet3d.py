@@ -134,7 +134,7 @@ def _block(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _narrowed(spectrum: Tensor, bins: int, power: int) -> Tensor:
-    """Return the lowest bins of a spectrum as if its window had been the given power of itself."""
+    """Return the lowest bins of a spectrum for a window that is the given power of its own."""
     if power == 1:
         return spectrum[:, :, :bins]
     radius = power - 1

@@ -307,6 +307,7 @@ def _table(kind: type[Any]) -> Any:
     def build(table: Any, where: str) -> Any:
         values = dict(_checked_table(table, where))
         hints = typing.get_type_hints(kind)
+        hints = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
         for name, value in values.items():
             if name not in hints:
                 raise UsageError(f"unknown setting {where}.{name}; known are {', '.join(hints)}")

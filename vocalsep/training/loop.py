@@ -242,8 +242,8 @@ class Trainer:
         ends = self._agreed(self.stop or self._too_faulty() or self._converged())
         if self.adversary is not None and self.progress.step == self.config.training.steps:
             self._end_supervised()
-        late = time.monotonic() - session.saved > self.config.training.checkpoint_minutes * 60
-        if ends or late or validated:
+        overdue = time.monotonic() - session.saved > self.config.training.checkpoint_minutes * 60
+        if ends or overdue or validated:
             session.saved = time.monotonic()
             self._save()
         return ends
