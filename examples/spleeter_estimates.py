@@ -34,8 +34,8 @@ def load_spleeter(path: pathlib.Path):
 
 def separate(spleeter, networks, mixture: np.ndarray, sample_rate: int) -> np.ndarray:
     """Return the vocals (channels, samples) of a mixture of one or two channels at any rate."""
-    heard = mixture if sample_rate == RATE else soxr.resample(mixture.T, sample_rate, RATE).T
-    vocals = spleeter.separate(networks, np.array(np.broadcast_to(heard, (2, heard.shape[1])), order="C"))[0]
+    resampled = mixture if sample_rate == RATE else soxr.resample(mixture.T, sample_rate, RATE).T
+    vocals = spleeter.separate(networks, np.array(np.broadcast_to(resampled, (2, resampled.shape[1])), order="C"))[0]
     vocals = vocals if sample_rate == RATE else soxr.resample(vocals.T, RATE, sample_rate).T
     whole = np.zeros((2, mixture.shape[1]), np.float32)
     samples = min(vocals.shape[1], whole.shape[1])

@@ -16,11 +16,12 @@ import numpy as np
 from .audio.formats import output_format
 from .audio.source import LOUDEST, MOST_CHANNELS
 from .audio.stem_file import STEM_FILE
+from .dsp.exact_sum import STEMS
 from .errors import AudioError, UsageError, VocalsepError
 from .inference.engine import Engine
 from .jobs.inputs import InputFile
 from .jobs.name_template import fill_template
-from .jobs.outputs import STEMS, Encoding, OutputSpec, WriteOptions, all_stems, single_stem
+from .jobs.outputs import Encoding, OutputSpec, WriteOptions, all_stems, single_stem
 from .jobs.rendering import render
 from .jobs.time_range import TimeRange, parse_time
 from .system.atomic_files import output_error, temporary_folder

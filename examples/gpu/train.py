@@ -34,6 +34,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from vocalsep.dsp.exact_sum import STEMS
 from vocalsep.dsp.metrics import usdr
 from vocalsep.dsp.stft import istft, stft
 from vocalsep.model_files.checkpoint import save
@@ -45,7 +46,6 @@ from vocalsep.training.forward import estimates
 from vocalsep.training.losses import parse
 from vocalsep.training.norms import measure_statistics
 
-STEMS = ("vocals", "accompaniment")
 SHARD_BYTES = 15_000_000
 STATISTICS_BATCHES = 8
 LOG_EVERY = 50
@@ -346,7 +346,8 @@ def validate(network: MaskNetwork, config: ModelConfig, bank: Bank, device: torc
         spectrum = stft(mixture, front_end)
         frames = spectrum.shape[-1]
         padded = torch.nn.functional.pad(spectrum, (0, -frames % config.network.stride))
-        masks = network.masks_between(network.hear(padded[None], front_end.bins), 0, padded.shape[-1])[0, ..., :frames]
+        inputs = network.network_input(padded[None], front_end.bins)
+        masks = network.masks_between(inputs, 0, padded.shape[-1])[0, ..., :frames]
         top = masks[:, -front_end.bins // 8 :].mean(1, keepdim=True)
         masks = torch.cat([masks, top.expand(-1, front_end.all_bins - front_end.bins, -1)], dim=1)
         estimate = istft(spectrum * masks.float(), front_end, mixture.shape[1]).cpu().numpy()

@@ -21,7 +21,7 @@ from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
 from vocalsep.training.config import TrainingConfig, read_toml
 from vocalsep.training.loop import learning_rate
-from vocalsep.training.run import lengthened
+from vocalsep.training.run import with_more_steps
 
 RATE = 8000
 CONFIG = """
@@ -376,11 +376,11 @@ def test_lengths_that_make_no_sense(steps, semi_steps, done, message):
         "adversarial": {"steps": 50},
     }
     with pytest.raises(UsageError, match=message):
-        lengthened(TrainingConfig.from_dict(tables), steps, semi_steps, done)
+        with_more_steps(TrainingConfig.from_dict(tables), steps, semi_steps, done)
     with pytest.raises(UsageError, match="no semi-supervised steps"):
-        lengthened(TrainingConfig(), None, 10, 5)
-    assert lengthened(TrainingConfig.from_dict(tables), None, 90, 120).steps == 190
-    assert lengthened(TrainingConfig.from_dict(tables), 200, None, 90).steps == 250
+        with_more_steps(TrainingConfig(), None, 10, 5)
+    assert with_more_steps(TrainingConfig.from_dict(tables), None, 90, 120).steps == 190
+    assert with_more_steps(TrainingConfig.from_dict(tables), 200, None, 90).steps == 250
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(finished, material, tmp_path):

@@ -209,7 +209,7 @@ def test_what_comes_before_a_song_moves_its_stems(open_model, data):
     separator = open_model(name)
     shape = separator.backend.shape
     if name == "waves":
-        step, deaf = shape.tile, shape.reach
+        step, deaf = shape.tile, shape.context_samples
     else:
         step, deaf = shape.stride * FRONT_END.hop, shape.context * FRONT_END.hop + FRONT_END.n_fft
     drawn = data.draw(songs(channels=(1, 2)))

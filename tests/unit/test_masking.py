@@ -8,7 +8,7 @@ from conftest import RATE, tones
 from vocalsep.dsp.front_end import FrontEndConfig
 from vocalsep.errors import ModelError
 from vocalsep.inference.backend import MaskBackend, MaskShape
-from vocalsep.inference.mask_stream import MaskStream, masked
+from vocalsep.inference.mask_stream import MaskStream, apply_mask
 from vocalsep.training.estimate import extend_mask
 
 FRONT_END = FrontEndConfig(n_fft=256, hop=64, bins=64)
@@ -17,10 +17,10 @@ FRONT_END = FrontEndConfig(n_fft=256, hop=64, bins=64)
 def test_the_mask_goes_on_above_the_band():
     rng = np.random.default_rng(0)
     mask, spectrum = rng.random((2, 64, 10)), rng.random((2, 129, 10))
-    vocals = masked(spectrum, mask)
+    vocals = apply_mask(spectrum, mask)
     assert np.array_equal(vocals[:, :64], mask * spectrum[:, :64])
     assert np.allclose(vocals[:, 64:], mask[:, 56:].mean(axis=1, keepdims=True) * spectrum[:, 64:])
-    assert np.array_equal(masked(spectrum[:, :64], mask), mask * spectrum[:, :64])
+    assert np.array_equal(apply_mask(spectrum[:, :64], mask), mask * spectrum[:, :64])
     trained = extend_mask(torch.from_numpy(mask), 129).numpy()
     assert np.allclose(trained * spectrum, vocals)
 
@@ -49,7 +49,7 @@ def test_a_constant_mask_scales_the_mixture_and_delays_nothing(share, blocks):
 class Slow(Share):
     """Makes the masks of earlier chunks later, and counts how many it is asked for at the same time."""
 
-    at_once = 3
+    parallel_calls = 3
 
     def __init__(self):
         super().__init__(1.0)
@@ -64,13 +64,13 @@ class Slow(Share):
         return super().masks(spectra, start, stop) * np.float32(spectra.real.mean())
 
 
-def test_chunks_that_are_made_at_once_keep_their_order():
+def test_chunks_that_are_computed_in_parallel_keep_their_order():
     mixture = np.random.default_rng(0).standard_normal((2, 8000)).astype(np.float32)
     slow = Slow()
     stream = MaskStream(slow, FRONT_END, 2, core=8, context=4)
     vocals = [np.concatenate([stream.push(mixture), stream.flush()], axis=1)]
     assert slow.most == 3
-    slow.at_once = 1
+    slow.parallel_calls = 1
     stream = MaskStream(slow, FRONT_END, 2, core=8, context=4)
     vocals.append(
         np.concatenate([*(stream.push(block) for block in np.split(mixture, 80, axis=1)), stream.flush()], axis=1)

@@ -46,7 +46,7 @@ VARIANTS = [
     ("tfc-tdf", {**SMALL_UNET, "bins": 64, "skips": "concatenate"}),
     ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], "mid_side": True}),
     ("band-tfc-tdf", {**SMALL_UNET, "bins": 64, "bands": 2, "filters": (8, 10), "layers": 2, "dilations": ()}),
-    ("wave-unet", {"levels": 3, "filters": 4, "tile": 3000, "hears_context": False}),
+    ("wave-unet", {"levels": 3, "filters": 4, "tile": 3000, "input_context": False}),
     ("wave-unet", {"levels": 3, "filters": 4, "tile": 3000, "upsampling": "learned", "difference": False}),
     ("pair", {"architecture": "resunet", "network": SMALL_UNET, "power": 1.0}),
 ]
@@ -106,12 +106,12 @@ def test_streamed_from_a_file_equals_whole_in_memory(variant, channels, tmp_path
 def test_folded_batch_norms_change_nothing(variant):
     network, config = model(*variant)
     frames = 4 * config.network.stride
-    heard = torch.rand(1, 2, 64, frames) if isinstance(network, MaskNetwork) else torch.randn(1, 2, 3000)
+    inputs = torch.rand(1, 2, 64, frames) if isinstance(network, MaskNetwork) else torch.randn(1, 2, 3000)
     if isinstance(network, MaskNetwork) and not network.takes_magnitudes:
-        heard = network.hear(torch.randn(1, 2, 129, frames, dtype=torch.complex64), 64)
+        inputs = network.network_input(torch.randn(1, 2, 129, frames, dtype=torch.complex64), 64)
     if isinstance(network, WaveNetwork):
-        heard = torch.randn(1, 2, config.network.samples_heard(3000))
-    expected = network(heard)
+        inputs = torch.randn(1, 2, config.network.input_samples(3000))
+    expected = network(inputs)
     before = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
     fold(network)
     after = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
@@ -120,7 +120,7 @@ def test_folded_batch_norms_change_nothing(variant):
         *((name, SMALL[name]) for name in ("resunet", "attention-unet", "tfc-tdf")),
     ):
         assert after < before
-    torch.testing.assert_close(network(heard), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(network(inputs), expected, rtol=0, atol=1e-5)
 
 
 MASKS = [variant for variant in VARIANTS if variant[0] != "wave-unet"]
@@ -130,13 +130,13 @@ MASKS = [variant for variant in VARIANTS if variant[0] != "wave-unet"]
 def test_masks_have_the_shape_of_the_input_and_lie_in_0_to_1(variant):
     network, _ = model(*variant)
     spectrum = torch.randn(3, 2, FRONT_END.all_bins, 32, dtype=torch.complex64)
-    heard = network.hear(spectrum, FRONT_END.bins)
-    masks = network(heard)
+    inputs = network.network_input(spectrum, FRONT_END.bins)
+    masks = network(inputs)
     assert masks.shape == (3, 2 * network.sources, FRONT_END.bins, 32)
     assert masks.min() >= 0
     assert masks.max() <= 1
-    assert network.masks_between(heard, 8, 19).shape == (3, 2, FRONT_END.bins, 11)
-    silent = network(network.hear(torch.zeros_like(spectrum), FRONT_END.bins))
+    assert network.masks_between(inputs, 8, 19).shape == (3, 2, FRONT_END.bins, 11)
+    silent = network(network.network_input(torch.zeros_like(spectrum), FRONT_END.bins))
     assert silent.isfinite().all()
 
 
@@ -150,8 +150,8 @@ def test_no_frame_beyond_the_context_changes_a_mask(variant):
     for changed in range(frames // 2, frames // 2 + stride, 3):
         after = before.clone()
         after[..., changed] *= 50
-        heard = (network.hear(spectrum, FRONT_END.bins) for spectrum in (before, after))
-        first, second = (network.masks_between(each, 0, frames) for each in heard)
+        inputs = (network.network_input(spectrum, FRONT_END.bins) for spectrum in (before, after))
+        first, second = (network.masks_between(each, 0, frames) for each in inputs)
         reached = (first - second).abs().amax(dim=(0, 1, 2)).nonzero().flatten()
         furthest = max(furthest, changed - int(reached.min()), int(reached.max()) - changed)
     assert context / 2 < furthest <= context
@@ -167,24 +167,24 @@ def test_published_sizes():
     assert count("r2unet") < count("attention-r2unet") < 1.1 * count("r2unet")
 
 
-def test_wave_unet_hears_what_the_paper_says():
+def test_wave_unet_has_the_input_size_of_the_paper():
     config = WaveUNetConfig(channels=1)
-    assert config.samples_heard(16384) == 147443
+    assert config.input_samples(16384) == 147443
     with torch.device("meta"):
         assert build("wave-unet", config)(torch.empty(1, 1, 147443)).shape == (1, 1, 16389)
 
 
-def test_wave_unet_hears_nothing_beyond_its_reach_and_meets_its_grid():
+def test_wave_unet_depends_on_its_context_alone_and_shifts_with_its_stride():
     network, config = model("wave-unet", {"levels": 3, "filters": 4})
-    reach, heard = config.network.reach, config.network.samples_heard(100)
+    context, length = config.network.context_samples, config.network.input_samples(100)
     network = network.double()
-    before = torch.randn(1, 2, heard, dtype=torch.float64)
+    before = torch.randn(1, 2, length, dtype=torch.float64)
     estimated = network(before).shape[-1]
-    assert heard == estimated + 2 * reach >= 100 + 2 * reach
+    assert length == estimated + 2 * context >= 100 + 2 * context
     shift = 2**config.network.levels
-    moved = network(torch.nn.functional.pad(before, (shift, 0))[..., :heard])
+    moved = network(torch.nn.functional.pad(before, (shift, 0))[..., :length])
     torch.testing.assert_close(moved[..., shift:], network(before)[..., :-shift], rtol=0, atol=1e-6)
-    for place in (0, heard - 1):
+    for place in (0, length - 1):
         after = before.clone()
         after[..., place] += 1
         changed = (network(after) - network(before)).abs().amax(dim=(0, 1))
@@ -198,13 +198,13 @@ def test_the_last_tile_of_a_song_ends_where_the_song_ends(tmp_path):
     save(tmp_path / "m.safetensors", network, config, {})
     mixture = tones(0.3, RATE)[:, :2300]
     vocals = Separator(tmp_path / "m.safetensors").separate(mixture, RATE).vocals
-    reach = config.network.reach
-    padded = torch.nn.functional.pad(torch.from_numpy(mixture), (reach, reach + 64))[None]
+    context = config.network.context_samples
+    padded = torch.nn.functional.pad(torch.from_numpy(mixture), (context, context + 64))[None]
     network = load(tmp_path / "m.safetensors")[0]
-    heard = config.network.samples_heard(1000)
+    length = config.network.input_samples(1000)
     for start, first in ((0, 0), (1000, 1000), (1300, 2000)):
         with torch.no_grad():
-            tile = network(padded[..., start : start + heard])[0, :, :1000].numpy()
+            tile = network(padded[..., start : start + length])[0, :, :1000].numpy()
         last = min(first + 1000, 2300)
         assert np.abs(vocals[:, first:last] - tile[:, first - start : last - start]).max() < 1e-6
 
@@ -239,18 +239,18 @@ def test_shorter_windows_from_one_spectrum():
     pieces = signal.unfold(-1, 256, 64)
     spectrum = torch.fft.rfft(pieces * window).transpose(-1, -2)
     for bins in (64, 129):
-        heard = network.hear(spectrum, bins).unflatten(1, (3, 2))
+        inputs = network.network_input(spectrum, bins).unflatten(1, (3, 2))
         for place, power in enumerate((1, 4, 16)):
             expected = torch.fft.rfft(pieces * window**power).transpose(-1, -2).abs()[:, :, :bins]
-            torch.testing.assert_close(heard[:, place], expected, rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(inputs[:, place], expected, rtol=1e-9, atol=1e-9)
 
 
 def test_a_pair_is_the_ratio_of_its_two():
     network, _ = model("pair", SMALL["pair"])
-    heard = torch.rand(1, 2, 64, 16)
-    vocals, accompaniment = network(heard).chunk(2, dim=1)
+    inputs = torch.rand(1, 2, 64, 16)
+    vocals, accompaniment = network(inputs).chunk(2, dim=1)
     torch.testing.assert_close(
-        network.masks_between(heard, 3, 9), (vocals**2 / (vocals**2 + accompaniment**2))[..., 3:9]
+        network.masks_between(inputs, 3, 9), (vocals**2 / (vocals**2 + accompaniment**2))[..., 3:9]
     )
 
 
@@ -258,9 +258,9 @@ def test_a_pair_is_the_ratio_of_its_two():
 def test_a_magnitude_head_may_exceed_the_mixture_only_in_training(head):
     network, _ = model("unet", {**SMALL["unet"], "head": head})
     network.head.bias.data.fill_(30.0)
-    heard = torch.rand(1, 2, 64, 16)
-    assert network(heard).max() <= 1
-    assert (network.train()(heard).max() > 1) == (head == "magnitude")
+    inputs = torch.rand(1, 2, 64, 16)
+    assert network(inputs).max() <= 1
+    assert (network.train()(inputs).max() > 1) == (head == "magnitude")
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_impossible_configurations_are_refused(architecture, settings):
 
 
 def test_a_pair_of_waveform_networks_is_refused_and_so_is_another_number_of_bins():
-    with pytest.raises(ModelError, match="make masks"):
+    with pytest.raises(ModelError, match="must estimate masks"):
         build("pair", config_class("pair")(architecture="wave-unet"))
     with pytest.raises(ModelError, match="made for 512 bins"):
         ModelConfig(FrontEndConfig(), config_class("tfc-tdf")(bins=512), "tfc-tdf")

@@ -13,6 +13,7 @@ from test_networks import SMALL, model, named
 
 from vocalsep import Separator
 from vocalsep.errors import ModelError, UsageError
+from vocalsep.inference.opening import model_info
 from vocalsep.model_files import registry
 from vocalsep.model_files.checkpoint import save
 
@@ -43,9 +44,39 @@ def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
     assert np.abs(theirs.separate(mixture[0], SMALL_RATE).vocals - mono).max() < 1e-5
 
 
+def test_files_of_earlier_versions_are_read(tmp_path):
+    """Inputs, output and the keys of a waveform model's shape had other names."""
+    from vocalsep.inference.onnx_export import export
+
+    former = {"context_before": "before", "input": "heard", "context_after": "after", "output": "made"}
+    for name, settings in (("unet", SMALL["unet"]), ("wave-unet", {"levels": 2, "filters": 3, "tile": 300})):
+        network, config = model(name, settings, channels=2)
+        save(tmp_path / "m.safetensors", network, config, {})
+        export(tmp_path / "m.safetensors", tmp_path / "new.onnx")
+        proto = onnx.load(tmp_path / "new.onnx")
+        nodes = proto.graph.node
+        assert {value.name for value in (*proto.graph.input, *proto.graph.output)} <= set(former)
+        for value in (*proto.graph.input, *proto.graph.output):
+            value.name = former[value.name]
+        for names in (*(node.input for node in nodes), *(node.output for node in nodes)):
+            names[:] = [former.get(each, each) for each in names]
+        (metadata,) = proto.metadata_props
+        renamed = metadata.value.replace("input_samples", "heard").replace("context_samples", "reach")
+        assert (renamed != metadata.value) == (name == "wave-unet")
+        metadata.value = renamed.replace("input_context", "hears_context")
+        onnx.save(proto, tmp_path / "old.onnx")
+        vocals = [
+            Separator(tmp_path / file).separate(tones(1, SMALL_RATE), SMALL_RATE).vocals
+            for file in ("new.onnx", "old.onnx")
+        ]
+        assert np.abs(vocals[0]).max() > 0
+        assert np.array_equal(*vocals)
+        assert model_info(tmp_path / "old.onnx").config == config
+
+
 @pytest.mark.parametrize("variant", [(name, SMALL[name]) for name in ("spleeter", "unet", "band-tfc-tdf")], ids=named)
 def test_context_may_be_any_or_none(variant, tmp_path):
-    """First chunks have nothing before them, last ones nothing after; the graph leaves out what nobody asked for."""
+    """The first chunks have no context before them, the last ones none after; the graph skips unused frames."""
     from vocalsep.inference.onnx_export import export
     from vocalsep.inference.opening import open_model
 
@@ -134,7 +165,7 @@ def test_export_from_the_command_line(tmp_path):
     assert told["parameters"] > 0
 
 
-def test_a_network_that_hears_more_than_magnitudes_is_refused(tmp_path):
+def test_a_network_that_takes_more_than_magnitudes_is_refused(tmp_path):
     from vocalsep.inference.onnx_export import export
 
     network, config = model("unet3d", SMALL["unet3d"])
@@ -190,19 +221,19 @@ def _graph_of_one_node(path, kind, card=None):
     """A file as `vocalsep export` writes them, whose whole network is one node."""
     parts = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["b", "c", "f", name])
-        for name in ("before", "heard", "after")
+        for name in ("context_before", "input", "context_after")
     ]
     number = onnx.TensorProto.INT64 if kind == "Shape" else onnx.TensorProto.FLOAT
-    made = onnx.helper.make_tensor_value_info("made", number, None)
+    output = onnx.helper.make_tensor_value_info("output", number, None)
     weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [3, 3], [0.0] * 9)
-    inputs = ["heard", "w"] if kind == "MatMul" else ["heard"]
-    node = onnx.helper.make_node(kind, inputs, ["made"])
-    graph = onnx.helper.make_graph([node], "one", parts, [made], [weights] if len(inputs) == 2 else [])
+    inputs = ["input", "w"] if kind == "MatMul" else ["input"]
+    node = onnx.helper.make_node(kind, inputs, ["output"])
+    graph = onnx.helper.make_graph([node], "one", parts, [output], [weights] if len(inputs) == 2 else [])
     proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
     config = model("unet", SMALL["unet"])[1].to_dict()
     shape = {"channels": 2, "stride": 8, "context": 0}
-    said = {"config": config, "card": {} if card is None else card, "shape": shape, "parameters": 0}
-    onnx.helper.set_model_props(proto, {"vocalsep": json.dumps(said)})
+    metadata = {"config": config, "card": {} if card is None else card, "shape": shape, "parameters": 0}
+    onnx.helper.set_model_props(proto, {"vocalsep": json.dumps(metadata)})
     path.write_bytes(proto.SerializeToString())
     return path
 
@@ -221,8 +252,6 @@ def test_a_graph_that_makes_no_masks_is_a_clear_error(tmp_path, kind, said):
 
 
 def test_a_card_that_is_none_is_a_clear_error(tmp_path):
-    from vocalsep.inference.opening import model_info
-
     with pytest.raises(ModelError, match=r"m\.onnx: not a vocalsep model"):
         model_info(_graph_of_one_node(tmp_path / "m.onnx", "Sigmoid", card=7))
 
@@ -253,7 +282,6 @@ def test_a_graph_cannot_have_other_files_read(tmp_path, monkeypatch, place):
 
 def test_a_card_may_hold_any_word(tmp_path):
     from vocalsep.inference.onnx_export import export
-    from vocalsep.inference.opening import model_info
 
     network, config = model("unet", SMALL["unet"])
     card = {"trained_on": "location, allocations, C:\\location \\\\location"}

@@ -108,7 +108,7 @@ class Counted:
     """A backend that counts its calls."""
 
     def __init__(self, backend, calls):
-        self.shape, self.at_once = backend.shape, backend.at_once
+        self.shape, self.parallel_calls = backend.shape, backend.parallel_calls
         self.backend, self.calls = backend, calls
 
     def masks(self, spectra, start, stop):

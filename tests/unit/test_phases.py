@@ -24,10 +24,10 @@ def test_phases_make_what_the_layer_makes(rows, columns, bins, frames, bias):
     kernel, stride, padding, extra = zip(rows, columns, strict=True)
     layer = nn.ConvTranspose2d(3, 2, kernel, stride, padding, extra, bias=bias).double()
     assert divides(layer)
-    heard = torch.randn(2, 3, bins, frames, dtype=torch.float64)
-    made = PhasedConvTranspose2d(layer)(heard)
-    assert made.shape == (2, 2, bins * stride[0], frames * stride[1])
-    torch.testing.assert_close(made, layer(heard))
+    hidden = torch.randn(2, 3, bins, frames, dtype=torch.float64)
+    result = PhasedConvTranspose2d(layer)(hidden)
+    assert result.shape == (2, 2, bins * stride[0], frames * stride[1])
+    torch.testing.assert_close(result, layer(hidden))
 
 
 def test_other_layers_are_told_apart():

@@ -7,7 +7,7 @@ from test_networks import RATE as SMALL_RATE
 from test_networks import SMALL, model
 
 from vocalsep import Separator
-from vocalsep.inference.one_sided import REACH_S, Sides
+from vocalsep.inference.one_sided import RADIUS_S, OneSidedDetector
 from vocalsep.inference.streams import Stream
 from vocalsep.model_files.checkpoint import save
 
@@ -72,7 +72,7 @@ def test_ordinary_stereo_stays_as_it_is_to_the_bit(separator, demo, rate):
     louder = song * np.float32([[1], [0.63]])
     panned = np.stack([demo["accompaniment"].mean(axis=0), 0.5 * demo["vocals"].mean(axis=0)])[:, : 20 * RATE]
     for mixture in (song, louder, panned.astype(np.float32), tones(3), np.zeros((2, RATE), np.float32)):
-        sides = Sides(RATE, 1024)
+        sides = OneSidedDetector(RATE, 1024)
         leans = np.concatenate([sides.push(mixture)[1], sides.flush()[1]], axis=1)
         assert not leans[:2].any()
     plain = Stream(separator.streams.open(2)._stream, None)
@@ -108,7 +108,7 @@ def test_where_it_leans_depends_neither_on_blocks_nor_on_chunks(separator, tmp_p
 
 
 def test_it_leans_only_where_ten_seconds_do():
-    sides = Sides(RATE, 1024)
+    sides = OneSidedDetector(RATE, 1024)
     mixture = _changing()
     given, lean = (np.concatenate(parts, axis=1) for parts in zip(sides.push(mixture), sides.flush(), strict=True))
     assert np.array_equal(given, mixture)
@@ -116,7 +116,7 @@ def test_it_leans_only_where_ten_seconds_do():
     assert not lean[1].any()
     # The right side is quiet from second 5 to second 19.
     assert weight[12 * RATE // 1024] == 1
-    for stereo in (slice(int((5 + REACH_S / 2) * RATE / 1024)), slice(int((19 - REACH_S / 2) * RATE / 1024), None)):
+    for stereo in (slice(int((5 + RADIUS_S / 2) * RATE / 1024)), slice(int((19 - RADIUS_S / 2) * RATE / 1024), None)):
         assert not weight[stereo].any()
     assert np.abs(np.diff(weight)).max() < 0.2
 

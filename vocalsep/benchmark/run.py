@@ -13,7 +13,7 @@ import torch
 
 from ..separator import Separator
 from ..training.config import TrainingConfig
-from ..training.run import Place
+from ..training.run import RunLocation
 from ..training.trial import trial
 from .processes import SplitOptions, in_turns, peer_command, run, song_of, split_command
 from .stages import matrix_peak, network_rate, stages
@@ -43,7 +43,7 @@ class Plan:
     training : TrainingConfig or None
         A run whose speed is tried.
     cache : pathlib.Path, optional
-        Folder of seekable copies, see `training.run.Place`.
+        Folder of seekable copies, see `training.run.RunLocation`.
     """
 
     song: pathlib.Path | None
@@ -88,7 +88,7 @@ def benchmark(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         said["processes"] = _processes(plan, ours, song, scratch, peers, say)
         if plan.training is not None:
             say("training")
-            outcome = trial(plan.training, Place(scratch / "run", cache=plan.cache), TRIAL_STEPS)
+            outcome = trial(plan.training, RunLocation(scratch / "run", cache=plan.cache), TRIAL_STEPS)
             said["training"] = {"steps_per_second": outcome.steps_per_second, "data_wait": outcome.data_wait}
         said["memory"] = [_memory(minutes, ours, scratch, say) for minutes in plan.minutes]
     return said

@@ -143,7 +143,7 @@ class _Work:
         for at in range(0, self.spectrum.shape[2], self.separator.streams.core):
             chunk = self.spectrum[:, :, at : at + self.separator.streams.core]
             padded = np.pad(chunk, ((0, 0), (0, 0), (0, -chunk.shape[2] % backend.shape.stride)))
-            if len(begun) == backend.at_once:
+            if len(begun) == backend.parallel_calls:
                 begun.popleft().result()
             spectra = to_network(padded, backend.shape.channels)
             begun.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))

@@ -59,7 +59,7 @@ def compare(options: CompareOptions) -> None:
     from ..comparison.table import as_markdown
     from ..model_files import registry
     from ..training.config import TrainingConfig
-    from ..training.run import Place
+    from ..training.run import RunLocation
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
@@ -73,7 +73,7 @@ def compare(options: CompareOptions) -> None:
     if not scoring.data.sets and not scoring.data.valid:
         raise UsageError("there is nothing to train and score on; give --musdb, --stems or --valid")
     budget = Budget(options.minutes, options.steps) if architectures else Budget(None, 1)
-    location = Place(options.out, cache=options.cache, device=options.device.value, workers=options.workers)
+    location = RunLocation(options.out, cache=options.cache, device=options.device.value, workers=options.workers)
     rows = compare(
         [*architectures, *models],
         scoring,

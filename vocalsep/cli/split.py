@@ -31,8 +31,9 @@ def split(options: SplitOptions) -> None:
     2: nothing could be done.
     """
     from ..audio.stem_file import STEM_FILE
+    from ..dsp.exact_sum import STEMS
     from ..jobs.name_template import check_template
-    from ..jobs.outputs import STEMS, all_stems, single_stem
+    from ..jobs.outputs import all_stems, single_stem
 
     encoding, template = options.encoding(), options.name
     if encoding.format.name == STEM_FILE:

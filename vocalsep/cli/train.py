@@ -14,7 +14,7 @@ from ..system.signals import INTERRUPTED
 from .training_options import Folders, TrainingOptions, _folders
 
 if TYPE_CHECKING:
-    from ..training.run import Finished
+    from ..training.run import FinishedRun
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,17 +98,17 @@ def _add_semi_supervised(tables: dict[str, Any], options: TrainOptions) -> None:
         adversarial["steps"] = tables["training"].get("steps", OptimizerConfig.steps)
 
 
-def _train(tables: dict[str, Any], options: TrainOptions) -> Finished:
+def _train(tables: dict[str, Any], options: TrainOptions) -> FinishedRun:
     import torch
 
     from ..model_files import registry
     from ..model_files.checkpoint import read_info
     from ..training.config import TrainingConfig
-    from ..training.run import Place, train
+    from ..training.run import RunLocation, train
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    location = Place(
+    location = RunLocation(
         options.out,
         cache=options.cache,
         resume=options.resume,
@@ -131,13 +131,13 @@ def _train(tables: dict[str, Any], options: TrainOptions) -> Finished:
     return train(config, location, lambda line: None if options.quiet else typer.echo(line, err=True), options.quiet)
 
 
-def _report(finished: Finished, quiet: bool) -> None:
+def _report(finished: FinishedRun, quiet: bool) -> None:
     if not finished.main:
         return
-    outcome, progress = finished.outcome, finished.outcome.progress
+    outcome, progress = finished.result, finished.result.progress
     for fault, times in progress.faulty.items():
         typer.echo(f"could not be read ({times} times): {fault}", err=True)
-    if outcome.why == "stopped":
+    if outcome.status == "stopped":
         typer.echo(
             f"vocalsep: stopped at step {progress.step}; vocalsep train --resume --out {finished.folder.path} goes on",
             err=True,
@@ -150,7 +150,7 @@ def _report(finished: Finished, quiet: bool) -> None:
             f"{outcome.steps_per_second:.2f} steps a second; {outcome.data_wait:.1%} of their time waiting for data",
             err=True,
         )
-    ended = "; nothing better came for long" if outcome.why == "early" else ""
+    ended = "; nothing better came for long" if outcome.status == "early" else ""
     best = "" if progress.best is None else f", best {progress.best:.2f} dB vocals uSDR at step {progress.best_step}"
     if progress.supervised is not None:
         typer.echo(

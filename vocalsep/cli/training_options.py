@@ -62,7 +62,7 @@ class TrainingOptions(DataOptions, DeviceOptions):
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of all random numbers. [1]")] = None
     precision: Annotated[
         str | None,
-        typer.Option("--precision", metavar="PRECISION", help="auto, 32-true, bf16-mixed, 16-mixed, 64-true. [auto]"),
+        typer.Option("--precision", metavar="PRECISION", help="auto, float32, bfloat16, float16, float64. [auto]"),
     ] = None
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that make examples.")] = 2
     cache: Annotated[

@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable
 
 from ..training.config import TrainingConfig
-from ..training.run import Place
+from ..training.run import RunLocation
 from ..training.trial import trial
 
 TRIAL_STEPS = 7
 VALIDATIONS = 4
 
 
-def within(config: TrainingConfig, minutes: float, place: Place, say: Callable[[str], None]) -> TrainingConfig:
+def within(config: TrainingConfig, minutes: float, place: RunLocation, say: Callable[[str], None]) -> TrainingConfig:
     """Return a configuration with as many steps as a short trial says fit into some minutes of training.
 
     The steps are fixed by it once and for all, so that the run can be stopped and resumed like any other.
@@ -23,7 +23,7 @@ def within(config: TrainingConfig, minutes: float, place: Place, say: Callable[[
     ----------
     config : TrainingConfig
     minutes : float
-    place : Place
+    place : RunLocation
         Where the run itself will be; the trial is beside it and is removed.
     say : callable
 

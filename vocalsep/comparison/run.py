@@ -16,7 +16,7 @@ from ..system.plotting import save
 from ..training.config import TrainingConfig, read_toml
 from ..training.data import gather
 from ..training.folder import RunFolder
-from ..training.run import Place, train
+from ..training.run import RunLocation, train
 from .budget import with_steps, within
 from .entries import Entry
 from .measuring import Measured, measured, scores, speeds
@@ -44,7 +44,7 @@ def compare(
     entries: Sequence[Entry],
     judge: TrainingConfig,
     budget: Budget,
-    place: Place,
+    place: RunLocation,
     threads: int | None,
     jobs: int,
     say: Callable[[str], None],
@@ -60,7 +60,7 @@ def compare(
     judge : TrainingConfig
         Its validation songs are what all are scored on.
     budget : Budget
-    place : Place
+    place : RunLocation
         Of the comparison: `out` is its folder.
     threads : int, optional
         CPU threads, for measuring the speed.
@@ -101,7 +101,7 @@ def compare(
     return rows
 
 
-def _trained(config: TrainingConfig, budget: Budget, place: Place, say: Callable[[str], None]) -> bool:
+def _trained(config: TrainingConfig, budget: Budget, place: RunLocation, say: Callable[[str], None]) -> bool:
     """Train one entry to its end, or go on with it; return whether it came to its end."""
     folder = RunFolder(place.out)
     if folder.config.exists():
@@ -113,7 +113,7 @@ def _trained(config: TrainingConfig, budget: Budget, place: Place, say: Callable
     else:
         config = within(config, budget.minutes or 0.0, place, say)
     finished = train(config, place, say)
-    return finished.outcome.why != "stopped"
+    return finished.result.status != "stopped"
 
 
 def _check_same(wanted: TrainingConfig, held: TrainingConfig, out: pathlib.Path) -> None:

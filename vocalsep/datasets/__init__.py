@@ -1,1 +1,1 @@
-"""Songs and sounds on disk: found, described and read an excerpt at a time, never held in memory."""
+"""Songs and sounds on disk: find them, describe them, and read excerpts."""

@@ -1,8 +1,9 @@
-"""Seekable copies of files that are slow to seek in, such as `.stem.mp4` and MP3."""
+"""Seekable copies of files in which seeking is slow, such as `.stem.mp4` and MP3."""
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -12,33 +13,33 @@ import numpy as np
 
 from ..audio.decoding import open_source
 from ..audio.sndfile import libsndfile_path
-from ..errors import AudioError, OutputError
+from ..errors import AudioError, DiskFullError, OutputError
 from ..system.atomic_files import DISK_FULL, Pending, write_text
 from .clips import Clip, open_clip
 
 VERSION = 1
-# Containers in which libsndfile seeks to a sample at once.
+# Containers in which libsndfile seeks quickly.
 READ_IN_PLACE = (".wav", ".flac", ".ogg", ".oga", ".aiff", ".aif", ".aifc", ".w64", ".rf64", ".caf", ".au")
 
 
 class Cache:
-    """A folder of FLAC copies, each made once and checked before every use.
+    """A folder of FLAC copies, which are verified before every use.
 
-    Beside each copy, a small JSON file says which file, stream, rate, channels and samples it was made of, and by
-    which version of this code; a copy that does not agree with its original or with itself is made again. Samples are
-    16-bit; a stem that goes beyond full scale is kept at a lower gain, which is undone on reading.
+    Beside each copy, a small JSON file describes its original (file, stream, size and time of modification) and the
+    copy itself. A copy that does not match either is replaced. Samples are 16-bit; stems beyond full scale are stored
+    at a lower gain, which is undone on reading.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Made when first needed.
+        Created when it is first needed.
     """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
 
     def open_clip(self, path: pathlib.Path, stream: int = 0) -> Clip:
-        """Describe a sound so that any excerpt can be read at once, from a copy where the file itself is slow.
+        """Describe a sound of which any excerpt can be read quickly, from a copy if seeking in the file is slow.
 
         Raises
         ------
@@ -54,26 +55,32 @@ class Cache:
         try:
             origin = _origin(path, stream)
         except OSError as error:
-            raise AudioError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
-        named = hashlib.sha256(f"{path.resolve()}\0{stream}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
-        copy = self.folder / f"{named}.flac"
-        clip = self._checked(copy, origin) or self._made(path, stream, copy, origin)
+            raise AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}", path=path) from None
+        name = hashlib.sha256(f"{path.resolve()}\0{stream}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        copy = self.folder / f"{name}.flac"
+        clip = self._verified(copy, origin) or self._create(path, stream, copy, origin)
         return dataclasses.replace(clip, original=path)
 
-    def _checked(self, copy: pathlib.Path, origin: dict[str, object]) -> Clip | None:
+    def _verified(self, copy: pathlib.Path, origin: dict[str, object]) -> Clip | None:
         import soundfile
 
         try:
-            said = json.loads(copy.with_suffix(".json").read_text("utf-8"))
-            held = soundfile.info(libsndfile_path(copy))
-            clip = Clip(copy, said["sample_rate"], said["channels"], said["samples"], gain=float(said["gain"]))
+            metadata = json.loads(copy.with_suffix(".json").read_text("utf-8"))
+            header = soundfile.info(libsndfile_path(copy))
+            clip = Clip(
+                copy, metadata["sample_rate"], metadata["channels"], metadata["samples"], gain=float(metadata["gain"])
+            )
         except (OSError, ValueError, KeyError, TypeError, soundfile.LibsndfileError):
             return None
-        agrees = said.get("origin") == origin and said.get("bytes") == copy.stat().st_size
-        same = (held.samplerate, held.channels, held.frames) == (clip.sample_rate, clip.channels, clip.samples)
-        return clip if agrees and same else None
+        matches_original = metadata.get("origin") == origin and metadata.get("bytes") == copy.stat().st_size
+        matches_header = (header.samplerate, header.channels, header.frames) == (
+            clip.sample_rate,
+            clip.channels,
+            clip.samples,
+        )
+        return clip if matches_original and matches_header else None
 
-    def _made(self, path: pathlib.Path, stream: int, copy: pathlib.Path, origin: dict[str, object]) -> Clip:
+    def _create(self, path: pathlib.Path, stream: int, copy: pathlib.Path, origin: dict[str, object]) -> Clip:
         import soundfile
 
         with Pending(copy, overwrite=True) as pending:
@@ -85,11 +92,12 @@ class Cache:
             except AudioError as error:
                 raise error.about(path) from None
             except (OSError, AssertionError, soundfile.LibsndfileError) as error:
-                # soundfile asserts that all was written, and drops the system's reason.
-                why = DISK_FULL if isinstance(error, AssertionError) else error
-                raise OutputError(f"{self.folder}: the copy of {path.name} cannot be written ({why})") from None
+                # soundfile asserts that everything was written, and drops the system's reason.
+                full = isinstance(error, AssertionError) or getattr(error, "errno", None) == errno.ENOSPC
+                kind, cause = (DiskFullError, DISK_FULL) if full else (OutputError, error)
+                raise kind(f"the copy of {path.name} cannot be written ({cause})", path=self.folder) from None
             pending.commit()
-        said = {
+        metadata = {
             "origin": origin,
             "sample_rate": clip.sample_rate,
             "channels": clip.channels,
@@ -97,7 +105,7 @@ class Cache:
             "gain": clip.gain,
             "bytes": size,
         }
-        write_text(copy.with_suffix(".json"), json.dumps(said))
+        write_text(copy.with_suffix(".json"), json.dumps(metadata))
         return dataclasses.replace(clip, path=copy)
 
 
@@ -113,7 +121,7 @@ def _origin(path: pathlib.Path, stream: int) -> dict[str, object]:
 
 
 def _copy(path: pathlib.Path, stream: int, target: pathlib.Path, peak: float) -> Clip:
-    """Write a stream, divided by `peak`, as 16-bit FLAC; the clip's gain is the peak that it then has, if above 1."""
+    """Write a stream, divided by `peak`, as 16-bit FLAC; if `peak` is 1, the clip's gain is the stream's own peak."""
     import soundfile
 
     loudest, samples = 0.0, 0

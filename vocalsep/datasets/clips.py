@@ -1,4 +1,4 @@
-"""One sound on disk, from which any excerpt can be read."""
+"""A sound on disk, of which any excerpt can be read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..audio.sndfile import libsndfile_path, wave_order
 from ..errors import AudioError
 
 EVERYTHING = 1 << 62
-# Vorbis ends in a page that is cut to the song's length; libsndfile gives other samples where it seeks into that page.
+# The last page of Vorbis is truncated to the length of the song; libsndfile returns wrong samples after a seek into it.
 OGG_TAIL = 1 << 15
 STEPS = np.float32(1 << 15)
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A sound on disk. It holds no samples and can be pickled.
+    """Description of a sound on disk, without its samples; it can be pickled.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ class Clip:
         Hz.
     channels : int
     samples : int
-        Samples per channel, as the file announces.
+        Samples per channel, as declared by the file.
     stream : int
-        Which audio stream of the file.
+        Index of the audio stream in the file.
     seekable : bool
-        Whether the file can be read from the middle; otherwise everything before an excerpt is decoded too.
+        Whether the file is seekable; otherwise everything before an excerpt is decoded too.
     gain : float
-        Factor on the file's samples.
+        Factor by which the file's samples are multiplied.
     original : pathlib.Path, optional
-        The user's own file, where `path` is a copy of it.
+        The user's file, if `path` is a copy of it.
     lossy : bool
         Whether the file is an MP3, AAC, Ogg or the like. Its samples are rounded to 16 bits, as musdb reads them.
     """
@@ -52,8 +52,8 @@ class Clip:
     lossy: bool = False
 
     @property
-    def named(self) -> pathlib.Path:
-        """The file as the user knows it."""
+    def user_path(self) -> pathlib.Path:
+        """The user's file, even if a copy is read."""
         return self.original or self.path
 
     @property
@@ -69,8 +69,8 @@ class Clip:
         start : int
             First sample.
         samples : int, optional
-            How many; past the end there is silence. By default all that follow, which in a lossy file can be a few
-            more than it announces.
+            Number of samples; past the end there is silence. By default all that follow, which in a lossy file can be
+            a few more than it declares.
 
         Returns
         -------
@@ -85,19 +85,17 @@ class Clip:
         try:
             part = self._seek(start, count) if self.seekable else self._decode(start, count)
         except AudioError as error:
-            # The user knows the original, not the copy of it that is read.
-            error.path = str(self.named)
-            raise
+            raise type(error)(error.reason, path=self.user_path, hint=error.hint) from None
         if part.shape[0] != self.channels:
-            raise AudioError(f"{self.named}: has changed since it was found; run the command again")
+            raise AudioError("has changed since it was opened", path=self.user_path, hint="run the command again")
         excerpt = np.zeros((self.channels, part.shape[1] if samples is None else samples), np.float32)
         excerpt[:, : part.shape[1]] = part * np.float32(self.gain)
         if self.lossy:
-            # A decoder leaves digital silence above its cut-off, and BSS Eval cannot fit filters to stems that all
-            # lack the same band: without the noise of rounding its ISR, SIR and SAR are wrong by many dB.
+            # Lossy codecs leave digital silence above their cut-off, and BSS Eval cannot fit filters to stems that all
+            # lack the same band: without the noise of rounding, its ISR, SIR and SAR are wrong by many dB.
             excerpt = np.rint(excerpt * STEPS) / STEPS
         if not np.isfinite(excerpt).all():
-            raise AudioError(f"{self.named}: holds NaN or infinite samples; mend it, or leave it out")
+            raise AudioError("holds NaN or infinite samples", path=self.user_path, hint="repair it, or leave it out")
         return excerpt
 
     def _seek(self, start: int, count: int) -> np.ndarray:
@@ -105,52 +103,52 @@ class Clip:
 
         try:
             with soundfile.SoundFile(libsndfile_path(self.path)) as file:
-                # Whoever took its end away would else be heard as silence, or as a shorter song.
+                # Otherwise, a truncated file would be read as silence, or as a shorter song.
                 if file.frames < self.samples:
                     raise AudioError(f"is damaged: it ends at {file.frames} of {self.samples} samples")
                 if start >= file.frames:
                     return np.zeros((file.channels, 0), np.float32)
                 expected = min(count, file.frames - start)
-                place = min(start, max(0, file.frames - OGG_TAIL)) if file.format == "OGG" else start
-                file.seek(place)
-                part = file.read(start - place + expected, dtype="float32", always_2d=True).T[:, start - place :]
+                position = min(start, max(0, file.frames - OGG_TAIL)) if file.format == "OGG" else start
+                file.seek(position)
+                part = file.read(start - position + expected, dtype="float32", always_2d=True).T[:, start - position :]
                 order = wave_order(file.format, file.channels)
                 part = part if order is None else part[order]
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioError(f"cannot be read ({str(error).rstrip('.')})") from None
         if part.shape[1] < expected:
-            raise AudioError("is damaged: it ends before its announced length")
+            raise AudioError("is damaged: it ends before its declared length")
         return part
 
     def _decode(self, start: int, count: int) -> np.ndarray:
-        kept: list[np.ndarray] = []
-        at = 0
+        parts: list[np.ndarray] = []
+        position = 0
         with open_source(self.path, stream=self.stream) as source:
             channels = source.info.channels
             for block in source.blocks():
-                wanted = block[:, max(0, start - at) : max(0, start + count - at)]
-                if wanted.shape[1]:
-                    kept.append(wanted.astype(np.float32))
-                at += block.shape[1]
-                if at >= start + count:
+                part = block[:, max(0, start - position) : max(0, start + count - position)]
+                if part.shape[1]:
+                    parts.append(part.astype(np.float32))
+                position += block.shape[1]
+                if position >= start + count:
                     break
-        return np.concatenate(kept, axis=1) if kept else np.zeros((channels, 0), np.float32)
+        return np.concatenate(parts, axis=1) if parts else np.zeros((channels, 0), np.float32)
 
 
 def open_clip(path: pathlib.Path, stream: int = 0) -> Clip:
-    """Describe a sound on disk; a length that its file does not announce is found by decoding it.
+    """Describe a sound on disk; if its file does not declare its length, it is decoded to measure it.
 
     Raises
     ------
     AudioError
-        The file is missing, empty or no audio; the message begins with its path.
+        The file is missing, empty or not audio.
     """
     try:
         with open_source(path, stream=stream) as source:
             info = source.info
             samples = info.samples
             if source.seekable:
-                # A song whose end is missing is neither learnt from nor scored as a shorter one.
+                # A truncated song is an error, not a shorter song.
                 samples = max(samples or 0, source.header_samples)
             elif samples is None or info.length_tolerance_s == float("inf"):
                 samples = sum(block.shape[1] for block in source.blocks())

@@ -1,8 +1,8 @@
-"""MUSDB18 and MUSDB18-HQ, found with the musdb package.
+"""Find the tracks of MUSDB18 and MUSDB18-HQ, with the musdb package.
 
 Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner: "MUSDB18, a corpus for music separation", 2017.
-musdb says what the data set is: its folders, streams, sources and validation songs. The files are read here, because
-musdb probes each of them five times with a program of its own and stops at the first that is damaged.
+The musdb package describes the data set: its folders, streams, sources and validation songs. It does not read the
+files, because it starts a program five times for each and stops at the first damaged one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def find_tracks(
     root: pathlib.Path,
     subset: str = "train",
     split: str | None = None,
-    bad: Callable[[str], None] | None = None,
+    on_unusable: Callable[[str], None] | None = None,
     opener: Callable[..., Clip] = open_clip,
     mixture: bool = True,
 ) -> list[Song]:
@@ -40,17 +40,17 @@ def find_tracks(
         ``train`` or ``test``.
     split : str, optional
         Of the train subset: ``valid`` for musdb's own 14 validation songs, ``train`` for the others.
-    bad : callable, optional
-        Told of each track that cannot be used, which is then left out; without it the first such track raises.
+    on_unusable : callable, optional
+        Called with a line about each track that cannot be used, which is left out. Without it, the first one raises.
     opener : callable
-        What describes a stream of a file; `cache.Cache.open_clip` makes it seekable too.
+        Describes a stream of a file; `cache.Cache.open_clip` also makes it seekable.
     mixture : bool
-        Whether to look for the mixture's own stream; training adds up the stems instead.
+        Whether to open the mixture's own stream; training adds up the stems instead.
 
     Raises
     ------
     UsageError
-        No such folder, no tracks in it, or the ffmpeg program is missing, which musdb needs.
+        The folder does not exist or has no tracks, or the ffmpeg program is missing, which musdb needs.
     AudioError
         A track cannot be read.
     OutputError
@@ -64,7 +64,7 @@ def find_tracks(
     if split is not None and subset != "train":
         raise UsageError("only the train subset of MUSDB18 is split into train and valid")
     if not root.is_dir():
-        raise UsageError(f"{root}: no such folder")
+        raise UsageError("no such folder", path=root)
     setup = _setup(root)
     held_out = set(setup["validation_tracks"])
     songs = []
@@ -75,13 +75,14 @@ def find_tracks(
         try:
             songs.append(_song(path, name, setup, opener, mixture))
         except (AudioError, UsageError) as error:
-            if bad is None:
+            if on_unusable is None:
                 raise
-            bad(str(error))
+            on_unusable(str(error))
     if not songs:
         raise UsageError(
-            f"{root}: no MUSDB18 tracks for {subset}{f' ({split})' if split else ''}; "
-            f"it should hold {subset}/*{STEM_SUFFIX}, or {subset}/SONG/vocals.wav for MUSDB18-HQ"
+            f"no MUSDB18 tracks for {subset}{f' ({split})' if split else ''}",
+            path=root,
+            hint=f"it should hold {subset}/*{STEM_SUFFIX}, or {subset}/SONG/vocals.wav for MUSDB18-HQ",
         )
     return songs
 
@@ -90,19 +91,19 @@ def _setup(root: pathlib.Path) -> dict[str, Any]:
     try:
         import musdb
     except RuntimeError as error:
-        # musdb's own dependency looks for the program when it is imported.
+        # A dependency of musdb looks for the program when it is imported.
         if "ffmpeg" not in str(error):
             raise
         raise UsageError(
-            "the musdb package needs the programs ffmpeg and ffprobe; install ffmpeg (such as: apt install ffmpeg, "
-            "brew install ffmpeg, winget install ffmpeg)"
+            "the musdb package needs the programs ffmpeg and ffprobe",
+            hint="install ffmpeg (such as: apt install ffmpeg, brew install ffmpeg, winget install ffmpeg)",
         ) from None
     setup: dict[str, Any] = musdb.DB(root=str(root), subsets=[]).setup
     return setup
 
 
 def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Stem files of a subset, or the folders of its wav files."""
+    """Return the stem files of a subset, or the folders of its wav files."""
     if not folder.is_dir():
         return []
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -111,7 +112,7 @@ def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
-    """Return the path of a file in a folder, whatever its capitals; of one that is not there, as it would be."""
+    """Return the path of a file in a folder, ignoring case, whether or not it exists."""
     return next((path for path in sorted(folder.iterdir()) if alike(path.name) == alike(name)), folder / name)
 
 

@@ -1,7 +1,7 @@
-"""Releases with an instrumental version, from which the vocals are derived.
+"""Releases with an instrumental version, from whose difference the vocals are derived.
 
-Xiao-Ming, "UNet-VocalSeparation-Chainer", 2017: where the original and its instrumental version are known, the vocals'
-magnitude is what the original's exceeds the instrumental's by, ``max(0, |original| - |instrumental|)``.
+Xiao-Ming, "UNet-VocalSeparation-Chainer", 2017: the vocals' magnitude is that by which the original exceeds its
+instrumental version, ``max(0, |original| - |instrumental|)``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .stems import stem_name
 
 ORIGINAL = ("original", "mixture")
 INSTRUMENTAL = ("instrumental", "accompaniment")
-# The two versions were cut from different masters: their starts differ by up to this much.
+# The two versions have different masters: their starts differ by up to this much.
 LARGEST_LAG_S = 2.0
 COMPARED_S = 30.0
 COMPARED_RATE = 4000
@@ -28,7 +28,7 @@ N_FFT = 2048
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
+class ReleasePair:
     """An original recording and its instrumental version.
 
     Parameters
@@ -36,7 +36,7 @@ class Pair:
     name : str
     original, instrumental : Clip
     lag : int
-        Samples by which the instrumental version runs late.
+        Samples by which the instrumental version is delayed.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Pair:
         Parameters
         ----------
         names : sequence of str
-            ``vocals`` (derived) or ``accompaniment`` (what remains of the original).
+            ``vocals`` (derived) or ``accompaniment`` (the rest of the original).
         start, samples : int
             Past the end there is silence.
 
@@ -74,16 +74,16 @@ class Pair:
         list of ndarray (channels, samples), float32
         """
         original = self.original.read(start, samples)
-        late = start + self.lag
-        instrumental = self.instrumental.read(max(0, late), samples + min(0, late))
+        delayed = start + self.lag
+        instrumental = self.instrumental.read(max(0, delayed), samples + min(0, delayed))
         instrumental = np.pad(instrumental, ((0, 0), (samples - instrumental.shape[1], 0)))
         vocals = derived_vocals(original, instrumental)
-        held = {"vocals": vocals, "accompaniment": original - vocals}
-        return [held[name] for name in names]
+        stems = {"vocals": vocals, "accompaniment": original - vocals}
+        return [stems[name] for name in names]
 
 
 def derived_vocals(original: np.ndarray, instrumental: np.ndarray) -> np.ndarray:
-    """Vocals (channels, samples) with the magnitude by which the original exceeds its instrumental, and its phase."""
+    """Derive vocals (channels, samples): what the original's magnitude has more than the instrumental's."""
     import torch
 
     from ..dsp.front_end import FrontEndConfig
@@ -99,45 +99,48 @@ def derived_vocals(original: np.ndarray, instrumental: np.ndarray) -> np.ndarray
 
 
 def find_pairs(
-    folder: pathlib.Path, bad: Callable[[str], None] | None = None, opener: Callable[..., Clip] = open_clip
-) -> list[Pair]:
-    """Find releases below a folder: one folder each, with ``original.*`` and ``instrumental.*``, and align them.
+    folder: pathlib.Path, on_unusable: Callable[[str], None] | None = None, opener: Callable[..., Clip] = open_clip
+) -> list[ReleasePair]:
+    """Find and align the releases below a folder: one folder each, with ``original.*`` and ``instrumental.*``.
 
-    ``mixture.*`` and ``accompaniment.*`` are taken too. Parameters and errors are those of `stems.find_songs`.
+    The files may also be called ``mixture.*`` and ``accompaniment.*``. Parameters and errors are those of
+    `stems.find_songs`.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
+        raise UsageError("no such folder", path=folder)
     pairs = []
     for path in sorted({file.parent for file in files_in(folder) if file.suffix.lower() in SONG_SUFFIXES}):
         try:
             pairs.append(_pair(path, folder, opener))
         except (AudioError, UsageError) as error:
-            if bad is None:
+            if on_unusable is None:
                 raise
-            bad(str(error))
+            on_unusable(str(error))
     if not pairs:
-        raise UsageError(f"{folder}: holds no pairs; a pair is a folder with original.* and instrumental.*")
+        raise UsageError("holds no pairs", path=folder, hint="a pair is a folder with original.* and instrumental.*")
     return pairs
 
 
-def _pair(path: pathlib.Path, root: pathlib.Path, opener: Callable[..., Clip]) -> Pair:
+def _pair(path: pathlib.Path, root: pathlib.Path, opener: Callable[..., Clip]) -> ReleasePair:
     name = path.relative_to(root).as_posix()
     files = {stem_name(file): file for file in sorted(path.iterdir()) if file.suffix.lower() in SONG_SUFFIXES}
     original = next((files[stem] for stem in ORIGINAL if stem in files), None)
     instrumental = next((files[stem] for stem in INSTRUMENTAL if stem in files), None)
     if original is None or instrumental is None:
-        raise UsageError(f"{path}: holds no pair; a pair is original.* and instrumental.*")
+        raise UsageError("holds no pair", path=path, hint="a pair is original.* and instrumental.*")
     first, second = opener(original), opener(instrumental)
     if (first.sample_rate, first.channels) != (second.sample_rate, second.channels):
         raise UsageError(
-            f"{name}: the versions differ: {original.name} has {first.sample_rate} Hz and {first.channels} channels, "
-            f"{instrumental.name} {second.sample_rate} Hz and {second.channels}; convert them to one rate"
+            f"the versions differ: {original.name} has {first.sample_rate} Hz and {first.channels} channels, "
+            f"{instrumental.name} {second.sample_rate} Hz and {second.channels}",
+            path=name,
+            hint="convert them to one rate",
         )
-    return Pair(name, first, second, find_lag(first, second))
+    return ReleasePair(name, first, second, find_lag(first, second))
 
 
 def find_lag(original: Clip, instrumental: Clip) -> int:
-    """Samples by which the instrumental runs late, from the cross-correlation of what lies in the songs' middle."""
+    """Measure the delay of the instrumental in samples, by cross-correlation of excerpts from the middle."""
     import soxr
 
     rate = original.sample_rate
@@ -150,7 +153,7 @@ def find_lag(original: Clip, instrumental: Clip) -> int:
         round(LARGEST_LAG_S * COMPARED_RATE),
     )
     guess = round(coarse * rate / COMPARED_RATE)
-    # Refined at the full rate, around the coarse guess.
+    # Refined at the full rate, around the estimate at the low rate.
     near = rate // COMPARED_RATE + 1
     return guess + _lag(np.roll(first, guess), second, 2 * near)
 

@@ -1,4 +1,4 @@
-"""All that a training run can draw from, and what is held out for validation."""
+"""The data sets of a training run, without what is held out for validation."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Callable, Sequence
 from ..errors import UsageError
 from .clips import Clip
 from .musdb18 import find_tracks
-from .pairs import Pair, find_pairs
+from .pairs import ReleasePair, find_pairs
 from .songs import Song
 from .stems import find_songs, find_sounds
 
-Item = Song | Pair | Clip
+Item = Song | ReleasePair | Clip
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """One data set: its items, and how often it is drawn from.
+    """A data set and its weight in random draws.
 
     Parameters
     ----------
-    items : tuple of Song, Pair or Clip
+    items : tuple of Song, ReleasePair or Clip
     weight : float
     """
 
@@ -33,18 +33,18 @@ class Pool:
 
     @property
     def seconds(self) -> float:
-        """Length of all items together."""
+        """Total length of all items in seconds."""
         return sum(item.seconds for item in self.items)
 
 
 @dataclasses.dataclass(frozen=True)
 class Pools:
-    """Data sets by what an example can take from them.
+    """Data sets by their use in examples.
 
     Parameters
     ----------
     songs : tuple of Pool
-        Songs and pairs: vocals with their own accompaniment.
+        Songs and release pairs: vocals with their own accompaniment.
     voices, instrumentals, noise : tuple of Pool
         Sounds.
     unlabelled : tuple of Pool
@@ -59,9 +59,9 @@ class Pools:
 
     def __post_init__(self) -> None:
         if not self.songs and not self.voices:
-            raise UsageError("there is nothing to learn vocals from; give --musdb, --stems, --pairs or --voices")
+            raise UsageError("there is no data with vocals", hint="add songs with stems, release pairs or solo voices")
         if not self.songs and not self.instrumentals:
-            raise UsageError("voices alone make no mixture; give --instrumentals, --musdb or --stems too")
+            raise UsageError("voices alone make no mixture", hint="add instrumentals or songs with stems")
 
     @property
     def vocals(self) -> tuple[Pool, ...]:
@@ -70,27 +70,27 @@ class Pools:
 
     @property
     def seconds(self) -> float:
-        """Length of all vocals together."""
+        """Total length of all vocals in seconds."""
         return sum(pool.seconds for pool in self.vocals)
 
 
 class Collector:
-    """Finds the items of data sets and leaves out what is excluded or held out.
+    """Finds the items of data sets, without those that are excluded.
 
     Parameters
     ----------
     opener : callable
-        What describes a file, see `stems.find_songs`.
+        Describes a file, see `stems.find_songs`.
     exclude : sequence of str
         Patterns; items whose name or path matches one are left out.
-    bad : callable
-        Told of every item that cannot be used.
+    on_unusable : callable
+        Called with a line about every item that cannot be used.
     """
 
-    def __init__(self, opener: Callable[..., Clip], exclude: Sequence[str], bad: Callable[[str], None]):
+    def __init__(self, opener: Callable[..., Clip], exclude: Sequence[str], on_unusable: Callable[[str], None]):
         self.opener = opener
         self.exclude = exclude
-        self.bad = bad
+        self.on_unusable = on_unusable
 
     def items(self, kind: str, path: str, split: str | None = None) -> tuple[Item, ...]:
         """Return the items of one data set; `split` chooses within MUSDB18's train subset.
@@ -101,33 +101,33 @@ class Collector:
             The folder does not exist, or nothing in it can be used.
         """
         folder = pathlib.Path(path)
-        found: Sequence[Item]
+        items: Sequence[Item]
         if kind == "musdb":
-            found = find_tracks(folder, "train", split, self.bad, self.opener, mixture=False)
+            items = find_tracks(folder, "train", split, self.on_unusable, self.opener, mixture=False)
         elif kind == "stems":
-            found = find_songs(folder, self.bad, self.opener)
+            items = find_songs(folder, self.on_unusable, self.opener)
         elif kind == "pairs":
-            found = find_pairs(folder, self.bad, self.opener)
+            items = find_pairs(folder, self.on_unusable, self.opener)
         else:
-            found = find_sounds(folder, self.bad, self.opener)
-        kept = tuple(item for item in found if item.samples > 0 and not self._excluded(item))
+            items = find_sounds(folder, self.on_unusable, self.opener)
+        kept = tuple(item for item in items if item.samples > 0 and not self._excluded(item))
         if not kept:
-            raise UsageError(f"{path}: everything in it is excluded or empty")
+            raise UsageError("everything in it is excluded or empty", path=path)
         return kept
 
     def _excluded(self, item: Item) -> bool:
-        names = [str(item.named)] if isinstance(item, Clip) else [item.name]
+        names = [str(item.user_path)] if isinstance(item, Clip) else [item.name]
         if isinstance(item, Song):
-            names += [str(clip.named) for clip in item.clips]
+            names += [str(clip.user_path) for clip in item.clips]
         return any(fnmatch.fnmatch(name, pattern) for name in names for pattern in self.exclude)
 
 
 def hold_out(items: Sequence[Item], share: float) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Divide items into those to train on and those to validate on, evenly over their order.
+    """Divide items into those to train on and those to validate on, which are spread evenly.
 
-    At least one of several is held out; a single one is not.
+    At least one of several items is held out; a single item is not.
     """
     count = min(math.ceil(share * len(items)), len(items) - 1)
-    held = {round((place + 0.5) * len(items) / count - 0.5) for place in range(count)} if count else set()
-    kept = tuple(item for at, item in enumerate(items) if at not in held)
-    return kept, tuple(item for at, item in enumerate(items) if at in held)
+    held_out = {round((step + 0.5) * len(items) / count - 0.5) for step in range(count)} if count else set()
+    kept = tuple(item for index, item in enumerate(items) if index not in held_out)
+    return kept, tuple(item for index, item in enumerate(items) if index in held_out)

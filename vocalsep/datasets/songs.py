@@ -1,4 +1,4 @@
-"""A song with true stems on disk."""
+"""A song with its stems on disk."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..dsp.exact_sum import STEMS
 from ..errors import AudioError, UsageError
 from .clips import Clip
 
-STEMS = ("vocals", "accompaniment", "mixture")
-# Lossy encoders pad each stem of a song by a few hundred samples of their own.
+READABLE_STEMS = (*STEMS, "mixture")
+# Lossy encoders pad each stem of a song differently, by a few hundred samples.
 PADDING_S = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Song:
-    """A song whose stems can be read, an excerpt at a time. It holds no samples and can be pickled.
+    """Description of a song of whose stems excerpts can be read, without its samples; it can be pickled.
 
     Parameters
     ----------
     name : str
     vocals, accompaniment : tuple of Clip
-        What adds up to each stem.
+        Clips whose sum is the stem.
     mixture : Clip, optional
-        The mixture's own file; without it the stems' sum counts as the mixture.
+        The mixture's own file; without it, the mixture is the sum of the stems.
 
     Raises
     ------
@@ -43,18 +44,23 @@ class Song:
         for clip in self.clips:
             if clip.sample_rate != first.sample_rate:
                 raise UsageError(
-                    f"{self.name}: the stems differ in rate: {_called(first)} has {first.sample_rate} Hz, "
-                    f"{_called(clip)} {clip.sample_rate} Hz; convert them to one rate"
+                    f"the stems differ in rate: {_file_name(first)} has {first.sample_rate} Hz, "
+                    f"{_file_name(clip)} {clip.sample_rate} Hz",
+                    path=self.name,
+                    hint="convert them to one rate",
                 )
             if abs(clip.samples - first.samples) > PADDING_S * first.sample_rate:
                 raise UsageError(
-                    f"{self.name}: the stems differ in length: {_called(first)} has {first.samples} samples, "
-                    f"{_called(clip)} {clip.samples}; stems of a song begin and end together"
+                    f"the stems differ in length: {_file_name(first)} has {first.samples} samples, "
+                    f"{_file_name(clip)} {clip.samples}",
+                    path=self.name,
+                    hint="stems of a song begin and end together",
                 )
             if clip.channels not in (1, self.channels):
                 raise UsageError(
-                    f"{self.name}: {_called(clip)} has {clip.channels} channels where others have {self.channels}; "
-                    "convert them to one number of channels"
+                    f"{_file_name(clip)} has {clip.channels} channels where others have {self.channels}",
+                    path=self.name,
+                    hint="convert them to one number of channels",
                 )
 
     @property
@@ -69,7 +75,7 @@ class Song:
 
     @property
     def channels(self) -> int:
-        """Channels of the widest stem; narrower ones are heard on all of them."""
+        """Largest number of channels of a stem; mono stems are duplicated."""
         return max(clip.channels for clip in self.clips)
 
     @property
@@ -90,7 +96,7 @@ class Song:
         stem : str
             ``vocals``, ``accompaniment`` or ``mixture``.
         start, samples : int
-            Place and length; by default all. Past the end there is silence.
+            First sample and number of samples; by default all. Past the end there is silence.
 
         Returns
         -------
@@ -101,8 +107,8 @@ class Song:
         AudioError
             A file is missing or damaged.
         """
-        if stem not in STEMS:
-            raise AudioError(f"unknown stem {stem!r}; a song has {', '.join(STEMS)}")
+        if stem not in READABLE_STEMS:
+            raise AudioError(f"unknown stem {stem!r}; a song has {', '.join(READABLE_STEMS)}")
         if stem == "mixture":
             clips = (self.mixture,) if self.mixture else (*self.vocals, *self.accompaniment)
         else:
@@ -114,9 +120,9 @@ class Song:
         return total
 
     def stems(self, names: Sequence[str], start: int, samples: int) -> list[np.ndarray]:
-        """Read the same excerpt of several stems; see `read`."""
+        """Read the same excerpt of several stems, see `read`."""
         return [self.read(name, start, samples) for name in names]
 
 
-def _called(clip: Clip) -> str:
-    return clip.named.name + (f" (stream {clip.stream})" if clip.stream else "")
+def _file_name(clip: Clip) -> str:
+    return clip.user_path.name + (f" (stream {clip.stream})" if clip.stream else "")

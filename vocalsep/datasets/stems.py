@@ -1,4 +1,4 @@
-"""Folders of stems: one folder a song."""
+"""Folders of stems, one for each song."""
 
 from __future__ import annotations
 
@@ -18,44 +18,46 @@ Opener = Callable[[pathlib.Path], Clip]
 
 
 def find_songs(
-    folder: pathlib.Path, bad: Callable[[str], None] | None = None, opener: Opener = open_clip
+    folder: pathlib.Path, on_unusable: Callable[[str], None] | None = None, opener: Opener = open_clip
 ) -> list[Song]:
     """Find the songs below a folder, in the order of their paths.
 
-    Every folder that holds a ``vocals.*`` is a song, called by its path below `folder`. Its accompaniment is
-    ``accompaniment.*``; or the sum of its other stems, whatever they are called, ``mixture.*`` aside; or, where there
-    is only ``mixture.*``, the mixture minus the vocals. Capitals in the files' names do not matter.
+    Every folder with ``vocals.*`` is a song, named by its path below `folder`. Its accompaniment is
+    ``accompaniment.*``; or the sum of all other stems except ``mixture.*``; or, if there are none, the mixture minus
+    the vocals. The case of file names does not matter.
 
     Parameters
     ----------
     folder : pathlib.Path
-    bad : callable, optional
-        Told of each song that cannot be used, which is then left out; without it the first such song raises.
+    on_unusable : callable, optional
+        Called with a line about each song that cannot be used, which is left out. Without it, the first one raises.
     opener : callable
-        What describes a file; `cache.Cache.open_clip` makes it seekable too.
+        Describes a file; `cache.Cache.open_clip` also makes it seekable.
 
     Raises
     ------
     UsageError
-        `folder` does not exist or holds no song; or stems do not fit together.
+        `folder` does not exist or has no songs, or stems do not fit together.
     AudioError
         A stem cannot be read.
     OutputError
         `opener` cannot write its copy, as on a full disk.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
+        raise UsageError("no such folder", path=folder)
     songs = []
     files = (file for file in files_in(folder) if file.suffix.lower() in SONG_SUFFIXES)
     for path in sorted({file.parent for file in files if stem_name(file) == VOCALS}):
         try:
             songs.append(_song(path, folder, opener))
         except (AudioError, UsageError) as error:
-            if bad is None:
+            if on_unusable is None:
                 raise
-            bad(str(error))
+            on_unusable(str(error))
     if not songs:
-        raise UsageError(f"{folder}: holds no usable song; a song is a folder with vocals.* and accompaniment.*")
+        raise UsageError(
+            "holds no usable song", path=folder, hint="a song is a folder with vocals.* and accompaniment.*"
+        )
     return songs
 
 
@@ -67,7 +69,7 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
         if file.suffix.lower() in SONG_SUFFIXES and not file.name.startswith("."):
             stem = stem_name(file)
             if stem in stems:
-                raise UsageError(f"{name}: two files are called {stem}; remove or rename one")
+                raise UsageError(f"two files are called {stem}", path=name, hint="remove or rename one")
             stems[stem] = opener(file)
     vocals = stems.pop(VOCALS)
     mixture = stems.pop(MIXTURE, None)
@@ -78,12 +80,12 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
     elif mixture is not None:
         rest = (mixture, inverted(vocals))
     else:
-        raise UsageError(f"{name}: holds vocals alone; add accompaniment.*, other stems, or mixture.*")
+        raise UsageError("holds vocals alone", path=name, hint="add accompaniment.*, other stems, or mixture.*")
     return Song(name, (vocals,), rest, mixture)
 
 
 def stem_name(file: pathlib.Path) -> str:
-    """Return which stem a file holds, by its name: without its suffix, and in small letters."""
+    """Return the stem that a file holds: its name without suffix, in lower case."""
     return alike(file.stem)
 
 
@@ -93,23 +95,23 @@ def inverted(clip: Clip) -> Clip:
 
 
 def find_sounds(
-    folder: pathlib.Path, bad: Callable[[str], None] | None = None, opener: Opener = open_clip
+    folder: pathlib.Path, on_unusable: Callable[[str], None] | None = None, opener: Opener = open_clip
 ) -> list[Clip]:
     """Find all sounds below a folder (solo voices, instrumental music, noise), in the order of their paths.
 
     Parameters and errors are those of `find_songs`.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
+        raise UsageError("no such folder", path=folder)
     sounds = []
     for path in files_in(folder):
         if path.suffix.lower() in SONG_SUFFIXES and path.is_file():
             try:
                 sounds.append(opener(path))
             except AudioError as error:
-                if bad is None:
+                if on_unusable is None:
                     raise
-                bad(str(error))
+                on_unusable(str(error))
     if not sounds:
-        raise UsageError(f"{folder}: holds no sounds that can be read; give a folder of audio files")
+        raise UsageError("holds no sounds that can be read", path=folder, hint="give a folder of audio files")
     return sounds

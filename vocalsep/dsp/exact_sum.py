@@ -1,10 +1,13 @@
-"""Stems that add up: the accompaniment is the mixture less the vocals, down to the last bit of the written format."""
+"""Stems that sum to the mixture exactly, in the sample format in which they are written."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Sums of so many bits are exact in 32-bit floats, with room to spare.
+# The stems that a mixture is separated into.
+STEMS = ("vocals", "accompaniment")
+
+# Up to this many bits, sums are exact in 32-bit floats.
 NARROW_BITS = 16
 
 
@@ -13,25 +16,25 @@ def exact_accompaniment(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return vocals and accompaniment that sum to the mixture.
 
-    For an integer format both are put on its grid first, so that their integers sum to the mixture's. Where a stem
-    would leave full scale although the mixture does not, the excess moves to the other stem: both then stay in range
-    and still sum to the mixture, which scaling them would not.
+    For an integer format, all are quantised first, so that their integers sum to the mixture's. If a stem would exceed
+    full scale although the mixture does not, the excess is moved to the other stem: both then stay in range and still
+    sum to the mixture, unlike clipped or scaled stems.
 
     Parameters
     ----------
     mixture, vocals : ndarray (channels, samples)
     bits : int or None
-        Bits of the integer format to be written, None for floating point.
+        Bits of the integer format, None for floating point.
 
     Returns
     -------
     vocals, accompaniment : ndarray (channels, samples)
-        In the dtype of `mixture` where that is exact: always for floating point.
+        In the dtype of `mixture` if that is exact; always for floating point.
     """
     if bits is None:
         vocals = vocals.astype(mixture.dtype, copy=False)
         return vocals, mixture - vocals
-    # 24-bit sums fit a 32-bit float only just; 64 bits keep every step exact.
+    # 24-bit sums hardly fit 32-bit floats; with 64 bits every step is exact.
     dtype = mixture.dtype if bits <= NARROW_BITS else np.dtype(np.float64)
     scale = dtype.type(2 ** (bits - 1))
     whole = np.clip(np.rint(mixture.astype(dtype, copy=False) * scale), -scale, scale - 1)

@@ -1,4 +1,4 @@
-"""The STFT front end of a model: frozen and validated."""
+"""The configuration of a model's STFT, immutable and validated."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class FrontEndConfig:
     Parameters
     ----------
     sample_rate : int
-        Rate in Hz at which the model hears the mixture.
+        Sample rate of the model in Hz.
     n_fft : int
         Window length in samples; the window is a periodic Hann.
     hop : int
-        Distance between frames in samples, at most three quarters of `n_fft`: with less overlap the windows leave
-        gaps through which the signal cannot be rebuilt.
+        Distance between frames in samples, at most three quarters of `n_fft`: with less overlap the signal cannot be
+        reconstructed.
     bins : int
-        How many of the ``n_fft // 2 + 1`` bins, from 0 Hz up, the network sees.
+        Number of bins, of the ``n_fft // 2 + 1`` from 0 Hz up, that the network processes.
     """
 
     sample_rate: int = 44100

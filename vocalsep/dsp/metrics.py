@@ -1,6 +1,6 @@
-"""Scores of one estimate against the truth, one number for a whole track. Arrays are (channels, samples).
+"""Metrics of an estimate against its reference, one number for a whole track. Arrays are (channels, samples).
 
-Silence has defined answers: a silent reference has no score (nan), a perfect estimate is infinitely good (inf).
+The score is nan for a silent reference and inf for a perfect estimate.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..errors import AudioError
 
 
 def usdr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Signal-to-distortion ratio of the whole track, in dB, with no filter allowed.
+    """Compute the signal-to-distortion ratio of the whole track in dB, without distortion filters.
 
     Y. Mitsufuji et al., "Music Demixing Challenge 2021", 2022: energy of the reference over energy of the error, over
     all channels and samples.
@@ -21,7 +21,7 @@ def usdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     Returns
     -------
     float
-        nan where the reference is silent.
+        nan if the reference is silent.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def usdr(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """Scale-invariant signal-to-distortion ratio of the whole track, in dB.
+    """Compute the scale-invariant signal-to-distortion ratio of the whole track in dB.
 
     J. Le Roux, S. Wisdom, H. Erdogan, J. Hershey: "SDR - half-baked or well done?", ICASSP 2019; all channels share one
     scale, and means are not removed.
@@ -41,7 +41,7 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     Returns
     -------
     float
-        nan where reference or estimate is silent.
+        nan if reference or estimate is silent.
 
     Raises
     ------
@@ -49,11 +49,11 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
         The shapes differ.
     """
     _validate(reference, estimate)
-    true, found = reference.astype(np.float64), estimate.astype(np.float64)
-    if not true.any() or not found.any():
+    target, estimated = reference.astype(np.float64), estimate.astype(np.float64)
+    if not target.any() or not estimated.any():
         return math.nan
-    target = true * (np.vdot(true, found) / np.vdot(true, true))
-    return _ratio_db(_energy(target), _energy(target - found))
+    scaled = target * (np.vdot(target, estimated) / np.vdot(target, target))
+    return _ratio_db(_energy(scaled), _energy(scaled - estimated))
 
 
 def _validate(reference: np.ndarray, estimate: np.ndarray) -> None:

@@ -1,6 +1,6 @@
-"""Short-time Fourier transform of whole signals and its inverse, exact in length and with gradients.
+"""Short-time Fourier transform of whole signals in torch and its inverse, exact in length and with gradients.
 
-Frames lie as in `streaming_stft`, which does the same block by block.
+Frames are those of `streaming_stft`, which transforms block by block.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def istft(spectrum: Tensor, config: FrontEndConfig, length: int) -> Tensor:
 
 
 def frames_inside(signal: Tensor, config: FrontEndConfig) -> Tensor:
-    """Transform only the frames that lie wholly inside a signal, so that none hears the silence around it.
+    """Transform only the frames that lie entirely inside a signal, without padding.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def frames_inside(signal: Tensor, config: FrontEndConfig) -> Tensor:
 
 
 def samples_inside(spectrum: Tensor, config: FrontEndConfig) -> Tensor:
-    """Invert `frames_inside`, (..., all_bins, frames) to samples, where every frame of a sample is known.
+    """Invert `frames_inside`, (..., all_bins, frames), for the samples of which all frames are known.
 
     Returns
     -------

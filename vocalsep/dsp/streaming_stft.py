@@ -1,10 +1,10 @@
 """Short-time Fourier transform and its inverse of a signal that arrives in blocks, without torch.
 
 Frame ``t`` covers the samples from ``(t + 1) * hop - n_fft`` up to ``(t + 1) * hop``: the signal counts as silent
-before its start and after its end, so the squared windows over a sample sum to what its place within a hop says, to
-one constant where `hop` divides `n_fft` at least three times. That is what makes a stream equal the whole.
+before its start and after its end. So the sum of the squared windows over a sample depends only on its position within
+a hop, and the transform of a stream equals that of the whole signal.
 
-Spectra are held frame by frame, as the transform makes them, and seen as (channels, all_bins, frames).
+In memory, spectra are stored frame by frame; they are returned as views (channels, all_bins, frames).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .front_end import FrontEndConfig
 
 
 class Stft:
-    """Analysis of a signal that arrives in blocks.
+    """Transforms a signal that arrives in blocks of any length.
 
-    The blocks may have any length; frames come out as soon as their last sample is known.
+    Frames are returned as soon as their last sample is known.
     """
 
     def __init__(self, config: FrontEndConfig, channels: int):
@@ -43,14 +43,14 @@ class Stft:
         return spectrum.transpose(0, 2, 1)
 
     def flush(self) -> np.ndarray:
-        """Return the frames that hear the end of the signal; silence follows it."""
-        held = self._tail.shape[1]
-        missing = frame_count(held, self.config) * self.config.hop - held if held else 0
+        """Return the frames that contain the end of the signal, padded with silence."""
+        length = self._tail.shape[1]
+        missing = frame_count(length, self.config) * self.config.hop - length if length else 0
         return self.push(np.zeros((self._tail.shape[0], missing), np.float32))
 
 
 class InverseStft:
-    """Overlap-add synthesis of frames that arrive in blocks, the inverse of `Stft`."""
+    """Inverts `Stft` by overlap-add, for frames that arrive in blocks."""
 
     def __init__(self, config: FrontEndConfig, channels: int):
         self.config = config
@@ -69,13 +69,13 @@ class InverseStft:
         return self._finished(self._overlap_add(pieces), frames)
 
     def push_silence(self, frames: int) -> np.ndarray:
-        """Do as `push` does with so many frames of zeros."""
+        """Do the same as `push` of `frames` frames of zeros."""
         config = self.config
         samples = (frames - 1 + -(-config.n_fft // config.hop)) * config.hop
         return self._finished(np.zeros((self._tail.shape[0], samples), np.float32), frames)
 
     def _finished(self, signal: np.ndarray, frames: int) -> np.ndarray:
-        """Return the finished samples of overlapped frames, and keep the rest."""
+        """Return the finished samples of overlapped frames; keep the others."""
         signal[:, : self._tail.shape[1]] += self._tail
         finished = frames * self.config.hop
         self._tail = signal[:, finished : finished + self._tail.shape[1]].copy()
@@ -84,7 +84,7 @@ class InverseStft:
         return signal[:, dropped:finished]
 
     def _overlap_add(self, pieces: np.ndarray) -> np.ndarray:
-        """Return the sum of windows (channels, frames, n_fft), a hop apart, with silence up to a whole hop behind."""
+        """Return the sum of windows (channels, frames, n_fft), one hop apart, padded to a whole number of hops."""
         hop = self.config.hop
         channels, frames, n_fft = pieces.shape
         hops = -(-n_fft // hop)
@@ -96,7 +96,7 @@ class InverseStft:
 
 
 def frame_count(samples: int, config: FrontEndConfig) -> int:
-    """Number of frames in which a signal of `samples` samples is heard in full."""
+    """Return the number of frames that cover a signal of `samples` samples."""
     if samples == 0:
         return 0
     return -(-(samples + config.n_fft - config.hop) // config.hop)
@@ -108,9 +108,9 @@ def hann_window(length: int) -> np.ndarray:
 
 
 def synthesis_window(config: FrontEndConfig) -> np.ndarray:
-    """Return the window of the inverse transform, float64: all that lies over a sample sums to the sample."""
+    """Return the window of the inverse transform, float64, with which the overlapping frames sum to the signal."""
     window = hann_window(config.n_fft)
     hops = -(-config.n_fft // config.hop)
     padded = np.pad(window**2, (0, hops * config.hop - config.n_fft))
-    over: np.ndarray = padded.reshape(hops, config.hop).sum(axis=0)
-    return window / np.tile(over, hops)[: config.n_fft]
+    overlap: np.ndarray = padded.reshape(hops, config.hop).sum(axis=0)
+    return window / np.tile(overlap, hops)[: config.n_fft]

@@ -1,1 +1,1 @@
-"""From a model to vocals: backends, streams of masks and of waveforms, the engine, export to ONNX."""
+"""Inference: backends, streams of masks and of waveforms, the engine, devices, and export to ONNX."""

@@ -1,4 +1,4 @@
-"""What streams ask of a network, whatever computes it."""
+"""Interface between streams and the runtimes that compute a network."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from ..checks import LONGEST_TILE, whole_number
 from ..errors import ModelError
 
 LONGEST_CONTEXT = 1 << 16
+# Names in files that earlier versions exported.
+FORMER_NAMES = {"heard": "input_samples", "reach": "context_samples"}
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskShape:
-    """What a network on spectrograms takes and makes.
+    """Shape of the input and output of a network on spectrograms.
 
     Parameters
     ----------
     channels : int
-        Audio channels that go in and masks that come out.
+        Audio channels of the input and of the masks.
     stride : int
         Frames of an input are multiples of it.
     context : int
         Frames to either side that can change a frame's mask.
     mid_side : bool
-        Whether the network takes the magnitudes of mid and side too, behind those of left and right.
+        Whether the network also takes the magnitudes of mid and side, after those of left and right.
     """
 
     channels: int
@@ -45,79 +47,80 @@ class MaskShape:
 
 @dataclasses.dataclass(frozen=True)
 class WaveShape:
-    """What a network on waveforms takes and makes.
+    """Shape of the input and output of a network on waveforms.
 
     Parameters
     ----------
     channels : int
-        Audio channels that go in and come out.
+        Audio channels of input and output.
     tile : int
         Samples that are estimated at a time.
-    heard : int
-        Samples of the mixture that are heard for a tile.
-    reach : int
-        How many of them lie before it.
+    input_samples : int
+        Samples of the mixture that a tile needs.
+    context_samples : int
+        How many of them come before the tile.
     """
 
     channels: int
     tile: int
-    heard: int
-    reach: int
+    input_samples: int
+    context_samples: int
 
     def __post_init__(self) -> None:
         whole_number("channels", self.channels, 1, 2)
         whole_number("tile", self.tile, 1, LONGEST_TILE)
-        whole_number("heard", self.heard, self.tile, LONGEST_TILE)
-        whole_number("reach", self.reach, 0, self.heard - self.tile)
+        whole_number("input_samples", self.input_samples, self.tile, LONGEST_TILE)
+        whole_number("context_samples", self.context_samples, 0, self.input_samples - self.tile)
 
 
 class MaskBackend(abc.ABC):
-    """Makes masks of a mixture's spectrum.
+    """Computes the masks for a mixture's spectrum.
 
     Attributes
     ----------
     shape : MaskShape
-    at_once : int
-        How many calls, from as many threads, are fastest.
+    parallel_calls : int
+        Number of calls, each from a thread of its own, with which the backend is fastest.
     """
 
     shape: MaskShape
-    at_once: int = 1
+    parallel_calls: int = 1
 
     @abc.abstractmethod
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
-        """Return the vocals' masks, (batch, channels, bins, stop - start), of the frames from `start` to `stop`.
+        """Return the vocals' masks of the frames from `start` up to `stop`, (batch, channels, bins, stop - start).
 
         Parameters
         ----------
         spectra : ndarray (batch, channels, all_bins, frames), complex
-            The number of frames is a multiple of the stride. Those around `start` to `stop` are heard only.
+            The number of frames is a multiple of the stride. Those outside `start` to `stop` are context.
         start, stop : int
         """
 
 
 class WaveBackend(abc.ABC):
-    """Makes the vocals' samples of a mixture's."""
+    """Computes the vocals' samples from a mixture's."""
 
     shape: WaveShape
 
     @abc.abstractmethod
     def vocals(self, mixtures: np.ndarray) -> np.ndarray:
-        """Return vocals (batch, channels, tile) of mixtures (batch, channels, heard)."""
+        """Return the vocals (batch, channels, tile) in mixtures (batch, channels, input_samples)."""
 
 
 Backend = MaskBackend | WaveBackend
 
 
 def shape_to_dict(shape: MaskShape | WaveShape) -> dict[str, Any]:
-    """Return a shape as names and numbers, for `shape_from_dict`."""
+    """Return a shape as a dictionary for `shape_from_dict`."""
     values = dataclasses.asdict(shape)
     if not values.get("mid_side", True):
-        # Older releases know no such name.
+        # Earlier versions do not know this name.
         del values["mid_side"]
     return values
 
 
-def shape_from_dict(said: dict[str, Any]) -> MaskShape | WaveShape:
+def shape_from_dict(values: dict[str, Any]) -> MaskShape | WaveShape:
     """Rebuild a shape; raises ModelError on impossible values, TypeError on unknown names."""
-    return WaveShape(**said) if "tile" in said else MaskShape(**said)
+    values = {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+    return WaveShape(**values) if "tile" in values else MaskShape(**values)

@@ -6,9 +6,10 @@ import numpy as np
 
 
 def to_network(signal: np.ndarray, channels: int) -> np.ndarray:
-    """Return a signal (1 or 2 channels, ...) as the batch (batch, channels, ...) that a network takes.
+    """Return a signal (1 or 2 channels, ...) as a batch (batch, channels, ...) for a network.
 
-    A network of two channels hears a single one on both; one of a single channel hears each of two by itself.
+    A mono signal is duplicated for a network of two channels. For a network of one channel, the channels of a stereo
+    signal become two examples.
     """
     if channels == 1:
         return signal[:, None]
@@ -16,8 +17,8 @@ def to_network(signal: np.ndarray, channels: int) -> np.ndarray:
 
 
 def from_network(estimates: np.ndarray, channels: int) -> np.ndarray:
-    """Return what a network made of `to_network`, as (channels, ...)."""
+    """Return a network's estimates for the batch from `to_network` as a signal (channels, ...)."""
     if estimates.shape[1] == 1:
         return estimates[:, 0]
-    found: np.ndarray = estimates[0]
-    return found if found.shape[0] == channels else found.mean(axis=0, keepdims=True)
+    signal: np.ndarray = estimates[0]
+    return signal if signal.shape[0] == channels else signal.mean(axis=0, keepdims=True)

@@ -1,4 +1,4 @@
-"""What splitting would take: counted for a network, and tried for a song on this machine."""
+"""Cost of splitting: operations counted for a network, and time measured on this machine."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ COUNTED_STRIDES = 8
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds of work and bytes of two WAV stems; None where the song's length is unknown."""
+    """Seconds of work and bytes of two WAV stems; None if the song's length is unknown."""
 
     seconds: float | None
     size: int | None
 
 
 def split_cost(song: SourceInfo, model: str) -> Cost:
-    """Time the model on a few seconds of noise and scale that to the song; raises as `Engine`."""
+    """Estimate the cost of a song from a model's speed on a few seconds of noise; raises as `Engine`."""
     if song.samples is None:
         return Cost(None, None)
     engine = Engine(model)
     rate = engine.sample_rate
     noise = np.random.default_rng(0).standard_normal((2, int(TRIAL_S * rate))).astype(np.float32)
-    # The first run pays for memory and thread start-up, not for music.
+    # The first run includes the allocation of memory and the start of threads.
     collections.deque(engine.vocals_of([noise[:, :rate]], rate, 2), maxlen=0)
     started = time.perf_counter()
     collections.deque(engine.vocals_of([noise], rate, 2), maxlen=0)
@@ -43,9 +43,9 @@ def split_cost(song: SourceInfo, model: str) -> Cost:
 
 
 def network_flops(config: ModelConfig) -> float:
-    """Count the multiplications and additions per second of audio that a model's network takes.
+    """Count a network's multiplications and additions per second of audio, without computing anything.
 
-    They are those of a song in one piece, or for a waveform network those of one of its tiles. Nothing is computed.
+    They are counted for a whole song in one chunk, or for one tile of a waveform network.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -60,8 +60,9 @@ def network_flops(config: ModelConfig) -> float:
             frames = COUNTED_STRIDES * settings.stride
             samples = frames * front_end.hop
             shape = (1, settings.channels, front_end.all_bins, frames)
-            network.masks_between(network.hear(torch.empty(shape, dtype=torch.complex64), front_end.bins), 0, frames)
+            spectrum = torch.empty(shape, dtype=torch.complex64)
+            network.masks_between(network.network_input(spectrum, front_end.bins), 0, frames)
         else:
             samples = network.config.tile
-            network(torch.empty(1, settings.channels, settings.samples_heard(samples)))
+            network(torch.empty(1, settings.channels, settings.input_samples(samples)))
     return counter.get_total_flops() / samples * front_end.sample_rate

@@ -1,4 +1,4 @@
-"""A model at work on mixtures of any rate and number of channels, block by block."""
+"""Separation of mixtures of any rate and number of channels, block by block."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..model_files import registry
 from .opening import open_model
 from .streams import Streams
 
-# Which channels of a file of unknown layout belong together: stereo pairs share one look at the model.
+# Channels that are separated together in files of unknown layout: stereo pairs, and single channels.
 GROUPS = {channels: channel_groups("", channels) for channels in range(1, MOST_CHANNELS + 1)}
-# Seconds of vocals that the conversion of a rate hears around those that it gives, and more.
+# More seconds than the receptive field of a rate conversion to either side.
 CONVERTED_S = 1.0
 
 
 class Engine:
-    """A model on a device, and how a mixture of any rate and channels passes through it.
+    """Separates mixtures of any rate and number of channels with a model on a device.
 
-    Takes the parameters, has the attributes and raises the errors of `Separator`, which builds on it.
+    The parameters, attributes and errors are those of `Separator`, which is a subclass.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Engine:
         self.streams = Streams(self.backend, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard)
 
     def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
-        # What computes a network cannot be pickled; another process, perhaps in another folder, opens it anew.
+        # A backend cannot be pickled. Another process, perhaps in another working folder, opens the model again.
         return functools.partial(type(self), self._model, **self._arguments), ()
 
     def vocals_of(
@@ -80,49 +80,49 @@ class Engine:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield pairs of mixture and vocals, (channels, samples) each, for blocks of a mixture.
 
-        The engine below `separate` and `stream`: blocks are checked by the caller.
+        `separate` and `stream` are built on it. The caller has to check the blocks.
 
         Parameters
         ----------
         blocks : iterable of ndarray (channels, samples)
-            From the song's start on. No more are taken than are needed.
+            From the start of the song. No more are read than needed.
         sample_rate : int
             Hz.
         channels : int
         layout : str
-            Which speakers the channels are for, as `audio.layouts` names it; it tells the stereo pairs.
+            The speakers that the channels are for, as `audio.layouts` names it: it defines the stereo pairs.
         first, stop : int
-            Samples of the song from which and up to which pairs are yielded, by default all. They are those of the
-            whole song; the network works on little else.
+            Range of samples that is yielded, by default the whole song. The result equals that part of the result for
+            the whole song, but the network computes little else.
 
         Raises
         ------
         AudioError
             Unsupported rate or number of channels, or the number changes.
         ModelError
-            The model makes what is no sound: NaN or infinite samples, or of other shapes than it says.
+            The model returns NaN or infinite samples, or another shape than it declares.
         """
         if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
             raise AudioError(f"the rate is {sample_rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} Hz are supported")
         if channels not in GROUPS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
-        at = 0
+        position = 0
         with contextlib.closing(self._all_vocals_of(blocks, sample_rate, channels, layout, first, stop)) as pairs:
             for mixture, vocals in pairs:
-                part = slice(max(0, first - at), None if stop is None else max(0, stop - at))
-                at += mixture.shape[1]
+                part = slice(max(0, first - position), None if stop is None else max(0, stop - position))
+                position += mixture.shape[1]
                 if mixture[:, part].shape[1]:
                     yield mixture[:, part], vocals[:, part]
-                if stop is not None and at >= stop:
+                if stop is not None and position >= stop:
                     return
 
     def _all_vocals_of(
         self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int, layout: str, first: int, stop: int | None
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """Do as `vocals_of` does, but from the song's start on; there may be silence before `first`, as vocals."""
+        """Yield pairs from the start of the song; before `first`, the vocals may be silence."""
         parts = channel_groups(layout, channels)
         wanted = self._wanted(sample_rate, first, stop)
-        mixture, voices = _Waiting(), [_Waiting() for _ in parts]
+        mixture, voices = _SampleQueue(), [_SampleQueue() for _ in parts]
         with contextlib.ExitStack() as stack:
             groups = [_Group(self, part, sample_rate, wanted) for part in parts]
             for group in groups:
@@ -137,12 +137,12 @@ class Engine:
             for group, voice in zip(groups, voices, strict=True):
                 rest = group.flush()
                 voice.put(rest)
-                # Two conversions of rate can round the length down by a sample.
+                # Two rate conversions can round the length down by a sample.
                 voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
             yield from _pairs(mixture, voices, parts)
 
     def _wanted(self, sample_rate: int, first: int, stop: int | None) -> tuple[int, int] | None:
-        """Return the samples at the model's rate that vocals from `first` to `stop` are made of; None for all."""
+        """Return the range of samples at the model's rate that `first` to `stop` depend on; None for all."""
         if first == 0 and stop is None:
             return None
         around = 0 if sample_rate == self.sample_rate else round(CONVERTED_S * self.sample_rate)
@@ -152,7 +152,7 @@ class Engine:
 
 
 class _Group:
-    """One channel or stereo pair on its way to the model's rate, through the model, and back."""
+    """One channel or stereo pair: converted to the model's rate, separated, and converted back."""
 
     def __init__(self, engine: Engine, channels: tuple[int, ...], sample_rate: int, wanted: tuple[int, int] | None):
         self.part = _part(channels)
@@ -169,8 +169,8 @@ class _Group:
         return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
 
 
-class _Waiting:
-    """Samples (channels, samples) in the order of their arrival."""
+class _SampleQueue:
+    """A queue of blocks (channels, samples)."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -182,33 +182,33 @@ class _Waiting:
             self.samples += part.shape[1]
 
     def take(self, count: int) -> np.ndarray:
-        """Take the first samples, all of which are there."""
+        """Remove and return the first `count` samples, which must be in the queue."""
         self.samples -= count
-        taken = []
+        blocks = []
         while count:
             part = self.parts.popleft()
             if part.shape[1] > count:
                 self.parts.appendleft(part[:, count:])
-            taken.append(part[:, :count])
-            count -= taken[-1].shape[1]
-        return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=1)
+            blocks.append(part[:, :count])
+            count -= blocks[-1].shape[1]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
 def _pairs(
-    mixture: _Waiting, voices: list[_Waiting], groups: tuple[tuple[int, ...], ...]
+    mixture: _SampleQueue, voices: list[_SampleQueue], groups: tuple[tuple[int, ...], ...]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Take all of the mixture whose vocals are there in all groups, at most a block at a time."""
+    """Yield the part of the mixture whose vocals all groups have computed, at most a block at a time."""
     while mixture.samples and (ready := min(voice.samples for voice in voices)):
         block = mixture.take(min(ready, mixture.parts[0].shape[1]))
         vocals = np.empty_like(block)
         for group, voice in zip(groups, voices, strict=True):
             vocals[_part(group)] = voice.take(block.shape[1])
-        # Weights that are finite, but damaged, can still divide by zero or take roots of negative numbers.
+        # Damaged weights can divide by zero or take roots of negative numbers, even if they are finite.
         if not np.isfinite(vocals).all():
-            raise ModelError("the model makes NaN or infinite samples of this; its file may be damaged")
+            raise ModelError("the model returns NaN or infinite samples", hint="its file may be damaged")
         yield block, vocals
 
 
 def _part(channels: tuple[int, ...]) -> slice:
-    """Return the neighbours that `channels` are."""
+    """Return neighbouring channels as a slice."""
     return slice(channels[0], channels[-1] + 1)

@@ -1,24 +1,22 @@
-"""From a model's name to the backend that computes it."""
+"""Open a model with the backend that computes it."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
 import pathlib
-import platform
-import shutil
 from typing import TYPE_CHECKING
 
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError, UsageError
 from ..model_files import registry
 from .backend import Backend
+from .devices import PRECISIONS, choose_device, torch_has_gpu
 
 if TYPE_CHECKING:
     from ..model_files.checkpoint import ModelInfo
 
 BACKENDS = ("auto", "torch", "onnx")
-PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +28,12 @@ class Opened:
     backend : Backend
     front_end : FrontEndConfig
     path : pathlib.Path
-        The file that it came from.
+        The model's file.
     where : str
-        What computes it, in words for the user.
+        Runtime, device and threads, for the user to read.
     device : str
     fallback : str
-        What the user should know of the choice; mostly empty.
+        A remark for the user if the device is not the one that was asked for, otherwise empty.
     """
 
     backend: Backend
@@ -47,17 +45,17 @@ class Opened:
 
 
 def open_model(model: str | pathlib.Path, backend: str, device: str, precision: str, threads: int | None) -> Opened:
-    """Find a model and open it with the backend that was asked for.
+    """Find a model and open it with a backend.
 
-    ``auto`` takes ONNX Runtime where it is installed, the model has been exported (the shipped one is) and no GPU
-    is in sight, as it starts without torch and computes no slower; else torch.
+    ``auto`` is ONNX Runtime if it is installed, the model has been exported (as the shipped one is) and torch has no
+    GPU: it starts faster than torch and computes no slower. Otherwise it is torch.
 
     Raises
     ------
     ModelError
         The model is unknown or broken.
     UsageError
-        The options make no sense, or do not go together.
+        An option is unknown, or options contradict each other.
     """
     if backend not in BACKENDS:
         raise UsageError(f"unknown backend {backend!r}; choose {', '.join(BACKENDS)}")
@@ -70,27 +68,29 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
     if backend == "auto":
         backend = "onnx" if _prefers_onnx(path, exported, device, precision) else "torch"
     if backend == "torch":
-        return _by_torch(path, device, precision, threads)
+        return _open_torch(path, device, precision, threads)
     if exported is None:
-        raise UsageError(f"{model} has no ONNX file; `vocalsep export` makes one")
+        raise UsageError("has no ONNX file", path=model, hint="`vocalsep export` makes one")
     if device not in ("auto", "cpu") or precision != "float32":
-        raise UsageError("the onnx backend computes on the CPU in float32; --backend torch has other devices")
-    return _by_onnx(exported, threads)
+        raise UsageError(
+            "the onnx backend computes on the CPU in float32; the torch backend has other devices and precisions"
+        )
+    return _open_onnx(exported, threads)
 
 
 def model_info(path: pathlib.Path) -> ModelInfo:
-    """Read what a model file says of itself, whichever kind it is; raises ModelError, or UsageError as `open_model`."""
-    from ..model_files.checkpoint import read_info, understood
+    """Read the configuration and card of a model file of any kind; raises ModelError, or UsageError as `open_model`."""
+    from ..model_files.checkpoint import parse_info, read_info
 
     if path.suffix != registry.EXPORTED_SUFFIX:
         return read_info(path)
     from .onnx_backend import load_onnx
 
-    said = load_onnx(path, 1).said
+    metadata = load_onnx(path, 1).metadata
     try:
-        return understood(said, said["parameters"])
+        return parse_info(metadata, metadata["parameters"])
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        raise error.about(path) from None
 
 
 def _prefers_onnx(path: pathlib.Path, exported: pathlib.Path | None, device: str, precision: str) -> bool:
@@ -98,23 +98,17 @@ def _prefers_onnx(path: pathlib.Path, exported: pathlib.Path | None, device: str
         return True
     if exported is None or precision != "float32" or importlib.util.find_spec("onnxruntime") is None:
         return False
-    return device == "cpu" or (device == "auto" and not _gpu_in_sight())
+    return device == "cpu" or (device == "auto" and not torch_has_gpu())
 
 
-def _gpu_in_sight() -> bool:
-    # Asking torch would mean importing it.
-    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
-    return apple or shutil.which("nvidia-smi") is not None
-
-
-def _by_torch(path: pathlib.Path, device: str, precision: str, threads: int | None) -> Opened:
+def _open_torch(path: pathlib.Path, device: str, precision: str, threads: int | None) -> Opened:
     if path.suffix != registry.SUFFIX:
-        raise UsageError(f"{path}: torch computes {registry.SUFFIX} models; --backend onnx takes this one")
+        raise UsageError(f"torch computes {registry.SUFFIX} models; the onnx backend takes this one", path=path)
     import torch
 
     from ..model_files.checkpoint import load
     from ..networks.folding import fold
-    from .torch_backend import choose_device, torch_backend
+    from .torch_backend import torch_backend
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -127,7 +121,7 @@ def _by_torch(path: pathlib.Path, device: str, precision: str, threads: int | No
     return Opened(backend, front_end, path, where, chosen.type, fallback)
 
 
-def _by_onnx(path: pathlib.Path, threads: int | None) -> Opened:
+def _open_onnx(path: pathlib.Path, threads: int | None) -> Opened:
     from .onnx_backend import load_onnx
 
     opened = load_onnx(path, threads)

@@ -1,4 +1,4 @@
-"""From a model to streams that it works on, whatever goes in and out of it."""
+"""Streams for a model, whether it works on spectrograms or waveforms."""
 
 from __future__ import annotations
 
@@ -8,41 +8,43 @@ from ..dsp.front_end import FrontEndConfig
 from ..errors import UsageError
 from .backend import Backend, MaskBackend, WaveBackend
 from .mask_stream import MaskStream
-from .one_sided import Sides
-from .wave_stream import LEAN_HOP, WaveStream
+from .one_sided import OneSidedDetector
+from .wave_stream import WEIGHT_HOP, WaveStream
 
-# Half a minute at the default rate: more would need more memory, less would hear more context twice.
+# Half a minute at the default rate: longer chunks need more memory, shorter ones compute more context twice.
 CORE_FRAMES = 1280
 
 
 class Stream:
-    """A stream of one network, of one channel or one stereo pair.
+    """A stream of one channel or one stereo pair through a network.
 
     Parameters
     ----------
     stream : MaskStream or WaveStream
-    sides : Sides, optional
-        Finds how the pair leans, for a network that hears both sides together.
+    detector : OneSidedDetector, optional
+        Computes the side weights of a stereo pair, for a network of two channels.
     """
 
-    def __init__(self, stream: MaskStream | WaveStream, sides: Sides | None):
+    def __init__(self, stream: MaskStream | WaveStream, detector: OneSidedDetector | None):
         self._stream = stream
-        self._sides = sides
+        self._detector = detector
         self.close = stream.close
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Take mixture samples (channels, samples), float32; return the vocals' samples that are ready."""
-        return self._stream.push(samples) if self._sides is None else self._stream.push(*self._sides.push(samples))
+        if self._detector is None:
+            return self._stream.push(samples)
+        return self._stream.push(*self._detector.push(samples))
 
     def flush(self) -> np.ndarray:
-        """Return the vocals' last samples: all together are as many as the mixture's."""
-        if self._sides is None:
+        """Return the remaining samples, so that the vocals have as many samples as the mixture."""
+        if self._detector is None:
             return self._stream.flush()
-        return np.concatenate([self._stream.push(*self._sides.flush()), self._stream.flush()], axis=1)
+        return np.concatenate([self._stream.push(*self._detector.flush()), self._stream.flush()], axis=1)
 
 
 class Streams:
-    """How one network separates streams.
+    """Opens streams through one network.
 
     Parameters
     ----------
@@ -51,14 +53,14 @@ class Streams:
     core_frames : int, optional
         Frames of a spectrogram network's chunks without their context; by default about half a minute.
     overlap : float, optional
-        Seconds that each chunk hears beyond either end; by default all that the network can hear.
+        Seconds of context before and after each chunk; by default the whole receptive field of the network.
     hard : bool
         Hard masks, see `MaskStream`.
 
     Raises
     ------
     UsageError
-        An option makes no sense for this network.
+        An option is invalid for this network.
     """
 
     def __init__(
@@ -74,9 +76,9 @@ class Streams:
         self.front_end = front_end
         self.hard = hard
         if isinstance(backend, WaveBackend):
-            for option, given in (("core_frames", core_frames), ("overlap", overlap), ("hard masks", hard or None)):
-                if given is not None:
-                    raise UsageError(f"{option}: this model works on waveforms and has no such thing")
+            for option, value in (("core_frames", core_frames), ("overlap", overlap), ("hard masks", hard or None)):
+                if value is not None:
+                    raise UsageError(f"{option}: this model works on waveforms and has no such option")
             self.core = self.context = 0
             return
         stride = backend.shape.stride
@@ -86,21 +88,21 @@ class Streams:
         self.context = self._context(backend, overlap)
 
     def open(self, channels: int, wanted: tuple[int, int] | None = None) -> Stream:
-        """Return a stream of 1 or 2 channels at the model's rate, that takes and gives samples block by block.
+        """Open a stream of 1 or 2 channels at the model's rate.
 
-        Of vocals that are not `wanted`, see `MaskStream`, there is silence.
+        Outside the `wanted` range of samples, the vocals may be silence, see `MaskStream`.
         """
         stream: MaskStream | WaveStream
         if isinstance(self.backend, WaveBackend):
-            stream, hop = WaveStream(self.backend, channels, wanted), LEAN_HOP
+            stream, hop = WaveStream(self.backend, channels, wanted), WEIGHT_HOP
         else:
             stream = MaskStream(
                 self.backend, self.front_end, channels, self.core, self.context, hard=self.hard, wanted=wanted
             )
             hop = self.front_end.hop
-        # A network of one channel is given each side by itself anyway.
+        # A network of one channel separates each side by itself anyway.
         paired = channels == self.backend.shape.channels == 2
-        return Stream(stream, Sides(self.front_end.sample_rate, hop) if paired else None)
+        return Stream(stream, OneSidedDetector(self.front_end.sample_rate, hop) if paired else None)
 
     def _context(self, backend: MaskBackend, overlap: float | None) -> int:
         frames: float = backend.shape.context

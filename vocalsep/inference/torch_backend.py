@@ -1,4 +1,4 @@
-"""Networks computed by torch, on a CPU or a GPU."""
+"""Backend that computes networks with torch, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import contextlib
 import numpy as np
 import torch
 
-from ..errors import UsageError
 from ..networks.network import MaskNetwork, Network, WaveNetwork
 from .backend import MaskBackend, MaskShape, WaveBackend, WaveShape
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class TorchMasks(MaskBackend):
@@ -20,12 +17,12 @@ class TorchMasks(MaskBackend):
     Parameters
     ----------
     network : MaskNetwork
-        Already there, and laid out.
+        On the device, in its memory format.
     bins : int
-        How many bins it makes masks for.
+        Number of bins of the masks.
     device : torch.device
     precision : str
-        Of products inside the network: ``float32``, ``bfloat16`` or ``float16``.
+        Of products inside the network, one of `devices.PRECISIONS`.
     """
 
     def __init__(self, network: MaskNetwork, bins: int, device: torch.device, precision: str = "float32"):
@@ -41,12 +38,12 @@ class TorchMasks(MaskBackend):
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Return masks, see `MaskBackend.masks`."""
         if self.network.takes_magnitudes:
-            # As network.hear does it, but ten times as fast.
-            heard = torch.from_numpy(np.abs(spectra[:, :, : self.bins])).to(self.device)
+            # The same as network_input, but ten times as fast.
+            inputs = torch.from_numpy(np.abs(spectra[:, :, : self.bins])).to(self.device)
         else:
-            heard = self.network.hear(torch.from_numpy(spectra).to(self.device), self.bins)
-        with _products(self.device, self.precision):
-            masks = self.network.masks_between(heard, start, stop)
+            inputs = self.network.network_input(torch.from_numpy(spectra).to(self.device), self.bins)
+        with _autocast(self.device, self.precision):
+            masks = self.network.masks_between(inputs, start, stop)
         return masks.float().cpu().numpy()
 
 
@@ -55,8 +52,8 @@ class TorchWaves(WaveBackend):
 
     def __init__(self, network: WaveNetwork, device: torch.device, precision: str = "float32"):
         config = network.config
-        heard = config.samples_heard(config.tile)
-        self.shape = WaveShape(config.channels, config.tile, heard, config.reach)
+        input_samples = config.input_samples(config.tile)
+        self.shape = WaveShape(config.channels, config.tile, input_samples, config.context_samples)
         self.network = network
         self.device = device
         self.precision = precision
@@ -64,7 +61,7 @@ class TorchWaves(WaveBackend):
     @torch.inference_mode()
     def vocals(self, mixtures: np.ndarray) -> np.ndarray:
         """Return vocals, see `WaveBackend.vocals`."""
-        with _products(self.device, self.precision):
+        with _autocast(self.device, self.precision):
             estimates = self.network(torch.from_numpy(mixtures).to(self.device))
         return estimates[:, : self.shape.channels, : self.shape.tile].float().cpu().numpy()
 
@@ -72,7 +69,7 @@ class TorchWaves(WaveBackend):
 def torch_backend(
     network: Network, bins: int, device: torch.device, precision: str = "float32"
 ) -> TorchMasks | TorchWaves:
-    """Return the backend of a network that is on `device` already."""
+    """Return the backend for a network that is on `device`."""
     if isinstance(network, WaveNetwork):
         return TorchWaves(network, device, precision)
     if not isinstance(network, MaskNetwork):
@@ -80,19 +77,7 @@ def torch_backend(
     return TorchMasks(network, bins, device, precision)
 
 
-def choose_device(asked: str) -> tuple[torch.device, str]:
-    """Return a device, and a remark where it is not the one asked for; raises UsageError for an unknown name."""
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if asked == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name])), ""
-    if asked not in there:
-        raise UsageError(f"unknown device {asked!r}; choose auto, cpu, cuda or mps")
-    if not there[asked]:
-        return torch.device("cpu"), f"{asked} is not available here; using the cpu"
-    return torch.device(asked), ""
-
-
-def _products(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
     if precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=PRECISIONS[precision])
+    return torch.autocast(device.type, dtype=getattr(torch, precision))

@@ -6,11 +6,10 @@ import dataclasses
 import pathlib
 
 from ..audio.formats import Format
+from ..dsp.exact_sum import STEMS
 from ..errors import UsageError
 from .remote import exists
 from .time_range import TimeRange
-
-STEMS = ("vocals", "accompaniment")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Training examples from clean stems: pure augmentations, and the recipe that puts them together."""
+"""Mix training examples from clean stems: augmentations, and the recipe that combines them."""

@@ -1,4 +1,4 @@
-"""What MP3 and AAC take away."""
+"""Artefacts of MP3 and AAC."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 CODECS = {"mp3": "libmp3lame", "adts": "aac"}
 BITRATES = (64_000, 96_000, 128_000, 160_000, 192_000, 256_000)
 RATES = (32000, 44100, 48000)
-# Delays of encoder and decoder together are below this.
+# More samples than encoder and decoder delay the audio by.
 LARGEST_DELAY = 4096
 
 
@@ -23,14 +23,14 @@ def codec_loss(
     audio : ndarray (channels, samples), float32
         1 or 2 channels.
     sample_rate : int
-        Hz; at rates other than 32, 44.1 and 48 kHz, which the codecs share, the audio is returned as it is.
+        Hz; at rates other than 32, 44.1 and 48 kHz, which the codecs share, the audio is returned unchanged.
     rng : numpy.random.Generator
     bitrates : tuple of int
         Bits per second, one of which is drawn.
 
     Returns
     -------
-    ndarray of the same shape, in time with `audio`
+    ndarray of the same shape, aligned with `audio`
     """
     container = list(CODECS)[int(rng.integers(len(CODECS)))]
     bitrate = int(bitrates[int(rng.integers(len(bitrates)))])
@@ -43,7 +43,7 @@ def codec_loss(
 
 
 def transcode(audio: np.ndarray, sample_rate: int, container: str, bitrate: int) -> np.ndarray:
-    """Encode and decode in memory; returns (channels, samples) with the codec's delay and padding."""
+    """Encode and decode in memory; return (channels, samples) with the codec's delay and padding."""
     import av
 
     layout = "mono" if audio.shape[0] == 1 else "stereo"
@@ -64,7 +64,7 @@ def transcode(audio: np.ndarray, sample_rate: int, container: str, bitrate: int)
 
 
 def _aligned(audio: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-    """Cut the delay off, which differs between encoders: it is where the two sounds correlate most."""
+    """Remove the delay, which depends on the encoder, at the maximum of the cross-correlation."""
     samples = audio.shape[1]
     size = 1 << (samples + decoded.shape[1]).bit_length()
     first, second = audio.sum(axis=0), decoded.sum(axis=0)

@@ -1,4 +1,4 @@
-"""How often each thing happens to a training example, and how strongly."""
+"""Probabilities and ranges of all augmentations."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Range = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class MixingConfig:
-    """Probabilities (0 to 1) and ranges of all augmentations. With `MixingConfig.plain()` songs stay as they are.
+    """Probabilities (0 to 1) and ranges of all augmentations; `MixingConfig.plain()` applies none.
 
     Parameters
     ----------
     remix : float
-        Vocals meet the accompaniment of another song, or instrumental music, instead of their own.
+        Vocals are mixed with the accompaniment of another song, or instrumental music, instead of their own.
     balance_db : tuple of float
-        Mean and standard deviation of the vocals' level over the accompaniment's where held_out_sources meet.
+        Mean and standard deviation of the vocals' level relative to another accompaniment than their own.
     own_balance_db : float
-        Standard deviation by which the vocals' level is changed over their own accompaniment.
+        Standard deviation of the change of the vocals' level relative to their own accompaniment.
     no_vocals, no_accompaniment : float
-        One of the two is dropped.
+        Vocals or accompaniment are replaced by silence.
     swap, polarity, narrow : float
-        Channels are swapped, inverted, or brought nearer to mono: each stem for itself.
+        Channels are swapped, inverted, or narrowed towards mono, independently for each stem.
     speed, speed_range : float, tuple of float
         Pitch and tempo change together by a factor.
     pitch, semitones, tempo_range : float, tuples of float
@@ -33,12 +33,12 @@ class MixingConfig:
     equalise, compress, saturate, double, reverberate : float
         Effects on vocals from songs.
     voices_compress, voices_saturate, voices_double, voices_reverberate : float
-        The same for solo voices, which were recorded dry.
+        The same for solo voices, which are recorded without effects.
     equalise_accompaniment : float
     noise, noise_snr_db : float, tuple of float
-        Noise is added to the mixture, never to the vocals, at a ratio of mixture to noise in dB.
+        Noise is added to the mixture, not to the vocals, at a ratio of mixture to noise in dB.
     codec : float
-        The mixture goes through MP3 or AAC.
+        The mixture is encoded and decoded as MP3 or AAC.
     gain_db : tuple of float
         Level of the whole example.
     """
@@ -84,6 +84,6 @@ class MixingConfig:
 
     @classmethod
     def plain(cls) -> MixingConfig:
-        """No augmentation at all: songs as they are, as for learning one by heart."""
+        """Return a configuration without any augmentation, such as for overfitting to one song."""
         off: dict[str, Any] = {field.name: 0.0 for field in dataclasses.fields(cls) if field.type == "float"}
         return cls(**off, gain_db=(0.0, 0.0))

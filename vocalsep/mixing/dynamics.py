@@ -1,11 +1,11 @@
-"""Compression and saturation, as on produced vocals."""
+"""Compression and saturation, as in music production."""
 
 from __future__ import annotations
 
 import numpy as np
 import scipy.signal
 
-from .levels import SILENCE, rms
+from .levels import SILENT_RMS, rms
 
 Range = tuple[float, float]
 BLOCK = 64
@@ -20,7 +20,7 @@ def compress(
     ratio: Range = (1.5, 6.0),
     release_s: Range = (0.03, 0.3),
 ) -> np.ndarray:
-    """Make loud passages quieter, then restore the level of the whole.
+    """Compress the dynamic range, then restore the overall level.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def compress(
     ratio : tuple of float
         Range of the ratio of levels in to levels out, above the threshold.
     release_s : tuple of float
-        Range of the time in seconds that the gain takes to follow.
+        Range of the time constant of the gain in seconds.
 
     Returns
     -------
@@ -42,14 +42,14 @@ def compress(
     threshold, slope = rng.uniform(*threshold_db), 1 - 1 / rng.uniform(*ratio)
     release = rng.uniform(*release_s)
     level = rms(audio)
-    if level < SILENCE:
+    if level < SILENT_RMS:
         return audio.copy()
     samples = audio.shape[1]
     blocks = -(-samples // BLOCK)
     power = np.zeros(blocks * BLOCK)
     power[:samples] = np.square(audio).mean(axis=0)
     envelope = power.reshape(blocks, BLOCK).mean(axis=1)
-    # One pole, started at the first block's own level.
+    # A one-pole filter, initialised with the level of the first block.
     keep = np.exp(-BLOCK / sample_rate / release)
     envelope = scipy.signal.lfilter([1 - keep], [1, -keep], envelope, zi=[keep * envelope[0]])[0]
     over_db = 10 * np.log10(np.maximum(envelope, 1e-12) / level**2) - threshold
@@ -68,10 +68,10 @@ def saturate(
     ----------
     audio : ndarray (channels, samples), float32
     sample_rate : int
-        Not used: the curve has no memory.
+        Not used.
     rng : numpy.random.Generator
     drive_db : tuple of float
-        Range in dB of how far the RMS is raised towards the curve's bend, from 15 dB below it.
+        Range of the gain in dB before the curve, from an RMS 15 dB below its bend.
 
     Returns
     -------
@@ -79,11 +79,11 @@ def saturate(
     """
     drive = 10 ** ((rng.uniform(*drive_db) - 15) / 20)
     level = rms(audio)
-    if level < SILENCE:
+    if level < SILENT_RMS:
         return audio.copy()
     return _restored(np.tanh(audio * np.float32(drive / level)), level)
 
 
 def _restored(audio: np.ndarray, level: float) -> np.ndarray:
-    now = rms(audio)
-    return (audio * np.float32(level / now) if now > 0 else audio).astype(np.float32)
+    current = rms(audio)
+    return (audio * np.float32(level / current) if current > 0 else audio).astype(np.float32)

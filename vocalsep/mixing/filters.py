@@ -1,4 +1,4 @@
-"""Equalisation."""
+"""Equalisation with random filters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def equalise(
     hertz: Range = (60.0, 12000.0),
     octaves: Range = (0.5, 2.5),
 ) -> np.ndarray:
-    """Raise and lower a few random bands.
+    """Boost and cut a few random bands.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def equalise(
 def apply_response(
     audio: np.ndarray, sample_rate: int, centres: np.ndarray, gains_db: np.ndarray, widths: np.ndarray
 ) -> np.ndarray:
-    """Filter with bells on a logarithmic frequency axis.
+    """Apply peaking filters, bell-shaped on a logarithmic frequency axis.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def apply_response(
     ndarray of the same shape, in phase with `audio`
     """
     samples = audio.shape[1]
-    # The excerpt is cut from a longer sound anyway: what wraps round at its ends is as good as what was there.
+    # The filter is circular: excerpts are cut from longer sounds, so their ends do not matter.
     size = scipy.fft.next_fast_len(samples + FIR_TAPS, real=True)
     frequencies = np.maximum(np.fft.rfftfreq(size, 1 / sample_rate), 1.0)
     octave = np.log2(frequencies)

@@ -1,10 +1,11 @@
-"""Levels, polarity and the stereo image. Audio is (channels, samples), float32; nothing is changed in place."""
+"""Levels, polarity and stereo image. Audio is (channels, samples), float32, and not modified in place."""
 
 from __future__ import annotations
 
 import numpy as np
 
-SILENCE = 1e-5
+# Sounds with a lower RMS count as silent.
+SILENT_RMS = 1e-5
 
 
 def amplify(audio: np.ndarray, gain_db: float) -> np.ndarray:
@@ -13,22 +14,22 @@ def amplify(audio: np.ndarray, gain_db: float) -> np.ndarray:
 
 
 def rms(audio: np.ndarray) -> float:
-    """Root mean square over all channels and samples."""
+    """Return the root mean square over all channels and samples."""
     return float(np.sqrt(np.mean(np.square(audio), dtype=np.float64))) if audio.size else 0.0
 
 
 def balance(vocals: np.ndarray, accompaniment: np.ndarray, ratio_db: float) -> np.ndarray:
-    """Return vocals at a level in dB over the accompaniment's; as they are where either is silent."""
+    """Scale vocals to a level in dB relative to the accompaniment's; unchanged if either is silent."""
     own, other = rms(vocals), rms(accompaniment)
-    if min(own, other) < SILENCE:
+    if min(own, other) < SILENT_RMS:
         return vocals.copy()
     return vocals * np.float32(other / own * 10 ** (ratio_db / 20))
 
 
 def add_noise(audio: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Add noise at a ratio of audio to noise in dB; nothing where either is silent."""
+    """Add noise at a ratio of audio to noise in dB, unless either is silent."""
     own, other = rms(audio), rms(noise)
-    if min(own, other) < SILENCE:
+    if min(own, other) < SILENT_RMS:
         return audio.copy()
     return audio + noise * np.float32(own / other * 10 ** (-snr_db / 20))
 
@@ -44,6 +45,6 @@ def invert(audio: np.ndarray) -> np.ndarray:
 
 
 def narrow(audio: np.ndarray, width: float) -> np.ndarray:
-    """Scale the differences between channels, from mono at 0 to the audio as it is at 1."""
+    """Scale the differences between channels, from mono at 0 to no change at 1."""
     middle = audio.mean(axis=0, keepdims=True)
     return (middle + np.float32(width) * (audio - middle)).astype(np.float32)

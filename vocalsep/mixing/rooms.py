@@ -1,4 +1,4 @@
-"""Reverberation and doubling: what turns a dry voice into one on a record."""
+"""Reverberation and doubling, which solo recordings of voices lack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import scipy.signal
 
 Range = tuple[float, float]
-# Energy at RT60, by definition.
+# Decay of the energy after RT60, by definition.
 DECAY_DB = 60.0
 
 
@@ -19,7 +19,7 @@ def reverberate(
     wet_db: Range = (-22.0, -4.0),
     delay_s: Range = (0.0, 0.08),
 ) -> np.ndarray:
-    """Add a random room: early echoes and decaying noise, different on every channel, darker as it decays.
+    """Add a random room: early echoes and decaying noise, different on every channel, with less treble as it decays.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def reverberate(
     rt60_s : tuple of float
         Range of the time in seconds in which the room decays by 60 dB.
     wet_db : tuple of float
-        Range of the level of the room over the direct sound.
+        Range of the level of the reverberation relative to the direct sound.
     delay_s : tuple of float
-        Range of the time before the room answers.
+        Range of the time before the reverberation.
 
     Returns
     -------
-    ndarray of the same shape; the direct sound stays where it is
+    ndarray of the same shape; the direct sound is not delayed
     """
     response = room_response(
         audio.shape[0], sample_rate, rng, rt60_s=rng.uniform(*rt60_s), delay_s=rng.uniform(*delay_s)
@@ -52,13 +52,13 @@ def room_response(
     length = max(1, round(rt60_s * sample_rate))
     time = np.arange(length, dtype=np.float32) / np.float32(rt60_s * sample_rate)
     tail = rng.standard_normal((channels, length), dtype=np.float32)
-    # High frequencies die first: a one-pole low-pass is faded in along the tail.
+    # High frequencies decay faster: a one-pole low-pass is faded in along the tail.
     dark = scipy.signal.lfilter([np.float32(0.3)], [np.float32(1), np.float32(-0.7)], tail, axis=1)
     tail = tail * (1 - time) + dark.astype(np.float32) * time * 2
     tail *= np.exp(np.float32(-DECAY_DB / 20 * np.log(10)) * time)
     for _ in range(int(rng.integers(2, 7))):
-        at = int(rng.integers(0, max(1, min(length, round(0.05 * sample_rate)))))
-        tail[int(rng.integers(channels)), at] += np.float32(rng.uniform(2, 10))
+        echo = int(rng.integers(0, max(1, min(length, round(0.05 * sample_rate)))))
+        tail[int(rng.integers(channels)), echo] += np.float32(rng.uniform(2, 10))
     tail /= np.sqrt(np.square(tail).sum(axis=1, keepdims=True)) + 1e-12
     return np.pad(tail, ((0, 0), (round(delay_s * sample_rate), 0)))
 
@@ -73,7 +73,7 @@ def double(
     cents: Range = (3.0, 20.0),
     level_db: Range = (-12.0, -2.0),
 ) -> np.ndarray:
-    """Add copies of a voice, late, slightly out of tune, and panned (artificial double tracking).
+    """Add delayed, detuned and panned copies of a voice (artificial double tracking).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def double(
     delay_s : tuple of float
         Range of each copy's mean delay.
     cents : tuple of float
-        Range of the largest detuning, which wanders slowly.
+        Range of the depth of the detuning, which varies slowly.
     level_db : tuple of float
         Range of the level of each copy.
 
@@ -99,14 +99,14 @@ def double(
     time = np.arange(samples)
     for _ in range(int(rng.integers(voices[0], voices[1] + 1))):
         wobble_hz, phase = rng.uniform(0.3, 1.5), rng.uniform(0, 2 * np.pi)
-        # The speed of a wandering delay is a detuning: 1 cent is a ratio of 2 ** (1 / 1200).
+        # A varying delay detunes by its rate of change: 1 cent is a ratio of 2 ** (1 / 1200).
         depth = (2 ** (rng.uniform(*cents) / 1200) - 1) / (2 * np.pi * wobble_hz)
         delay = rng.uniform(*delay_s) + depth + depth * np.sin(2 * np.pi * wobble_hz * time / sample_rate + phase)
-        place = time - delay * sample_rate
+        source = time - delay * sample_rate
         pan = rng.uniform(0, np.pi / 2)
         sides = np.sqrt(2) * np.array([np.cos(pan), np.sin(pan)]) if channels == 2 else np.ones(channels)
         gain = 10 ** (rng.uniform(*level_db) / 20)
         for channel in range(channels):
-            copy = np.interp(place, time, audio[channel], left=0.0)
+            copy = np.interp(source, time, audio[channel], left=0.0)
             total[channel] += (gain * sides[channel] * copy).astype(np.float32)
     return total

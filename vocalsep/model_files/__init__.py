@@ -1,1 +1,1 @@
-"""Model files: where they are, what they hold, how they are read, written, averaged and imported."""
+"""Model files: find, read, write, average and import them."""

@@ -1,4 +1,4 @@
-"""One model out of several that began with the same weights.
+"""Average the weights of several models that were fine-tuned from the same one.
 
 M. Wortsman et al.: "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
 inference time", ICML 2022.
@@ -28,22 +28,21 @@ def average(
     Parameters
     ----------
     models : sequence of str or path
-        Names or files of two models or more. Only such as were fine-tuned from the same beginning have an average that
-        is any good.
+        Names or files of two models or more. The average is only useful if they were fine-tuned from the same model.
     weights : sequence of float, optional
-        Share of each, scaled to a sum of 1; by default all alike.
+        Weight of each model, scaled to a sum of 1; by default equal.
 
     Returns
     -------
     network, config, card
-        As `checkpoint.save` takes them.
+        The arguments of `checkpoint.save`.
 
     Raises
     ------
     ModelError
         A model is unknown or broken.
     UsageError
-        There are fewer than two models, they differ in front end or network, or the weights make no sense.
+        There are fewer than two models, they differ in front end or network, or the weights are invalid.
     """
     import torch
 
@@ -63,7 +62,7 @@ def average(
     parts = []
     for path, (part, info), share in zip(paths, loaded, shares, strict=True):
         if info.config != first.config:
-            raise UsageError(f"{path} has another front end or network than {paths[0]}; they have no average")
+            raise UsageError(f"has another front end or network than {paths[0]}; they cannot be averaged", path=path)
         for name, tensor in part.state_dict().items():
             total[name] += share * tensor.double()
         parts.append(_part(path, info, share))
@@ -76,9 +75,9 @@ def _part(path: pathlib.Path, info: ModelInfo, share: float) -> dict[str, Any]:
 
 
 def _card(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Say what holds for all parts, and name each; their figures are not the average's."""
+    """Combine the cards of all parts, without their scores, which are not those of the average."""
 
-    def said(key: str) -> str:
+    def joined(key: str) -> str:
         return "; ".join(dict.fromkeys(str(part["card"].get(key, "not stated")) for part in parts))
 
-    return {"licence": said("licence"), "trained_on": said("trained_on"), "average_of": parts}
+    return {"licence": joined("licence"), "trained_on": joined("trained_on"), "average_of": parts}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +24,16 @@ LARGEST_HEADER = 100_000_000
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """What a model file says of itself, without its weights.
+    """Configuration and card of a model file, without its weights.
 
     Parameters
     ----------
     config : ModelConfig
         Front end and network.
     card : dict
-        What it was trained on and how well it does: keys such as ``licence``, ``trained_on``, ``figures``.
+        Origin and scores of the model: keys such as ``licence``, ``trained_on``, ``figures``.
     parameters : int
-        Number of values that the file holds.
+        Number of values in the file.
     """
 
     config: ModelConfig
@@ -41,46 +42,48 @@ class ModelInfo:
 
 
 def read_info(path: pathlib.Path) -> ModelInfo:
-    """Read configuration and card of a model file.
+    """Read the configuration and card of a model file.
 
     Raises
     ------
     ModelError
-        The file is missing, is no safetensors file, or was not written by vocalsep.
+        The file is missing, not a safetensors file, or not written by vocalsep.
     """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= LARGEST_HEADER:
-                raise ModelError(f"{path}: not a safetensors file; --model takes what vocalsep itself has written")
+                raise ModelError("not a safetensors file", path=path, hint="models are files that vocalsep has written")
             header = json.loads(file.read(length))
-        counted = [_product(entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
-        return understood(json.loads(header["__metadata__"][HEADER_KEY]), sum(counted))
+        sizes = [
+            math.prod(int(size) for size in entry["shape"]) for name, entry in header.items() if name != "__metadata__"
+        ]
+        return parse_info(json.loads(header["__metadata__"][HEADER_KEY]), sum(sizes))
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such model file") from None
+        raise ModelError("no such model file", path=path) from None
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+        raise ModelError(f"cannot be read ({error.strerror})", path=path) from None
     except ModelError as error:
-        raise ModelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise error.about(path) from None
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
-        raise ModelError(f"{path}: not a vocalsep model (its header holds no vocalsep configuration)") from None
+        raise ModelError("not a vocalsep model (its header has no vocalsep configuration)", path=path) from None
 
 
-def understood(said: Any, parameters: int) -> ModelInfo:
-    """Read what a model file's header says, configuration and card; raises ModelError."""
+def parse_info(metadata: Any, parameters: int) -> ModelInfo:
+    """Parse the metadata in a model file's header; raises ModelError."""
     try:
-        return ModelInfo(ModelConfig.from_dict(said["config"]), dict(said["card"]), parameters)
+        return ModelInfo(ModelConfig.from_dict(metadata["config"]), dict(metadata["card"]), parameters)
     except (KeyError, TypeError, ValueError):
-        raise ModelError("not a vocalsep model (its header holds no configuration and card)") from None
+        raise ModelError("not a vocalsep model (its header has no configuration and card)") from None
 
 
 def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:
-    """Rebuild a model's network, in evaluation mode with float32 weights.
+    """Load a model's network, in evaluation mode with float32 weights.
 
     Raises
     ------
     ModelError
-        As `read_info`; or the weights are cut short, or do not fit the configuration.
+        As `read_info`; or the weights are incomplete, damaged, or do not fit the configuration.
     """
     import torch
     from safetensors import SafetensorError
@@ -92,41 +95,34 @@ def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:
     with torch.device("meta"):
         network = build(info.config.architecture, info.config.network)
     if info.parameters != sum(tensor.numel() for tensor in network.state_dict().values()):
-        raise ModelError(f"{path}: the weights do not fit the model's own configuration")
+        raise ModelError("the weights do not fit the model's own configuration", path=path)
     try:
         weights = load_file(path)
         network.load_state_dict(weights, strict=True, assign=True)
     except (SafetensorError, OSError, RuntimeError):
         raise ModelError(
-            f"{path}: the weights are damaged or do not fit the model's own configuration; copy the file anew"
+            "the weights are damaged or do not fit the model's own configuration", path=path, hint="copy the file again"
         ) from None
     network = network.float().eval().requires_grad_(False)
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
-        raise ModelError(f"{path}: the weights hold NaN or infinite values; its training went wrong")
+        raise ModelError("the weights hold NaN or infinite values; its training diverged", path=path)
     return network, info
 
 
 def save(path: pathlib.Path, network: Network, config: ModelConfig, card: dict[str, Any]) -> None:
-    """Write a model file, 16-bit, whole or not at all.
+    """Write a model file with 16-bit weights, atomically.
 
     Raises
     ------
     OutputError
-        The file cannot be written; nothing is left under `path` that was not there before.
+        The file cannot be written; a file that was at `path` before is unchanged.
     """
     import torch
     from safetensors.torch import save as to_bytes
 
-    # The batch counter of a batch norm counts training steps; 16 bits would round it.
+    # Integers, such as the batch counters of batch norms, would be rounded in 16 bits.
     weights = {
         name: tensor.detach().to(torch.float16).contiguous() if tensor.is_floating_point() else tensor.detach()
         for name, tensor in network.state_dict().items()
     }
     write_bytes(path, to_bytes(weights, {HEADER_KEY: json.dumps({"config": config.to_dict(), "card": card})}))
-
-
-def _product(shape: list[int]) -> int:
-    product = 1
-    for size in shape:
-        product *= int(size)
-    return product

@@ -1,4 +1,4 @@
-"""The frozen, validated description of a model: its STFT front end and its network."""
+"""The configuration of a model: its STFT front end and its network, immutable and validated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..networks.table import config_class
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """All that it takes to rebuild a model's network and to feed it."""
+    """Everything that is needed to build a model's network and to compute its input."""
 
     front_end: FrontEndConfig = dataclasses.field(default_factory=FrontEndConfig)
     network: NetworkConfig = dataclasses.field(default_factory=lambda: config_class("unet")())
@@ -25,12 +25,12 @@ class ModelConfig:
             raise ModelError(f"{type(self.network).__name__} does not describe the architecture {self.architecture!r}")
         if self.front_end.bins % self.network.stride:
             raise ModelError(f"the network takes multiples of {self.network.stride} bins, not {self.front_end.bins}")
-        made_for = getattr(self.network, "bins", self.front_end.bins)
-        if made_for != self.front_end.bins:
-            raise ModelError(f"the network is made for {made_for} bins, not {self.front_end.bins}")
+        bins = getattr(self.network, "bins", self.front_end.bins)
+        if bins != self.front_end.bins:
+            raise ModelError(f"the network is for {bins} bins, not {self.front_end.bins}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dictionaries, numbers and strings, ready for JSON."""
+        """Return dictionaries, numbers and strings that JSON can represent."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -39,6 +39,13 @@ class ModelConfig:
         try:
             front_end = FrontEndConfig(**data["front_end"])
             architecture = str(data["architecture"])
-            return cls(front_end, config_class(architecture)(**data["network"]), architecture)
+            return cls(front_end, _network(architecture, data["network"]), architecture)
         except (KeyError, TypeError) as error:
-            raise ModelError(f"the model's configuration is not understood ({error})") from None
+            raise ModelError(f"the model's configuration is invalid ({error})") from None
+
+
+def _network(architecture: str, settings: Mapping[str, Any]) -> NetworkConfig:
+    """Build a network's configuration from saved settings, which may have the names of earlier versions."""
+    kind = config_class(architecture)
+    config: NetworkConfig = kind(**kind.with_current_names(settings))
+    return config

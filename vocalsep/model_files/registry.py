@@ -1,4 +1,4 @@
-"""Find models: by the name of one that ships with vocalsep, or by the path of a file."""
+"""Find models by name, for those that ship with vocalsep, or by path."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ DEFAULT = "default"
 
 
 def models_folder() -> pathlib.Path:
-    """The folder of the shipped models: inside the installed package, or beside it in a source checkout."""
+    """Return the folder of the shipped models: inside the installed package, or beside it in a source checkout."""
     package = pathlib.Path(__file__).resolve().parent.parent
     installed = package / "models"
     return installed if installed.is_dir() else package.parent / "models"
 
 
 def shipped() -> dict[str, pathlib.Path]:
-    """Name and path of every model that ships with vocalsep."""
+    """Return name and path of every model that ships with vocalsep."""
     return {path.name.removesuffix(SUFFIX): path for path in sorted(models_folder().glob(f"*{SUFFIX}"))}
 
 
 def find(model: str | pathlib.Path) -> pathlib.Path:
     """Turn a model's name or path into the path of its file.
 
-    A shipped model is compared with its published checksum, so that a damaged installation is noticed.
+    The checksum of a shipped model is verified, to detect a damaged installation.
 
     Raises
     ------
     ModelError
-        No such name or file, or the checksum is wrong.
+        There is no such name or file, or the checksum is wrong.
     """
     named = shipped().get(str(model))
     if named is not None:
@@ -42,17 +42,17 @@ def find(model: str | pathlib.Path) -> pathlib.Path:
     if path.is_file():
         return path
     if path.suffix in (SUFFIX, EXPORTED_SUFFIX) or len(path.parts) > 1:
-        raise ModelError(f"{path}: no such model file; `vocalsep models` lists the names of those that ship")
+        raise ModelError("no such model file", path=path, hint="`vocalsep models` lists the names of those that ship")
     raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(shipped()) or 'none'}, or give a path")
 
 
 def exported(model: pathlib.Path) -> pathlib.Path | None:
-    """Return the ONNX file of a model that `find` gave: itself, or the one that ships beside it; None without one.
+    """Return the ONNX file of a model from `find`: the file itself, or the shipped one beside it; None without one.
 
     Raises
     ------
     ModelError
-        A shipped one has a wrong checksum.
+        The checksum of a shipped file is wrong.
     """
     if model.suffix == EXPORTED_SUFFIX:
         return model
@@ -63,19 +63,19 @@ def exported(model: pathlib.Path) -> pathlib.Path | None:
 
 
 def checksum(path: pathlib.Path) -> str:
-    """SHA-256 of a file in hexadecimal; raises ModelError if it cannot be read."""
+    """Return the SHA-256 of a file in hexadecimal; raises ModelError if it cannot be read."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+        raise ModelError(f"cannot be read ({error.strerror})", path=path) from None
     return digest.hexdigest()
 
 
 def published_checksums() -> dict[str, str]:
-    """File name and SHA-256 of the shipped models, from the list beside them."""
+    """Return file name and SHA-256 of the shipped models, from the list beside them."""
     listing = models_folder() / CHECKSUMS
     if not listing.is_file():
         return {}
@@ -86,5 +86,5 @@ def published_checksums() -> dict[str, str]:
 def _verified(path: pathlib.Path) -> pathlib.Path:
     expected = published_checksums().get(path.name)
     if expected is not None and checksum(path) != expected:
-        raise ModelError(f"{path}: the checksum is wrong; install vocalsep again")
+        raise ModelError("the checksum is wrong", path=path, hint="install vocalsep again")
     return path

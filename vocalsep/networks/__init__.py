@@ -1,1 +1,1 @@
-"""Mask estimators: a config class and a network for each architecture, and one table that names them."""
+"""Networks: a configuration and a network class for each architecture, and the table of all architectures."""

@@ -1,4 +1,4 @@
-"""U-Net of recurrent residual blocks with attention gates on its skips: the two papers of its parts, put together."""
+"""U-Net of recurrent residual blocks with attention gates on its skips, see `r2unet` and `attention_unet`."""
 
 from __future__ import annotations
 

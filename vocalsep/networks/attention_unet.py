@@ -26,7 +26,7 @@ class AttentionUNetConfig(MaskConfig):
 
 
 class AttentionGate(nn.Module):
-    """Lets through those places of a skip to which the decoder's maps point."""
+    """Weights each bin and frame of a skip connection by how relevant it is to the decoder's maps."""
 
     def __init__(self, in_channels: int, gating: int):
         super().__init__()
@@ -36,7 +36,7 @@ class AttentionGate(nn.Module):
         self.weight = nn.Sequential(convolution(between, 1, 1), BatchNorm2d(1), nn.Sigmoid())
 
     def forward(self, skipped: Tensor, hidden: Tensor) -> Tensor:
-        """Return the skip, each place (bin, frame) times its weight in 0..1."""
+        """Return the skip's maps, each bin and frame times its weight in 0..1."""
         weighted: Tensor = skipped * self.weight(torch.relu(self.skipped(skipped) + self.gate(hidden)))
         return weighted
 

@@ -18,7 +18,7 @@ from ..checks import whole_number
 from ..errors import ModelError
 from .block_unet import convolution, normed
 from .configs import MaskConfig
-from .level import SILENCE, local_level
+from .level import EPSILON, local_level
 from .network import MaskNetwork
 from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d
@@ -40,17 +40,17 @@ class BandTfcTdfConfig(MaskConfig):
     bins : int
         Bins of the input, a multiple of ``bands * 2 ** (len(filters) - 1)``.
     bands : int
-        How many frequency bands of equal width are stacked as channels.
+        Number of frequency bands of equal width that are stacked as channels.
     layers : int
         Convolutions in each half of a block.
     bottleneck : int
-        By how much the fully connected layers narrow the bins of a band before they widen them again.
+        Factor by which the fully connected layers reduce the bins of a band before expanding them again.
     mid_side : bool
-        The network also takes the magnitudes of mid and side, ``(left +- right) / 2``, of a stereo mixture: they tell
-        what stands in the middle, where most vocals are.
+        The network also takes the magnitudes of mid and side, ``(left +- right) / 2``, of a stereo mixture: they show
+        what is panned to the middle, where most vocals are.
     dilations : tuple of int
-        One residual convolution over time for each, with that dilation, at the coarsest scale: long context for little
-        work.
+        One residual convolution over time for each, with that dilation, at the coarsest scale: long context at little
+        cost.
     """
 
     filters: tuple[int, ...] = (48, 80, 112, 144)
@@ -74,7 +74,7 @@ class BandTfcTdfConfig(MaskConfig):
         if type(self.mid_side) is not bool or (self.mid_side and self.channels != 2):
             raise ModelError(f"mid_side must be true or false, and true only for 2 channels, not {self.mid_side!r}")
         if self.head != "mask":
-            raise ModelError("this network makes masks: head must be mask")
+            raise ModelError("the network estimates masks: head must be mask")
         if self.bins % (self.bands * self.stride):
             raise ModelError(
                 f"bins must be a multiple of {self.bands * self.stride} for {self.bands} bands and "
@@ -89,11 +89,11 @@ class BandTfcTdfConfig(MaskConfig):
     @property
     def context(self) -> int:
         """Frames to either side that can change a frame's mask."""
-        return self.reach + self.level_frames
+        return self.layer_context + self.level_frames
 
     @property
-    def reach(self) -> int:
-        """Frames to either side that the layers use; beyond them only the level is used."""
+    def layer_context(self) -> int:
+        """Frames to either side in the receptive field of the layers; beyond them only the level is measured."""
         depth = len(self.filters) - 1
         block = Same(2 * self.layers)
         steps: list[Step] = [block, Up(2, 0)] * depth
@@ -158,7 +158,7 @@ class BandTfcTdfUNet(MaskNetwork):
     def __init__(self, config: BandTfcTdfConfig):
         super().__init__()
         self.config: BandTfcTdfConfig = config
-        self._reach = config.reach
+        self._layer_context = config.layer_context
         filters, stacked = config.filters, config.channels * config.bands
         in_channels = 2 * stacked if config.mid_side else stacked
         self.stem = normed(nn.Conv2d(in_channels, filters[0], 1, bias=False), filters[0])
@@ -182,10 +182,10 @@ class BandTfcTdfUNet(MaskNetwork):
         bins = config.bins // config.bands >> scale
         return ResidualTfcTdf(in_channels, out_channels, bins, config.layers, config.bottleneck)
 
-    def hear(self, spectrum: Tensor, bins: int) -> Tensor:
-        """Return magnitudes of all channels, then of mid and side if the network takes them; see `MaskNetwork.hear`.
+    def network_input(self, spectrum: Tensor, bins: int) -> Tensor:
+        """Return the magnitudes of all channels, followed by those of mid and side if the network takes them.
 
-        They are (batch, channels or 2 * channels, bins, frames).
+        They are (batch, channels or 2 * channels, bins, frames); see `MaskNetwork.network_input`.
         """
         spectrum = spectrum[:, :, :bins]
         if self.config.mid_side:
@@ -195,24 +195,24 @@ class BandTfcTdfUNet(MaskNetwork):
 
     @property
     def takes_magnitudes(self) -> bool:
-        """Whether `hear` gives the magnitudes of the channels alone."""
+        """Whether `network_input` returns the magnitudes of the channels and nothing else."""
         return not self.config.mid_side
 
     def forward(self, magnitude: Tensor) -> Tensor:
-        """Return masks in 0..1, (batch, channels, bins, frames), of magnitudes as `hear` gives them.
+        """Return masks in 0..1, (batch, channels, bins, frames), for magnitudes from `network_input`.
 
         Frames are a multiple of ``config.stride``.
         """
         return self.masks_between(magnitude, 0, magnitude.shape[3])
 
     def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
-        """Return the masks of some frames, see `MaskNetwork.masks_between`; layers work on no more than they need."""
+        """Return the masks of some frames, see `MaskNetwork.masks_between`; only their receptive field is computed."""
         frames = magnitude.shape[3]
         level = local_level(magnitude[:, : self.config.channels], self.config.level_frames)
-        first, last = input_span(start, stop, frames, self._reach, self.config.stride)
+        first, last = input_span(start, stop, frames, self._layer_context, self.config.stride)
         magnitude, level = magnitude[..., first:last], level[..., first:last]
         torch._check(magnitude.shape[3] == last - first)
-        masks = self._masks((magnitude / (level + SILENCE)) ** self.config.compression)
+        masks = self._masks((magnitude / (level + EPSILON)) ** self.config.compression)
         part = masks[..., start - first : stop - first]
         torch._check(part.shape[3] == stop - start)
         return part

@@ -1,9 +1,10 @@
-"""What the configurations of all networks have in common. Importing this imports no torch."""
+"""Base classes of all network configurations. Importing this module does not import torch."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from ..checks import number, whole_number
 from ..errors import ModelError
@@ -18,13 +19,20 @@ HEADS = ("mask", "magnitude")
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
-    """What every network's configuration tells the code that runs it.
+    """The settings and properties that every network has.
 
     Parameters
     ----------
     channels : int
-        Audio channels that go in and come out, 1 or 2.
+        Audio channels of input and output, 1 or 2.
+
+    Attributes
+    ----------
+    former_names : dict of str to str
+        Former names of fields and what they are called now, for configurations saved by earlier versions.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {}
 
     channels: int = 2
 
@@ -41,29 +49,34 @@ class NetworkConfig:
         """Frames to either side that can change a frame's mask."""
         return 0
 
-    def samples_heard(self, samples: int) -> int:
-        """Return how many samples of the mixture have to be known for estimates of so many in their middle."""
+    def input_samples(self, samples: int) -> int:
+        """Return the number of mixture samples needed to estimate the `samples` in their middle."""
         return samples
+
+    @classmethod
+    def with_current_names(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return saved settings by the names that fields have now."""
+        return {cls.former_names.get(name, name): value for name, value in settings.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskConfig(NetworkConfig):
-    """What the spectrogram U-Nets have in common.
+    """Settings of all spectrogram U-Nets.
 
     Parameters
     ----------
     channels : int
-        Audio channels that go in and masks that come out.
+        Audio channels of the input and of the masks.
     filters : tuple of int
         Filters of each encoder layer; every layer halves bins and frames.
     compression : float
-        Exponent that is applied to the magnitudes before the first layer (1 leaves them as they are).
+        Exponent applied to the magnitudes before the first layer; 1 leaves them unchanged.
     level_frames : int
-        The magnitudes are divided by their root mean square over this many frames to either side, so that a quiet
-        song is masked like a loud one; 0 divides each frame by its own.
+        The magnitudes are divided by their root mean square over this many frames to either side, so that the level of
+        a song does not matter; 0 divides each frame by its own level.
     head : str
-        ``mask``: a sigmoid makes the masks. ``magnitude``: a ReLU makes the vocals' magnitudes, from which the masks
-        follow.
+        ``mask``: the masks are the output of a sigmoid. ``magnitude``: the vocals' magnitudes are the output of a
+        ReLU, and the masks are their ratio to the mixture's.
     """
 
     filters: tuple[int, ...] = (16, 32, 64, 128, 256)
@@ -86,13 +99,13 @@ class MaskConfig(NetworkConfig):
 
 
 def check_filters(filters: tuple[int, ...], fewest_layers: int = 1) -> None:
-    """Raise ModelError unless there are as many filters in each layer, and as many layers, as make sense."""
+    """Raise ModelError unless the number of layers and the number of filters of each are within the limits."""
     whole_number("depth", len(filters), fewest_layers, LARGEST_DEPTH)
     for count in filters:
         whole_number("filters", count, 1, LARGEST_FILTERS)
 
 
 def one_of(name: str, value: object, known: Sequence[str]) -> None:
-    """Raise ModelError unless `value` is one of the known words."""
+    """Raise ModelError unless `value` is one of the known values."""
     if value not in known:
         raise ModelError(f"{name} must be one of {', '.join(known)}, not {value!r}")

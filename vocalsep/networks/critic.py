@@ -1,8 +1,8 @@
-"""A critic: tells magnitudes of real sources from those that a separator makes.
+"""A critic: distinguishes magnitudes of real sources from a separator's estimates.
 
 After D. Stoller, S. Ewert, S. Dixon: "Adversarial Semi-Supervised Audio Source Separation applied to Singing Voice
 Extraction", ICASSP 2018, whose critics are those of DCGAN (Radford et al., ICLR 2016) without batch norm, as the
-gradient penalty wants it (Gulrajani et al., NeurIPS 2017).
+gradient penalty requires (Gulrajani et al., NeurIPS 2017).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SLOPE = 0.2
 
 
 class Critic(nn.Module):
-    """Scores excerpts: the higher, the more like a real source.
+    """Scores excerpts: higher means more like a real source.
 
     Parameters
     ----------
@@ -34,6 +34,6 @@ class Critic(nn.Module):
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """Return a score for each of (batch, channels, bins, frames), on a common level, as (batch,)."""
-        heard = torch.log1p(magnitude.to(self.last.weight.dtype))
-        score: Tensor = self.last(self.layers(heard).mean(dim=(2, 3)))
+        features = torch.log1p(magnitude.to(self.last.weight.dtype))
+        score: Tensor = self.last(self.layers(features).mean(dim=(2, 3)))
         return score.squeeze(1)

@@ -1,4 +1,4 @@
-"""From the last layer's values to masks."""
+"""Output heads: convert the last layer's values to masks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .level import SILENCE
+from .level import EPSILON
 
 
 def masks(values: Tensor, magnitude: Tensor, level: Tensor, head: str, training: bool) -> Tensor:
-    """Return masks, (batch, channels, bins, frames) as `values`.
+    """Convert a network's last values to masks, (batch, channels, bins, frames).
 
     Parameters
     ----------
     values : Tensor (batch, channels, bins, frames)
     magnitude : Tensor (batch, channels, bins, frames)
-        The mixture's.
+        Of the mixture.
     level : Tensor (batch, 1, 1, frames)
-        The unit of the values where they are magnitudes.
+        Unit of the values if they are magnitudes.
     head : str
-        ``mask`` or ``magnitude``, see `configs.MaskConfig`. The latter is how Jeongseungwoo's
-        Singing-Voice-Separation ends: its network gives the vocals' magnitudes. Divided by the mixture's they are a
-        mask like any other.
+        ``mask`` or ``magnitude``, see `configs.MaskConfig`. With the latter, as in Jeongseungwoo's
+        Singing-Voice-Separation, the values are the vocals' magnitudes; divided by the mixture's they are masks.
     training : bool
-        While training such masks have no upper bound, so that every estimate learns from its error. Vocals louder
-        than their mixture are taken for as loud as it.
+        While training, these masks have no upper bound, so that estimates above 1 get a gradient too. Otherwise they
+        are limited to 1.
     """
     if head == "mask":
         return torch.sigmoid(values)
-    found = functional.relu(values) * level / (magnitude + SILENCE)
-    return found if training else found.clamp(max=1.0)
+    ratio = functional.relu(values) * level / (magnitude + EPSILON)
+    return ratio if training else ratio.clamp(max=1.0)

@@ -1,8 +1,9 @@
 """U-Net of MultiRes blocks, with Res paths for skips.
 
 N. Ibtehaz, M. S. Rahman: "MultiResUNet: Rethinking the U-Net Architecture for Multimodal Biomedical Image
-Segmentation", Neural Networks 2020. Three stacked 3x3 convolutions hear as far as kernels of 3, 5 and 7; the outputs of
-all three are kept. A Res path brings the encoder's maps nearer to the decoder's, the more so the further out they are.
+Segmentation", Neural Networks 2020. Three stacked 3x3 convolutions have the receptive fields of kernels of 3, 5 and 7;
+the outputs of all three are concatenated. A Res path adapts the encoder's maps to the decoder's, with more layers for
+outer skips.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ class MultiResUNetConfig(MaskConfig):
     def context(self) -> int:
         """Frames to either side that can change a frame's mask."""
         depth = len(self.filters)
-        return block_context(self, len(SHARES), [_units(place, depth) for place in range(depth - 1)])
+        return block_context(self, len(SHARES), [_units(level, depth) for level in range(depth - 1)])
 
 
 class MultiResBlock(nn.Module):
-    """Three stacked convolutions, all of whose outputs are kept, and a shortcut.
+    """Three stacked convolutions whose outputs are concatenated, and a shortcut.
 
     Attributes
     ----------
     out_channels : int
-        How many filters leave it.
+        Filters of the output.
     """
 
     def __init__(self, in_channels: int, filters: int, alpha: float):
@@ -68,20 +69,20 @@ class MultiResBlock(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
-        found: list[Tensor] = []
+        outputs: list[Tensor] = []
         for layer in self.layers:
-            found.append(layer(found[-1] if found else hidden))
-        added: Tensor = self.last(self.kept(torch.cat(found, dim=1)) + self.shortcut(hidden))
-        return added
+            outputs.append(layer(outputs[-1] if outputs else hidden))
+        result: Tensor = self.last(self.kept(torch.cat(outputs, dim=1)) + self.shortcut(hidden))
+        return result
 
 
 class ResPath(nn.Module):
-    """Residual convolutions on the way of a skip.
+    """Residual convolutions in a skip connection.
 
     Attributes
     ----------
     out_channels : int
-        How many filters leave it.
+        Filters of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int, units: int):
@@ -89,11 +90,11 @@ class ResPath(nn.Module):
         self.out_channels = out_channels
         widths = [in_channels, *[out_channels] * units]
         self.paths = nn.ModuleList(
-            nn.Sequential(convolution(widths[place], out_channels), BatchNorm2d(out_channels)) for place in range(units)
+            nn.Sequential(convolution(widths[unit], out_channels), BatchNorm2d(out_channels)) for unit in range(units)
         )
         self.shortcuts = nn.ModuleList(
-            nn.Sequential(convolution(widths[place], out_channels, 1), BatchNorm2d(out_channels))
-            for place in range(units)
+            nn.Sequential(convolution(widths[unit], out_channels, 1), BatchNorm2d(out_channels))
+            for unit in range(units)
         )
 
     def forward(self, skipped: Tensor, hidden: Tensor) -> Tensor:
@@ -117,6 +118,6 @@ class MultiResUNet(BlockUNet):
         return ResPath(in_channels, gating, _units(depth, len(self.config.filters)))
 
 
-def _units(place: int, depth: int) -> int:
-    """How many residual units the skip at a place has: one at the innermost, one more each further out."""
-    return depth - 1 - place
+def _units(level: int, depth: int) -> int:
+    """Return the number of residual units of a skip connection: one at the innermost level, one more at each outer."""
+    return depth - 1 - level

@@ -1,4 +1,4 @@
-"""What every network is, and what goes in and out of it."""
+"""Base classes of all networks: what they take and what they return."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Network(nn.Module):
     Attributes
     ----------
     config : NetworkConfig
-        What it was built from.
+        The configuration that the network was built from.
     sources : int
-        1 where it estimates the vocals alone, 2 where it estimates the accompaniment too.
+        1 if the network estimates the vocals alone, 2 if it estimates the accompaniment too.
     layout : torch.memory_format
-        In which its convolutions run fastest.
+        Memory format in which its convolutions run fastest.
     """
 
     Config: ClassVar[type[Any]] = NetworkConfig
@@ -29,65 +29,72 @@ class Network(nn.Module):
     layout: torch.memory_format = torch.channels_last
 
     def to_channels_last(self) -> Network:
-        """Bring the weights into the layout in which they run fastest, and return the network."""
+        """Convert the weights to the memory format in which they run fastest, and return the network."""
         return self.to(memory_format=self.layout)  # type: ignore[call-overload]
 
 
 class MaskNetwork(Network):
-    """Estimates the vocals' share of each bin of a mixture."""
+    """Estimates masks: the vocals' share of each time-frequency bin of a mixture."""
 
-    def hear(self, spectrum: Tensor, bins: int) -> Tensor:
-        """Return what the network takes of a mixture: by default its magnitudes, (batch, channels, bins, frames).
+    def network_input(self, spectrum: Tensor, bins: int) -> Tensor:
+        """Return the network's input for a mixture: by default its magnitudes, (batch, channels, bins, frames).
 
         Parameters
         ----------
         spectrum : Tensor (batch, channels, all_bins, frames), complex
         bins : int
-            How many bins, from 0 Hz up, there are to be masks for.
+            Number of bins, from 0 Hz up, that masks are estimated for.
         """
         return spectrum[:, :, :bins].abs()
 
     @property
     def takes_magnitudes(self) -> bool:
-        """Whether `hear` gives plain magnitudes."""
-        return type(self).hear is MaskNetwork.hear
+        """Whether `network_input` returns the magnitudes of the channels and nothing else."""
+        return type(self).network_input is MaskNetwork.network_input
 
-    def forward(self, heard: Tensor) -> Tensor:
-        """Return masks, (batch, sources * channels, bins, frames), the vocals' first, of what `hear` gave.
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the masks for what `network_input` returned.
 
-        Bins and frames are multiples of ``config.stride``. Masks lie in 0..1, but for those of a network that
-        estimates magnitudes while it is trained.
+        Parameters
+        ----------
+        inputs : Tensor
+            Its bins and frames are multiples of ``config.stride``.
+
+        Returns
+        -------
+        Tensor (batch, sources * channels, bins, frames)
+            The vocals' masks come first. Values lie in 0..1, except while a network with a magnitude head is trained.
         """
         raise NotImplementedError
 
-    def masks_between(self, heard: Tensor, start: int, stop: int) -> Tensor:
-        """Return the vocals' masks of the frames from `start` to before `stop`, (batch, channels, bins, stop - start).
+    def masks_between(self, inputs: Tensor, start: int, stop: int) -> Tensor:
+        """Return the vocals' masks of the frames from `start` up to `stop`, (batch, channels, bins, stop - start).
 
-        The frames around them are heard only. A network may leave out work that these masks do not need.
+        The other frames serve as context. A network may skip computations that these masks do not need.
         """
-        masks: Tensor = self(heard)
+        masks: Tensor = self(inputs)
         return masks[:, : self.config.channels, :, start:stop]
 
 
 class WaveNetwork(Network):
     """Estimates the vocals' samples from the mixture's.
 
-    Its configuration has ``tile``, the samples that are estimated at a time, ``samples_heard``, and ``reach``, the
-    samples to either side that are heard and not estimated.
+    Its configuration has ``tile``, the number of samples estimated at a time; ``input_samples``, the number of input
+    samples they need; and ``context_samples``, the number of input samples before and after the estimates.
     """
 
     def forward(self, mixture: Tensor) -> Tensor:
-        """Return estimates (batch, sources * channels, samples), the vocals first, of a mixture.
+        """Return estimates (batch, sources * channels, samples), the vocals first, for a mixture.
 
         Parameters
         ----------
         mixture : Tensor (batch, channels, samples)
-            With what the network hears around the estimates: their place is in its middle.
+            Including the context: the estimates are of the middle of the mixture.
         """
         raise NotImplementedError
 
 
 def middle(signal: Tensor, samples: int) -> Tensor:
-    """Return the middle `samples` of a signal (..., samples): where a `WaveNetwork`'s estimates lie."""
+    """Return the middle `samples` of a signal (..., samples), which a `WaveNetwork` estimates."""
     start = (signal.shape[-1] - samples) // 2
     return signal[..., start : start + samples]

@@ -1,7 +1,7 @@
-"""Two networks, one for each source, and the ratio of what they find as the mask.
+"""Two networks, one for each source, whose estimates' ratio is the mask.
 
-So work Jansson et al. (ISMIR 2017), who train a network for the vocals and one for the accompaniment, and Spleeter
-(Hennequin et al., JOSS 2020), whose mask is the vocals' share of both estimates' powers.
+Jansson et al. (ISMIR 2017) train a network for the vocals and one for the accompaniment; in Spleeter (Hennequin et al.,
+JOSS 2020) the mask is the vocals' share of the power of both estimates.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from .configs import NetworkConfig
 from .network import MaskNetwork
 from .table import build, config_class
 
+# Smallest estimate, so that the ratio of two silent ones is defined.
 LEAST = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class PairConfig(NetworkConfig):
-    """Two spectrogram networks of one kind.
+    """Two spectrogram networks of the same architecture.
 
     Parameters
     ----------
     channels : int
         Audio channels; `network` has as many.
     architecture : str
-        Of both networks: any that makes masks from spectrograms.
+        Architecture of both networks: any that estimates masks from spectrograms.
     network : NetworkConfig or mapping
         Their configuration.
     power : float
@@ -47,14 +48,14 @@ class PairConfig(NetworkConfig):
         super().__post_init__()
         number("power", self.power, 0.1, 10)
         if self.architecture == "pair":
-            raise ModelError("a pair is not made of pairs")
+            raise ModelError("the networks of a pair cannot be pairs themselves")
         kind = config_class(self.architecture)
         if isinstance(self.network, Mapping):
-            held = dict(self.network)
+            settings = kind.with_current_names(self.network)
             try:
-                object.__setattr__(self, "network", kind(**{"channels": self.channels, **held}))
+                object.__setattr__(self, "network", kind(**{"channels": self.channels, **settings}))
             except TypeError as error:
-                raise ModelError(f"the pair's network is not understood ({error})") from None
+                raise ModelError(f"the configuration of the pair's networks is invalid ({error})") from None
         if not isinstance(self.network, kind):
             raise ModelError(f"{type(self.network).__name__} does not describe the architecture {self.architecture!r}")
         if self.network.channels != self.channels:
@@ -72,7 +73,7 @@ class PairConfig(NetworkConfig):
 
 
 class Pair(MaskNetwork):
-    """Estimate vocals and accompaniment by a network each."""
+    """Estimate vocals and accompaniment with one network each."""
 
     Config = PairConfig
     sources = 2
@@ -86,24 +87,24 @@ class Pair(MaskNetwork):
     def _one(self) -> MaskNetwork:
         network = build(self.config.architecture, self.config.network)
         if not isinstance(network, MaskNetwork) or network.sources != 1:
-            raise ModelError(f"a pair is made of networks that make masks, not of {self.config.architecture!r}")
+            raise ModelError(f"the networks of a pair must estimate masks; {self.config.architecture!r} does not")
         return network
 
-    def hear(self, spectrum: Tensor, bins: int) -> Tensor:
-        """Return what both networks take of a mixture's spectrum (batch, channels, all_bins, frames)."""
-        return self.vocals.hear(spectrum, bins)
+    def network_input(self, spectrum: Tensor, bins: int) -> Tensor:
+        """Return the input of both networks for a mixture's spectrum (batch, channels, all_bins, frames)."""
+        return self.vocals.network_input(spectrum, bins)
 
     @property
     def takes_magnitudes(self) -> bool:
-        """Whether `hear` gives plain magnitudes."""
+        """Whether `network_input` returns the magnitudes of the channels and nothing else."""
         return self.vocals.takes_magnitudes
 
-    def forward(self, heard: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Return both networks' own masks, (batch, 2 * channels, bins, frames), the vocals' first."""
-        return torch.cat([self.vocals(heard), self.accompaniment(heard)], dim=1)
+        return torch.cat([self.vocals(inputs), self.accompaniment(inputs)], dim=1)
 
-    def masks_between(self, heard: Tensor, start: int, stop: int) -> Tensor:
+    def masks_between(self, inputs: Tensor, start: int, stop: int) -> Tensor:
         """Return the ratio masks of some frames, see `MaskNetwork.masks_between`."""
-        estimates = (network.masks_between(heard, start, stop) for network in (self.vocals, self.accompaniment))
+        estimates = (network.masks_between(inputs, start, stop) for network in (self.vocals, self.accompaniment))
         vocals, accompaniment = (estimate.clamp(min=LEAST) ** self.config.power for estimate in estimates)
         return vocals / (vocals + accompaniment)

@@ -1,8 +1,8 @@
-"""Transposed convolutions as plain ones: each phase of their output is a convolution by some of their taps.
+"""Transposed convolutions as ordinary ones: each phase of the output is a convolution with some of the taps.
 
-W. Shi et al.: "Is the deconvolution layer the same as a convolutional layer?", arXiv:1609.07009. Where a transposed
-convolution multiplies matrices and adds up a large intermediate result, as in ONNX Runtime, the phases are faster and
-need less memory.
+W. Shi et al.: "Is the deconvolution layer the same as a convolutional layer?", arXiv:1609.07009. ONNX Runtime
+computes a transposed convolution as a matrix product with a large intermediate result; computed by phases it is faster
+and needs less memory.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 
 class PhasedConvTranspose2d(nn.Module):
-    """The same as a transposed convolution of two dimensions, phase by phase.
+    """A two-dimensional transposed convolution, computed phase by phase.
 
     Parameters
     ----------
     layer : nn.ConvTranspose2d
-        One that `divides`.
+        A layer for which `divides` is true.
     """
 
     def __init__(self, layer: nn.ConvTranspose2d):
@@ -42,8 +42,8 @@ class PhasedConvTranspose2d(nn.Module):
         weights = iter(self.weights)
         rows = []
         for row in self.padding:
-            made = [self._phase(hidden, next(weights), padding) for padding in row]
-            rows.append(torch.stack(made, dim=-1).flatten(-2))
+            phases = [self._phase(hidden, next(weights), padding) for padding in row]
+            rows.append(torch.stack(phases, dim=-1).flatten(-2))
         return torch.stack(rows, dim=-2).flatten(-3, -2)
 
     def _phase(self, hidden: Tensor, weight: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
@@ -54,7 +54,7 @@ class PhasedConvTranspose2d(nn.Module):
 
 
 def divides(layer: nn.ConvTranspose2d) -> bool:
-    """Whether each phase of a layer's output is as large as its input."""
+    """Return whether each phase of a layer's output is as large as its input."""
     if layer.groups != 1 or layer.dilation != (1, 1):
         return False
     return all(
@@ -69,11 +69,11 @@ def _sides(layer: Any) -> list[tuple[int, int, int, int]]:
 
 
 def _phases(kernel: int, stride: int, padding: int) -> list[tuple[int, int, list[int]]]:
-    """Return for each phase how far its taps reach before and behind, and which they are in the order of the input."""
+    """Return for each phase the padding before and after, and its taps in the order of the input."""
     phases = []
     for phase in range(stride):
-        # Output sample stride * t + phase is made by tap k of input sample t + (phase + padding - k) / stride.
+        # Output sample stride * t + phase is the sum over taps k of input sample t + (phase + padding - k) / stride.
         taps = list(range((phase + padding) % stride, kernel, stride))[::-1]
-        reach = [(phase + padding - tap) // stride for tap in taps]
-        phases.append((-reach[0], reach[-1], taps))
+        offsets = [(phase + padding - tap) // stride for tap in taps]
+        phases.append((-offsets[0], offsets[-1], taps))
     return phases

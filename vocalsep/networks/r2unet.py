@@ -28,7 +28,7 @@ class R2UNetConfig(MaskConfig):
     channels, filters, compression, level_frames, head
         See `MaskConfig`.
     steps : int
-        How often each convolution hears its own output again (t in the paper, 2 or 3).
+        How often each convolution is applied again to its own output (t in the paper, 2 or 3).
     """
 
     steps: int = 2
@@ -46,8 +46,8 @@ class R2UNetConfig(MaskConfig):
 class RecurrentLayer(nn.Module):
     """One convolution, applied again to the sum of its input and its output.
 
-    Each time has its own batch norm, as the statistics of the sums are others than those of the input (T. Cooijmans et
-    al.: "Recurrent Batch Normalization", ICLR 2017): with one for all, running averages fit none of them.
+    Each step has its own batch norm, because the statistics of the sums differ from those of the input (T. Cooijmans et
+    al.: "Recurrent Batch Normalization", ICLR 2017): shared running averages would fit none of them.
     """
 
     def __init__(self, filters: int, steps: int):
@@ -57,14 +57,14 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Take and return (batch, filters, bins, frames)."""
-        found = torch.zeros_like(hidden)
+        output = torch.zeros_like(hidden)
         for norm in self.norms:
-            found = norm(self.convolution(hidden + found)).relu_()
-        return found
+            output = norm(self.convolution(hidden + output)).relu_()
+        return output
 
 
 class RecurrentBlock(nn.Module):
-    """Two recurrent layers, added to what goes in."""
+    """Two recurrent layers with a residual connection."""
 
     def __init__(self, in_channels: int, out_channels: int, steps: int):
         super().__init__()
@@ -73,9 +73,9 @@ class RecurrentBlock(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
-        entered = self.entry(hidden)
-        summed: Tensor = entered + self.path(entered)
-        return summed
+        projected = self.entry(hidden)
+        result: Tensor = projected + self.path(projected)
+        return result
 
 
 class R2UNet(BlockUNet):

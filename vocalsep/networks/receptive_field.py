@@ -1,30 +1,30 @@
-"""How far a network hears: the frames of its input that can change one frame of its output."""
+"""Receptive fields: the input frames of a network that can change one frame of its output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-# The frames that a step needs of its input for the frames (first, last) of its output.
+# First and last frame.
 Span = tuple[int, int]
 
 
 class Step(Protocol):
-    """A layer, or several of one kind."""
+    """A layer, or several of the same kind."""
 
     def needs(self, span: Span) -> Span:
-        """Return the input's frames that the output's frames from first to last depend on."""
+        """Return the first and last input frame that an output span depends on."""
 
 
 class Same(Step):
-    """A layer, or several, without a change of size, that hear `reach` frames to either side."""
+    """A layer, or several, that keep the number of frames; each output frame depends on `radius` to either side."""
 
-    def __init__(self, reach: int):
-        self.reach = reach
+    def __init__(self, radius: int):
+        self.radius = radius
 
     def needs(self, span: Span) -> Span:
-        """Return the input's frames that the output's frames from first to last depend on."""
-        return span[0] - self.reach, span[1] + self.reach
+        """Return the first and last input frame that an output span depends on."""
+        return span[0] - self.radius, span[1] + self.radius
 
 
 class Down(Step):
@@ -34,7 +34,7 @@ class Down(Step):
         self.kernel, self.padding = kernel, padding
 
     def needs(self, span: Span) -> Span:
-        """Return the input's frames that the output's frames from first to last depend on."""
+        """Return the first and last input frame that an output span depends on."""
         return 2 * span[0] - self.padding, 2 * span[1] - self.padding + self.kernel - 1
 
 
@@ -45,19 +45,19 @@ class Up(Step):
         self.kernel, self.padding = kernel, padding
 
     def needs(self, span: Span) -> Span:
-        """Return the input's frames that the output's frames from first to last depend on."""
+        """Return the first and last input frame that an output span depends on."""
         return -((self.kernel - 1 - self.padding - span[0]) // 2), (span[1] + self.padding) // 2
 
 
 def context(steps: Sequence[Step], stride: int) -> int:
-    """Return the most frames to either side that one frame depends on, for the worst place on the sampling grid.
+    """Return the largest number of frames to either side that one frame depends on, over all phases of the stride.
 
     Parameters
     ----------
     steps : sequence
-        From the output back to the input, along the path that hears most.
+        Layers from the output back to the input, along the path with the largest receptive field.
     stride : int
-        Frames after which the grid repeats.
+        Frames after which the dependency pattern repeats.
     """
     most = 0
     for frame in range(stride):

@@ -26,7 +26,7 @@ class ResUNetConfig(MaskConfig):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions, added to what goes in."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
@@ -42,8 +42,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
-        summed: Tensor = self.shortcut(hidden) + self.path(hidden)
-        return summed
+        result: Tensor = self.shortcut(hidden) + self.path(hidden)
+        return result
 
 
 class ResUNet(BlockUNet):

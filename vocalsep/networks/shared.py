@@ -1,7 +1,7 @@
-"""Layers that give over several processes what they would give in one process at the whole batch.
+"""Layers whose result does not depend on how a batch is distributed over processes.
 
-With them, training on two machines at batch 8 is training on one at batch 16. In one process they are PyTorch's own
-layers, to the bit.
+Training in two processes with batches of 8 equals training in one with batches of 16. In one process the layers are
+bit-identical to PyTorch's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Sum(torch.autograd.Function):
 
 
 def processes() -> tuple[int, int]:
-    """Return this process's number and how many there are, (0, 1) outside of distributed training."""
+    """Return the rank of this process and the number of processes, (0, 1) without distributed training."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
@@ -43,7 +43,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     """
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Normalise (batch, channels, bins, frames); the shape stays."""
+        """Normalise (batch, channels, bins, frames)."""
         world = processes()[1]
         if not self.training or world == 1:
             return super().forward(hidden)
@@ -63,27 +63,27 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 class Dropout(nn.Module):
-    """Dropout whose pattern depends on an example's place in the whole batch, not on the process it falls to.
+    """Dropout whose pattern depends on an example's index in the whole batch, not on its process.
 
     Parameters
     ----------
-    share : float
-        Probability of a drop.
+    probability : float
+        Probability that a value is dropped.
     whole_maps : bool
         Drop whole channels (Tompson et al., CVPR 2015) instead of single values.
     """
 
-    def __init__(self, share: float, whole_maps: bool):
+    def __init__(self, probability: float, whole_maps: bool):
         super().__init__()
-        self.share = share
+        self.probability = probability
         self.whole_maps = whole_maps
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Drop parts of (batch, channels, bins, frames) and scale up the rest; the shape stays."""
-        if not self.training or self.share == 0:
+        """Drop parts of (batch, channels, bins, frames) and scale up the rest."""
+        if not self.training or self.probability == 0:
             return hidden
         rank, world = processes()
         batch = hidden.shape[0]
         shape = (hidden.shape[1], 1, 1) if self.whole_maps else hidden.shape[1:]
         drawn = torch.rand(world * batch, *shape, device=hidden.device)[rank * batch : (rank + 1) * batch]
-        return hidden * ((drawn >= self.share).to(hidden.dtype) / (1 - self.share))
+        return hidden * ((drawn >= self.probability).to(hidden.dtype) / (1 - self.probability))

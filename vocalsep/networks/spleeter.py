@@ -1,12 +1,12 @@
-"""Spleeter's variant of the Deep U-Net, as one direct mask.
+"""Spleeter's variant of the Deep U-Net, as a direct estimator of masks.
 
 R. Hennequin, A. Khlif, F. Voituret, M. Moussallam: "Spleeter: a fast and efficient music source separation tool with
-pre-trained models", JOSS 2020. The skips leave before the normalisation, the decoder normalises after its activation,
-and a dilated layer makes the masks of all channels from a single map.
+pre-trained models", JOSS 2020. Skips are taken before the normalisation, the decoder normalises after its activation,
+and a dilated layer computes the masks of all channels from a single map.
 
-TensorFlow pads strided layers by one more at the end than at the start, PyTorch the other way round. Seen from the far
-end both are the same: the network hears the spectrogram turned round in time and frequency, and its kernels are those
-of Spleeter turned round too. That costs nothing, where padding and cropping every layer takes twice the time.
+TensorFlow pads strided layers by one more at the end than at the start, PyTorch the other way round. So the network
+takes the spectrogram reversed in time and frequency, and its kernels are those of Spleeter reversed too. That costs
+nothing, whereas padding and cropping every layer would double the time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
 KERNEL = 5
-# Frames to either side that the dilated last layer hears.
-HEAD_REACH = 3
+# Frames to either side in the receptive field of the dilated last layer.
+HEAD_CONTEXT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +36,14 @@ class SpleeterConfig(NetworkConfig):
     Parameters
     ----------
     channels : int
-        Audio channels that go in and masks that come out.
+        Audio channels of the input and of the masks.
     filters : tuple of int
         Filters of each encoder layer; every layer halves bins and frames.
     dropout : float
         Share of values dropped after the first three decoder layers while training.
     level_frames : int
-        The magnitudes are divided by their root mean square over this many frames to either side, so that a quiet
-        song is masked like a loud one; 0 leaves them as they are.
+        The magnitudes are divided by their root mean square over this many frames to either side, so that the level of
+        a song does not matter; 0 leaves them unchanged.
     level : float
         Factor after that division: the level of the magnitudes that the weights were trained on.
     """
@@ -68,14 +68,14 @@ class SpleeterConfig(NetworkConfig):
 
     @property
     def context(self) -> int:
-        """Frames to either side that can change a frame's mask, for the worst place on the sampling grid."""
-        return self.reach + self.level_frames
+        """Frames to either side that can change a frame's mask."""
+        return self.layer_context + self.level_frames
 
     @property
-    def reach(self) -> int:
-        """Of the context, what the layers hear; beyond it only the level is heard."""
+    def layer_context(self) -> int:
+        """Frames to either side in the receptive field of the layers; beyond them only the level is measured."""
         depth = len(self.filters)
-        steps: list[Step] = [Same(HEAD_REACH), *[Up(KERNEL, 1)] * depth, *[Down(KERNEL, 1)] * depth]
+        steps: list[Step] = [Same(HEAD_CONTEXT), *[Up(KERNEL, 1)] * depth, *[Down(KERNEL, 1)] * depth]
         return context(steps, self.stride)
 
 
@@ -87,7 +87,7 @@ class SpleeterUNet(MaskNetwork):
     def __init__(self, config: SpleeterConfig):
         super().__init__()
         self.config: SpleeterConfig = config
-        self._reach = config.reach
+        self._layer_context = config.layer_context
         wide = (config.channels, *config.filters)
         depth = len(config.filters)
         self.encoder = nn.ModuleList(nn.Conv2d(wide[i], wide[i + 1], KERNEL, stride=2, padding=2) for i in range(depth))
@@ -118,13 +118,13 @@ class SpleeterUNet(MaskNetwork):
         return self.masks_between(magnitude, 0, magnitude.shape[3])
 
     def masks_between(self, magnitude: Tensor, start: int, stop: int) -> Tensor:
-        """Return the masks of some frames, see `MaskNetwork.masks_between`; the decoder works on little else."""
+        """Return the masks of some frames, see `MaskNetwork.masks_between`; the decoder computes little else."""
         frames = magnitude.shape[3]
         start, stop = frames - stop, frames - start
         hidden = magnitude.flip(2, 3)
         if self.config.level_frames:
             hidden = relative_level(hidden, self.config.level_frames).mul_(self.config.level)
-        first, last = input_span(start, stop, frames, self._reach, self.config.stride)
+        first, last = input_span(start, stop, frames, self._layer_context, self.config.stride)
         hidden = _between(hidden, first, last)
         start, stop, frames = start - first, stop - first, last - first
         skips: list[Tensor] = []
@@ -134,52 +134,52 @@ class SpleeterUNet(MaskNetwork):
                 hidden = self.activations[depth](skips[-1])
         hidden = skips.pop()
         spans = decoder_spans(start, stop, frames, len(self.encoder))
-        at = 0
+        offset = 0
         for layer, norm, (first, last) in zip(self.decoder, self.norms, spans, strict=True):
-            hidden = norm(layer(_between(hidden, first - at, last - at)))
-            at = 2 * first
+            hidden = norm(layer(_between(hidden, first - offset, last - offset)))
+            offset = 2 * first
             if skips:
-                hidden = torch.cat([_between(skips.pop(), at, 2 * last), hidden], dim=1)
+                hidden = torch.cat([_between(skips.pop(), offset, 2 * last), hidden], dim=1)
         masks = torch.sigmoid(self.head(hidden))
-        return _between(masks, start - at, stop - at).flip(2, 3)
+        return _between(masks, start - offset, stop - offset).flip(2, 3)
 
 
-def input_span(start: int, stop: int, frames: int, reach: int, stride: int) -> tuple[int, int]:
-    """Return the frames that layers which hear `reach` frames to either side need for masks from `start` to `stop`.
+def input_span(start: int, stop: int, frames: int, context: int, stride: int) -> tuple[int, int]:
+    """Return the first and last frame that layers need for masks from `start` to `stop`.
 
-    Both ends are on the sampling grid of `stride` frames, as `frames` is.
+    `context` is their receptive field in frames to either side. Both ends are multiples of `stride`, as `frames` is.
     """
-    first = torch.sym_max(0, start - reach) // stride * stride
-    last = torch.sym_min(frames, (stop + reach + stride - 1) // stride * stride)
+    first = torch.sym_max(0, start - context) // stride * stride
+    last = torch.sym_min(frames, (stop + context + stride - 1) // stride * stride)
     return first, last
 
 
 def decoder_spans(start: int, stop: int, frames: int, depth: int) -> list[tuple[int, int]]:
-    """Return which frames each decoder layer, the deepest first, has to be given for masks from `start` to `stop`.
+    """Return the first and last input frame of each decoder layer, the deepest first, for masks from `start` to `stop`.
 
     Parameters
     ----------
     start, stop : int
-        In frames of the masks, counted from the network's own end.
+        In frames of the masks, in the reversed order of the network.
     frames : int
-        How many there are, a multiple of ``2 ** depth``.
+        Number of frames, a multiple of ``2 ** depth``.
     depth : int
         Number of layers.
     """
-    # Numbers that are known only when an exported graph runs have to stay what they are: no min, no max, no shifts.
-    first, last = torch.sym_max(0, start - HEAD_REACH), torch.sym_min(frames, stop + HEAD_REACH)
+    # In an exported graph these are symbols: Python's min and max, and shifts, do not work on them.
+    first, last = torch.sym_max(0, start - HEAD_CONTEXT), torch.sym_min(frames, stop + HEAD_CONTEXT)
     spans = []
     for layer in range(1, depth + 1):
-        # Frame t of the finer side is made of the coarser frames from t / 2 - 1 to t / 2 + 1.
+        # Frame t of the finer resolution depends on the coarser frames from t / 2 - 1 to t / 2 + 1.
         first, last = torch.sym_max(0, (first - 1) // 2), torch.sym_min(frames // 2**layer, (last + 1) // 2 + 1)
         spans.append((first, last))
     return spans[::-1]
 
 
 def _between(hidden: Tensor, first: int, last: int) -> Tensor:
-    """Return the frames from `first` to before `last`, all of which there are."""
+    """Return the frames from `first` up to `last`, all of which exist."""
     part = hidden[..., first:last]
-    # An exporter cannot know that nothing is cut short.
+    # The exporter cannot know that the slice has its full length.
     torch._check(part.shape[3] == last - first)
     return part
 

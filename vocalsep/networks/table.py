@@ -1,4 +1,4 @@
-"""One table that names all architectures. Importing it imports no network."""
+"""The table of all architectures, by name. Importing this module does not import any network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ModelError
 if TYPE_CHECKING:
     from .network import Network
 
-# Name, as --arch and model files have it: module of this package and class in it.
+# Name in configurations and model files: module of this package and class in it.
 ARCHITECTURES = {
     "unet": "unet.UNet",
     "spleeter": "spleeter.SpleeterUNet",
@@ -29,19 +29,19 @@ ARCHITECTURES = {
 
 
 def config_class(architecture: str) -> type[Any]:
-    """Return the configuration class of an architecture; raises ModelError if there is none of that name."""
+    """Return the configuration class of an architecture; raises ModelError if the name is unknown."""
     return _network_class(architecture).Config
 
 
 def build(architecture: str, config: Any) -> Network:
-    """Return a new network of an architecture from its own configuration; raises ModelError as `config_class`."""
+    """Build a new network of an architecture from its configuration; raises ModelError as `config_class`."""
     return _network_class(architecture)(config)
 
 
 def _network_class(architecture: str) -> type[Network]:
-    # A configuration may name it by anything, such as a list.
+    # A configuration file may contain any type here, such as a list.
     if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise ModelError(f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}")
     module, name = ARCHITECTURES[architecture].split(".")
-    found: type[Network] = getattr(importlib.import_module(f".{module}", __package__), name)
-    return found
+    network: type[Network] = getattr(importlib.import_module(f".{module}", __package__), name)
+    return network

@@ -2,7 +2,7 @@
 
 W. Choi, M. Kim, J. Chung, D. Lee, S. Jung: "Investigating U-Nets with various intermediate blocks for
 spectrogram-based singing voice separation", ISMIR 2020; multiplied skips as in M. Kim et al.: "KUIELab-MDX-Net", MDX
-workshop 2021. The fully connected layers see all bins at once, harmonics with their fundamental.
+workshop 2021. The fully connected layers see all bins at once: harmonics together with their fundamental.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class TfcTdfConfig(MaskConfig):
     channels, filters, compression, level_frames, head
         See `MaskConfig`.
     bins : int
-        Bins of the input: unlike convolutions, fully connected layers are made for one number of them.
+        Bins of the input, which fix the size of the fully connected layers.
     layers : int
         Convolutions in a block.
     bottleneck : int
-        By how much the fully connected layers narrow the bins before they widen them again.
+        Factor by which the fully connected layers reduce the bins before expanding them again.
     skips : str
         ``multiply`` or ``concatenate``.
     """
@@ -62,14 +62,14 @@ class TfcTdfConfig(MaskConfig):
 
 
 class TfcTdfBlock(nn.Module):
-    """Convolutions, and to their result added what two fully connected layers over frequency make of it."""
+    """Convolutions, plus two fully connected layers over frequency, whose output is added to theirs."""
 
     def __init__(self, in_channels: int, out_channels: int, bins: int, layers: int, bottleneck: int):
         super().__init__()
         self.convolutions = nn.Sequential(
             *(
-                normed(convolution(out_channels if place else in_channels, out_channels), out_channels)
-                for place in range(layers)
+                normed(convolution(out_channels if layer else in_channels, out_channels), out_channels)
+                for layer in range(layers)
             )
         )
         between = max(1, bins // bottleneck)
@@ -80,9 +80,9 @@ class TfcTdfBlock(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
-        found: Tensor = self.convolutions(hidden)
-        between = self.narrowed(torch.matmul(self.narrow.weight, found))
-        return found + self.widened(torch.matmul(self.widen.weight, between))
+        local: Tensor = self.convolutions(hidden)
+        between = self.narrowed(torch.matmul(self.narrow.weight, local))
+        return local + self.widened(torch.matmul(self.widen.weight, between))
 
 
 class TfcTdfUNet(BlockUNet):
@@ -96,9 +96,9 @@ class TfcTdfUNet(BlockUNet):
         return TfcTdfBlock(in_channels, out_channels, config.bins >> (depth + 1), config.layers, config.bottleneck)
 
     def joined(self, hidden: Tensor, skipped: Tensor) -> Tensor:
-        """Return decoder and skip, both (batch, filters, bins, frames), as one."""
+        """Combine the maps of decoder and skip, both (batch, filters, bins, frames)."""
         return hidden * skipped if self.config.skips == "multiply" else super().joined(hidden, skipped)
 
     def joined_filters(self, hidden: int, skipped: int) -> int:
-        """Return how many filters `joined` makes of those of both."""
+        """Return the number of filters of the output of `joined`."""
         return hidden if self.config.skips == "multiply" else super().joined_filters(hidden, skipped)

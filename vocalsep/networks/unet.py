@@ -17,7 +17,7 @@ from ..checks import number, whole_number
 from ..errors import ModelError
 from . import heads
 from .configs import MaskConfig, one_of
-from .level import SILENCE, local_level
+from .level import EPSILON, local_level
 from .network import MaskNetwork
 from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d, Dropout
@@ -68,7 +68,7 @@ class UNetConfig(MaskConfig):
 
     @property
     def context(self) -> int:
-        """Frames to either side that can change a frame's mask: the reach of all layers and of the level."""
+        """Frames to either side that can change a frame's mask, through the layers or through the level."""
         depth, padding = len(self.filters), (self.kernel - 1) // 2
         down: list[Step] = [Down(self.kernel, padding)]
         if self.downsampling == "max-pool":
@@ -79,8 +79,8 @@ class UNetConfig(MaskConfig):
 class UNet(MaskNetwork):
     """Estimate the vocals' share of each bin of a mixture.
 
-    Strided convolutions lead down, transposed ones back up, and each decoder layer sees the encoder layer of its own
-    size.
+    Strided convolutions downsample, transposed ones upsample, and each decoder layer also takes the output of the
+    encoder layer of its size.
     """
 
     Config = UNetConfig
@@ -99,13 +99,13 @@ class UNet(MaskNetwork):
         in_channels = config.filters[0] * (2 if up else 1)
         self.head = _transposed(in_channels, config.channels, config.kernel, bias=True)
 
-    def forward(self, heard: Tensor) -> Tensor:
-        """Return masks of the shape of `heard`, the mixture's magnitudes (batch, channels, bins, frames).
+    def forward(self, magnitude: Tensor) -> Tensor:
+        """Return masks of the shape of `magnitude`, the mixture's (batch, channels, bins, frames).
 
         Bins and frames are multiples of ``config.stride``.
         """
-        level = local_level(heard, self.config.level_frames)
-        hidden = (heard / (level + SILENCE)) ** self.config.compression
+        level = local_level(magnitude, self.config.level_frames)
+        hidden = (magnitude / (level + EPSILON)) ** self.config.compression
         skips: list[Tensor] = []
         for layer in self.encoder:
             hidden = layer(hidden)
@@ -113,7 +113,7 @@ class UNet(MaskNetwork):
         hidden = skips.pop()
         for layer in self.decoder:
             hidden = torch.cat([layer(hidden), skips.pop()], dim=1)
-        return heads.masks(self.head(hidden), heard, level, self.config.head, self.training)
+        return heads.masks(self.head(hidden), magnitude, level, self.config.head, self.training)
 
 
 def _down(in_channels: int, out_channels: int, config: UNetConfig) -> nn.Sequential:

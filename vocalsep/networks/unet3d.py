@@ -24,7 +24,7 @@ from ..errors import ModelError
 from . import heads
 from .block_unet import STEM_KERNEL, STEM_PADDING, block_context
 from .configs import MaskConfig
-from .level import SILENCE, local_level
+from .level import EPSILON, local_level
 from .network import MaskNetwork
 from .shared import BatchNorm2d
 
@@ -89,19 +89,19 @@ class UNet3D(MaskNetwork):
         self.flatten = nn.Conv3d(filters[0], filters[0], (len(config.powers), 1, 1))
         self.head = nn.ConvTranspose2d(filters[0], channels, STEM_KERNEL, stride=2, padding=STEM_PADDING)
 
-    def hear(self, spectrum: Tensor, bins: int) -> Tensor:
+    def network_input(self, spectrum: Tensor, bins: int) -> Tensor:
         """Return magnitudes of all resolutions, (batch, resolutions * channels, bins, frames), the first one's first.
 
         `spectrum` is (batch, channels, all_bins, frames), complex, under a Hann window.
         """
         return torch.cat([_narrowed(spectrum, bins, power).abs() for power in self.config.powers], dim=1)
 
-    def forward(self, heard: Tensor) -> Tensor:
-        """Return masks, (batch, channels, bins, frames), of what `hear` gave."""
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return masks, (batch, channels, bins, frames), for what `network_input` returned."""
         channels = self.config.channels
-        magnitude = heard[:, :channels]
+        magnitude = inputs[:, :channels]
         level = local_level(magnitude, self.config.level_frames)
-        hidden = (heard / (level + SILENCE)) ** self.config.compression
+        hidden = (inputs / (level + EPSILON)) ** self.config.compression
         hidden = hidden.unflatten(1, (len(self.config.powers), channels)).transpose(1, 2)
         hidden = self.stem(hidden)
         skips: list[Tensor] = []
@@ -134,16 +134,16 @@ def _block(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _narrowed(spectrum: Tensor, bins: int, power: int) -> Tensor:
-    """Return the lowest bins of a spectrum as if its window had been the given power of itself."""
+    """Return the lowest bins of a spectrum for a window that is the given power of its own."""
     if power == 1:
         return spectrum[:, :, :bins]
-    reach = power - 1
+    radius = power - 1
     # The window's own three taps, convolved with themselves: binomial coefficients of alternating sign.
-    binomials = [(-1) ** (place - reach) * math.comb(2 * reach, place) / 4**reach for place in range(2 * reach + 1)]
+    binomials = [(-1) ** (tap - radius) * math.comb(2 * radius, tap) / 4**radius for tap in range(2 * radius + 1)]
     taps = torch.tensor(binomials, dtype=spectrum.real.dtype, device=spectrum.device)
     # Below 0 Hz a real signal's spectrum is its own mirror image, conjugate; above the last bin likewise.
-    inside = torch.cat([spectrum[:, :, 1 : reach + 1].flip(2).conj(), spectrum[:, :, : bins + reach]], dim=2)
-    missing = bins + 2 * reach - inside.shape[2]
+    inside = torch.cat([spectrum[:, :, 1 : radius + 1].flip(2).conj(), spectrum[:, :, : bins + radius]], dim=2)
+    missing = bins + 2 * radius - inside.shape[2]
     if missing:
         top = spectrum[:, :, -1 - missing : -1].flip(2).conj()
         inside = torch.cat([inside, top], dim=2)

@@ -1,7 +1,7 @@
 """Wave-U-Net: a U-Net on the waveform.
 
 D. Stoller, S. Ewert, S. Dixon: "Wave-U-Net: A Multi-Scale Neural Network for End-to-End Audio Source Separation", ISMIR
-2018. The default is the paper's M4, which hears context and leaves out no border.
+2018. The default is the paper's M4: with input context, without zero padding.
 """
 
 from __future__ import annotations
@@ -33,25 +33,28 @@ class WaveUNetConfig(NetworkConfig):
     levels : int
         How often the rate is halved.
     filters : int
-        Level i has i + 1 times as many.
+        Filters of the first level; level i has i + 1 times as many.
     kernel, merge_kernel : int
-        Odd lengths of the kernels on the way down and up, in samples of their level.
-    hears_context : bool
-        Convolutions stay inside what is known, so that estimates are shorter than what is heard and tiles meet without
-        seams. Otherwise each tile is padded with silence.
+        Odd lengths of the kernels of encoder and decoder, in samples of their level.
+    input_context : bool
+        Convolutions are not padded: the output is shorter than the input, and tiles join without seams. Otherwise each
+        tile is padded with silence. Called ``hears_context`` by earlier versions.
     difference : bool
-        The accompaniment is the mixture less the vocals; otherwise it is an estimate of its own, which training uses.
+        The accompaniment is the mixture minus the vocals; otherwise the network has a second output for it, which only
+        training uses.
     upsampling : str
-        ``linear``, or ``learned``: a weight for each filter says where between its neighbours a new sample lies.
+        ``linear``, or ``learned``: each filter has a weight that interpolates between neighbouring samples.
     tile : int
-        Samples estimated at a time when a song is separated. More is faster, up to what memory allows.
+        Samples estimated at a time when a song is separated. Larger tiles are faster and need more memory.
     """
+
+    former_names = {"hears_context": "input_context"}  # noqa: RUF012 - a ClassVar of the base class
 
     levels: int = 12
     filters: int = 24
     kernel: int = 15
     merge_kernel: int = 5
-    hears_context: bool = True
+    input_context: bool = True
     difference: bool = True
     upsampling: str = "linear"
     tile: int = 131072
@@ -64,37 +67,37 @@ class WaveUNetConfig(NetworkConfig):
             whole_number(name, getattr(self, name), 1, 63)
             if getattr(self, name) % 2 == 0:
                 raise ModelError(f"{name} must be odd, not {getattr(self, name)}")
-        for name in ("hears_context", "difference"):
+        for name in ("input_context", "difference"):
             if not isinstance(getattr(self, name), bool):
                 raise ModelError(f"{name} must be true or false, not {getattr(self, name)!r}")
         one_of("upsampling", self.upsampling, UPSAMPLINGS)
         whole_number("tile", self.tile, 1, LONGEST_TILE)
 
-    def samples_heard(self, samples: int) -> int:
-        """Return how many samples of the mixture have to be known for estimates of so many in their middle.
+    def input_samples(self, samples: int) -> int:
+        """Return the number of mixture samples needed to estimate the `samples` in their middle.
 
-        With 12 levels 16384 samples take 147443, of which 16389 are estimated, as in the paper's code.
+        With 12 levels, 16384 samples need 147443, of which 16389 are estimated, as in the paper's code.
         """
         return self._sizes(samples)[0]
 
     @property
-    def reach(self) -> int:
-        """Samples to either side that are heard and not estimated."""
-        heard, estimated = self._sizes(self.tile)
-        return (heard - estimated) // 2
+    def context_samples(self) -> int:
+        """Number of input samples before, and as many after, those that are estimated."""
+        needed, estimated = self._sizes(self.tile)
+        return (needed - estimated) // 2
 
     def _sizes(self, samples: int) -> tuple[int, int]:
-        """Return how many samples are heard and how many are estimated, at least as many as asked for."""
-        if not self.hears_context:
+        """Return the numbers of input and of estimated samples; the latter is at least `samples`."""
+        if not self.input_context:
             whole = -(-samples // 2**self.levels) * 2**self.levels
             return whole, whole
         bottom = samples
         for _ in range(self.levels):
             bottom = -(-(bottom + self.merge_kernel) // 2)
-        heard, estimated = bottom + self.kernel - 1, bottom
+        needed, estimated = bottom + self.kernel - 1, bottom
         for _ in range(self.levels):
-            heard, estimated = 2 * heard + self.kernel - 2, 2 * estimated - self.merge_kernel
-        return heard, estimated
+            needed, estimated = 2 * needed + self.kernel - 2, 2 * estimated - self.merge_kernel
+        return needed, estimated
 
 
 class WaveUNet(WaveNetwork):
@@ -107,7 +110,7 @@ class WaveUNet(WaveNetwork):
         self.config: WaveUNetConfig = config
         self.sources = 1 if config.difference else 2
         levels, filters = config.levels, config.filters
-        same = not config.hears_context
+        same = not config.input_context
         padding, merge_padding = (kernel // 2 if same else 0 for kernel in (config.kernel, config.merge_kernel))
         widths = [config.channels, *(filters * (level + 1) for level in range(levels + 1))]
         self.down = nn.ModuleList(
@@ -128,7 +131,7 @@ class WaveUNet(WaveNetwork):
     def forward(self, mixture: Tensor) -> Tensor:
         """Return estimates (batch, sources * channels, samples) of the middle of a mixture (batch, channels, samples).
 
-        Its length is one that `WaveUNetConfig.samples_heard` gives.
+        The mixture has `WaveUNetConfig.input_samples` samples.
         """
         hidden = mixture
         skips: list[Tensor] = []
@@ -136,22 +139,22 @@ class WaveUNet(WaveNetwork):
             skips.append(functional.leaky_relu(layer(hidden), SLOPE))
             hidden = skips[-1][..., ::2]
         hidden = functional.leaky_relu(self.bottom(hidden), SLOPE)
-        for place, layer in enumerate(self.merge):
-            hidden = self._doubled(hidden, place)
+        for step, layer in enumerate(self.merge):
+            hidden = self._upsampled(hidden, step)
             hidden = torch.cat([middle(skips.pop(), hidden.shape[-1]), hidden], dim=1)
             hidden = functional.leaky_relu(layer(hidden), SLOPE)
-        heard = torch.cat([middle(mixture, hidden.shape[-1]), hidden], dim=1)
-        return torch.tanh(self.last(heard))
+        joined = torch.cat([middle(mixture, hidden.shape[-1]), hidden], dim=1)
+        return torch.tanh(self.last(joined))
 
-    def _doubled(self, hidden: Tensor, place: int) -> Tensor:
-        """Put a sample between every two; with padding, one behind the last too."""
+    def _upsampled(self, hidden: Tensor, step: int) -> Tensor:
+        """Interpolate a sample between every two; with padding, also one after the last."""
         following = hidden[..., 1:]
         before = hidden[..., :-1]
-        if not self.config.hears_context:
+        if not self.config.input_context:
             before, following = hidden, torch.cat([following, hidden[..., -1:]], dim=-1)
         weight: Tensor | float = 0.5
         if self.config.upsampling == "learned":
-            weight = torch.sigmoid(self.between[place])
+            weight = torch.sigmoid(self.between[step])
         new = weight * before + (1 - weight) * following
         doubled = torch.stack([before, new], dim=-1).flatten(-2)
-        return torch.cat([doubled, hidden[..., -1:]], dim=-1) if self.config.hears_context else doubled
+        return torch.cat([doubled, hidden[..., -1:]], dim=-1) if self.config.input_context else doubled

@@ -13,11 +13,12 @@ from ..audio.formats import output_format
 from ..audio.key_tempo import KeyTempo
 from ..audio.sink import Sink
 from ..audio.stem_file import StemSink, name_stems
+from ..dsp.exact_sum import STEMS
 from ..errors import UsageError
 from ..tags import read_tags, write_tags
 from .error_messages import write_error
 from .library import Library, LibrarySong
-from .stems import STEMS, encode_pcm, read_blocks
+from .stems import encode_pcm, read_blocks
 
 FORMATS = ("wav", "flac", "mp3", "m4a")
 BITRATE = 256_000

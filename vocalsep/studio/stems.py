@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..dsp.exact_sum import STEMS
 from ..errors import OutputError
 from .error_messages import write_error
 
-STEMS = ("vocals", "accompaniment")
 HEADER_BYTES = 44
 # Samples per channel that make one peak of the waveform.
 PEAK_SAMPLES = 2048

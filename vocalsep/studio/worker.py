@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from ..audio.decoding import open_source
 from ..audio.source import Source
+from ..dsp.exact_sum import STEMS
 from ..errors import AudioError, OutputError, VocalsepError
 from ..jobs.separation import clip_guard_gain, separate_source, source_remarks
 from ..system.atomic_files import write_text
 from .error_messages import visitor_message
 from .library import CANCELLED, DONE, FAILED, INTERRUPTED, PEAKS, QUEUED, RESTARTABLE, RUNNING, Library, LibrarySong
 from .limits import Limits
-from .stems import PEAK_SAMPLES, STEMS, StemWriter, WaveformPeaks
+from .stems import PEAK_SAMPLES, StemWriter, WaveformPeaks
 
 if TYPE_CHECKING:
     from ..inference.engine import Engine

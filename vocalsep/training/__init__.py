@@ -1,1 +1,1 @@
-"""Training: examples made on the fly, losses, the loop, and the folder that a run lives in."""
+"""Training: data, losses, the training loop, and the folder of a run."""

@@ -1,4 +1,4 @@
-"""Where a run's time goes."""
+"""Measure how long a run trains, and how long it waits for data."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ import time
 from collections.abc import Iterator
 from typing import TypeVar
 
-Drawn = TypeVar("Drawn")
+Batch = TypeVar("Batch")
 
 
 class Clock:
-    """Time spent training, waiting for data, and neither.
+    """Measures the time spent on steps, on waiting for data, and on pauses.
 
     Parameters
     ----------
-    before : float
+    earlier : float
         Seconds of the run's earlier sessions.
     """
 
-    def __init__(self, before: float):
-        self.before = before
+    def __init__(self, earlier: float):
+        self.earlier = earlier
         self.start = time.monotonic()
         self.idle = 0.0
         self.waited = 0.0
         self.steps = 0
 
-    def waiting(self, stream: Iterator[Drawn]) -> Iterator[Drawn]:
-        """Pass batches through and count the time that they take to come, but for the first: workers have to start."""
+    def count_waits(self, stream: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches and measure the wait for each, except the first, for which the workers have to start."""
         while True:
-            asked = time.monotonic()
+            requested = time.monotonic()
             batch = next(stream, None)
             if self.steps == 0:
-                self.before += time.monotonic() - self.start
+                self.earlier += time.monotonic() - self.start
                 self.start = time.monotonic()
             else:
-                self.waited += time.monotonic() - asked
+                self.waited += time.monotonic() - requested
             if batch is None:
                 return
             self.steps += 1
             yield batch
 
     def paused(self) -> _Pause:
-        """While entered, time does not count as training."""
+        """Return a context whose time does not count as training."""
         return _Pause(self)
 
     def total(self) -> float:
-        """Seconds since the run began, over all sessions."""
-        return self.before + time.monotonic() - self.start
+        """Return the seconds of the run, over all sessions."""
+        return self.earlier + time.monotonic() - self.start
 
     def busy(self) -> float:
-        """Seconds of this session that were spent on steps."""
+        """Return the seconds of this session that were spent on steps."""
         return max(1e-9, time.monotonic() - self.start - self.idle)
 
     def wait_share(self) -> float:
-        """Share of the time of this session's steps that went by waiting for data."""
+        """Return the share of this session's time that was spent waiting for data."""
         return self.waited / self.busy()
 
     def rate(self) -> float:
-        """Steps a second in this session."""
+        """Return the steps per second in this session."""
         return self.steps / self.busy()
 
 

@@ -1,4 +1,4 @@
-"""What a training run is made of: frozen, validated, and written to and read from TOML."""
+"""The configuration of a training run: immutable, validated, and stored as TOML."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from typing import Any
 
 from ..dsp.front_end import FrontEndConfig
 from ..errors import UsageError, VocalsepError
+from ..inference import devices
 from ..mixing.config import MixingConfig
 from ..model_files.config import ModelConfig
 from ..networks.table import config_class
 
 KINDS = ("musdb", "stems", "pairs", "voices", "instrumentals", "noise", "unlabelled")
-PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
+PRECISIONS = ("auto", *devices.PRECISIONS, "float64")
+# Names in configurations of earlier versions, which were those of Lightning Fabric.
+FORMER_PRECISIONS = {"32-true": "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16", "64-true": "float64"}
 LARGEST_SEED = 2**31 - 1
-# TOML promises to hold no larger ones.
+# The largest that TOML guarantees to support.
 LARGEST_INTEGER = 2**63 - 1
 
 
@@ -34,7 +37,7 @@ class DataSet:
         instrumentals), ``voices`` (solo singing), ``instrumentals``, ``noise`` or ``unlabelled`` (songs without stems).
     path : str
     weight : float
-        How often it is drawn from, against the other sets that could be.
+        Probability of drawing from it, relative to the other sets of its kind.
     """
 
     kind: str
@@ -49,23 +52,23 @@ class DataSet:
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Where examples come from.
+    """The data of a run.
 
     Parameters
     ----------
     sets : tuple of DataSet
-        What is trained on.
+        Training data.
     valid : tuple of DataSet
-        ``stems`` or ``musdb`` (its 14 validation songs) for validation. Without any, MUSDB18's own validation songs
-        where it is trained on, else `valid_share` of the songs that `sets` hold.
+        Validation data, ``stems`` or ``musdb`` (its 14 validation songs). By default, MUSDB18's validation songs if it
+        is trained on, otherwise `valid_share` of the songs in `sets`.
     valid_share : float
-        Share of the songs that are held out where there is no other validation data.
+        Share of the songs that are values out if there is no other validation data.
     exclude : tuple of str
         Patterns such as ``mir1k/train/bug*``: songs and files whose name or path matches are never used.
     frames : int
         Length of an example in STFT frames.
     valid_songs : int
-        Most songs that are validated on, spread evenly over all there are.
+        Largest number of validation songs, chosen evenly from all.
     valid_seconds : float
         Length in seconds of each song's validation excerpt.
     """
@@ -88,41 +91,42 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """How the weights move.
+    """Optimizer, length and precision of a run.
 
     Parameters
     ----------
     batch_size : int
         Examples per step, over all processes together.
     steps : int
-        Optimizer steps of the whole run, unless `epochs` says otherwise.
+        Optimizer steps of the whole run, unless `epochs` is above 0.
     epochs : float
-        If above 0, length of the run as often as its training data lasts.
+        If above 0, length of the run in passes of its training data.
     lr : float
         Largest learning rate of Adam.
     warmup : int
-        Steps in which the learning rate rises to `lr`; from there it falls along a cosine to `final_lr` times `lr`.
+        Steps in which the learning rate rises to `lr`; then it falls along a cosine to `final_lr` times `lr`.
     final_lr : float
     weight_decay : float
         Decoupled, as AdamW's.
     clip : float
-        Largest norm of the gradients; 0 leaves them as they are.
+        Largest norm of the gradients; 0 does not limit it.
     ema : float
-        Decay per step of the moving average of the weights that is validated and exported; 0 for none.
+        Decay per step of the moving average of the weights, which is validated and exported; 0 for no average.
     loss : str
-        Names of `losses.LOSSES`, added with weights: ``l1``, ``l1+0.1*sdr``.
+        Weighted sum of names in `losses.LOSSES`: ``l1``, ``l1+0.1*sdr``.
     validate_every : int
         Steps between validations.
     patience : int
-        Validations without a better one after which the run ends; 0 never ends it early.
+        Validations without improvement after which the run ends; 0 never ends it early.
     checkpoint_minutes : float
         Longest time between checkpoints.
     most_faulty : float
         Largest share of excerpts that may be unreadable before the run stops.
     precision : str
-        ``32-true``, ``bf16-mixed``, ``16-mixed``, ``64-true``, or ``auto``: bfloat16 where the device computes in it.
+        ``float32``, ``bfloat16`` or ``float16`` for the products inside the network (mixed precision), ``float64`` for
+        everything, or ``auto``: bfloat16 if the device supports it, otherwise float32.
     freeze_norms : bool
-        Batch norms keep the statistics that `--init` brought, for fine-tuning with small batches.
+        Batch norms keep the statistics of the initial model, for fine-tuning with small batches.
     seed : int
     """
 
@@ -152,6 +156,7 @@ class OptimizerConfig:
                 raise UsageError(f"{name} must not be negative, not {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise UsageError(f"ema must be from 0 to below 1, not {self.ema}")
+        object.__setattr__(self, "precision", FORMER_PRECISIONS.get(self.precision, self.precision))
         if self.precision not in PRECISIONS:
             raise UsageError(f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}")
         if self.seed > LARGEST_SEED:
@@ -160,7 +165,7 @@ class OptimizerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class AdversarialConfig:
-    """Semi-supervised training that follows the supervised one, see `adversarial`; the defaults are its paper's.
+    """Semi-supervised training after the supervised one, see `adversarial`; the defaults are those of its paper.
 
     Parameters
     ----------
@@ -171,12 +176,12 @@ class AdversarialConfig:
     critic_steps : int
         Steps of the critics for each of the separator.
     weight : float
-        Of the critics' scores in the loss.
+        Weight of the critics' scores in the loss.
     additivity : float
-        Of the squared difference of the mixture's magnitude and the sum of both estimates'. A network with one mask
-        for both sources keeps to it anyway.
+        Weight of the squared difference between the mixture's magnitude and the sum of both estimates. It has no
+        effect on a network with one mask for both sources.
     penalty : float
-        Of slopes of the critics other than 1.
+        Weight of the gradient penalty of the critics.
     """
 
     steps: int = 0
@@ -197,7 +202,7 @@ class AdversarialConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """A whole run."""
+    """The configuration of a whole run."""
 
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
@@ -211,13 +216,13 @@ class TrainingConfig:
                 f"frames must be a multiple of {self.model.network.stride} for this network, not {self.data.frames}"
             )
         if self.adversarial.steps and not any(entry.kind == "unlabelled" for entry in self.data.sets):
-            raise UsageError("semi-supervised training needs songs without stems; give --unlabelled")
+            raise UsageError("semi-supervised training needs a data set of unlabelled songs")
 
     @property
     def example_samples(self) -> int:
-        """Samples of an example: as many as its frames, and the network before them, need to hear no padding."""
+        """Samples of an example, so that neither its frames nor the network need padding."""
         front_end = self.model.front_end
-        return self.model.network.samples_heard((self.data.frames - 1) * front_end.hop + front_end.n_fft)
+        return self.model.network.input_samples((self.data.frames - 1) * front_end.hop + front_end.n_fft)
 
     @property
     def steps(self) -> int:
@@ -225,19 +230,19 @@ class TrainingConfig:
         return self.training.steps + self.adversarial.steps
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain tables and values, ready for TOML."""
+        """Return tables and values that TOML can represent."""
         plain = dataclasses.asdict(self)
         plain["model"] = {"architecture": self.model.architecture, **plain["model"]}
         return plain
 
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any]) -> TrainingConfig:
-        """Build from tables as in TOML; what is not mentioned keeps its default.
+        """Build a configuration from tables as in TOML; missing settings have their defaults.
 
         Raises
         ------
         UsageError
-            A name is unknown or a value makes no sense.
+            A name is unknown or a value is invalid.
         """
         parts = {
             "model": _model,
@@ -252,7 +257,7 @@ class TrainingConfig:
         try:
             return cls(**{name: parts[name](tables[name], name) for name in tables})
         except VocalsepError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(error.reason, path=error.path, hint=error.hint) from None
 
 
 def read_toml(path: pathlib.Path) -> dict[str, Any]:
@@ -265,55 +270,58 @@ def read_toml(path: pathlib.Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"cannot be read ({error.strerror})", path=path) from None
     except ValueError as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
+        raise UsageError(f"is not TOML: {error}", path=path) from None
 
 
 def _model(table: Any, where: str) -> ModelConfig:
-    held = dict(_checked_table(table, where))
-    architecture = held.pop("architecture", "unet")
-    front_end = _table(FrontEndConfig)(held.pop("front_end", {}), f"{where}.front_end")
+    values = dict(_checked_table(table, where))
+    architecture = values.pop("architecture", "unet")
+    front_end = _table(FrontEndConfig)(values.pop("front_end", {}), f"{where}.front_end")
     kind = config_class(architecture)
-    settings = held.pop("network", {})
+    settings = values.pop("network", {})
+    if isinstance(settings, Mapping):
+        settings = kind.with_current_names(settings)
     if "bins" in {field.name for field in dataclasses.fields(kind)} and isinstance(settings, Mapping):
-        # A network that is made for one number of bins is made for the front end's.
+        # A network with a fixed number of bins has those of the front end.
         settings = {"bins": front_end.bins, **settings}
     network = _table(kind)(settings, f"{where}.network")
-    if held:
-        raise UsageError(f"unknown setting {where}.{sorted(held)[0]}")
+    if values:
+        raise UsageError(f"unknown setting {where}.{sorted(values)[0]}")
     return ModelConfig(front_end, network, architecture)
 
 
 def _data(table: Any, where: str) -> DataConfig:
-    held = dict(_checked_table(table, where))
+    values = dict(_checked_table(table, where))
     for name in ("sets", "valid"):
-        if name in held:
-            if not isinstance(held[name], list | tuple):
+        if name in values:
+            if not isinstance(values[name], list | tuple):
                 raise UsageError(f"{where}.{name} must be a list of tables")
-            held[name] = tuple(_table(DataSet)(entry, f"{where}.{name}") for entry in held[name])
-    config: DataConfig = _table(DataConfig)(held, where)
+            values[name] = tuple(_table(DataSet)(entry, f"{where}.{name}") for entry in values[name])
+    config: DataConfig = _table(DataConfig)(values, where)
     return config
 
 
 def _table(kind: type[Any]) -> Any:
     def build(table: Any, where: str) -> Any:
-        held = dict(_checked_table(table, where))
+        values = dict(_checked_table(table, where))
         hints = typing.get_type_hints(kind)
-        for name, value in held.items():
+        hints = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+        for name, value in values.items():
             if name not in hints:
                 raise UsageError(f"unknown setting {where}.{name}; known are {', '.join(hints)}")
-            held[name] = _converted(value, hints[name], f"{where}.{name}")
-        missing = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory and f.name not in held]
+            values[name] = _converted(value, hints[name], f"{where}.{name}")
+        missing = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory and f.name not in values]
         if missing:
             raise UsageError(f"{where} lacks {missing[0]}")
-        return kind(**held)
+        return kind(**values)
 
     return build
 
 
 def _converted(value: Any, hint: Any, where: str) -> Any:
-    """Return a value as a field of type `hint` wants it; TOML has no tuples and writes 1 for 1.0."""
+    """Convert a value of TOML, which has no tuples and writes 1 for 1.0, to the type of a field."""
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise UsageError(f"{where} must be a list, not {value!r}")

@@ -1,4 +1,4 @@
-"""What a network made of a batch, as losses look at it: alike for masks and for waveforms."""
+"""Estimates of a network for a batch, in one interface for masks and waveforms, as losses use it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 from ..dsp.front_end import FrontEndConfig
 from ..dsp.stft import samples_inside
 from ..inference.mask_stream import TOP_SHARE
-from ..networks.level import SILENCE
+from ..networks.level import EPSILON
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate(abc.ABC):
-    """A batch, and what the network made of it.
+    """A batch, and the network's estimate for one source.
 
     Parameters
     ----------
     mixture, vocals : Tensor (batch, channels, all_bins, frames), complex
-        `vocals` is the true source, which for a network of two sources is the accompaniment once.
+        `vocals` is the reference; for the second source of a network, it is the accompaniment.
     level : Tensor (batch, 1, 1, frames)
-        The mixture's local level, by which spectra are divided.
+        The mixture's local level, by which spectra are normalised.
     valid : Tensor (batch, 1, bins, 1)
-        1 up to the frequency to which the vocals are true, 0 above.
+        1 up to the frequency up to which the vocals are known, 0 above.
     front_end : FrontEndConfig
     """
 
@@ -37,35 +37,35 @@ class Estimate(abc.ABC):
 
     @property
     def target(self) -> Tensor:
-        """The vocals within the network's band, on the mixture's level, (batch, channels, bins, frames), complex."""
+        """The reference in the network's band, normalised by the level, (batch, channels, bins, frames), complex."""
         return self.vocals[:, :, : self.front_end.bins] / self.level
 
     @property
     @abc.abstractmethod
     def estimate(self) -> Tensor:
-        """The estimate within the network's band, as loud as it is, (batch, channels, bins, frames), complex."""
+        """The estimate within the network's band, not normalised, (batch, channels, bins, frames), complex."""
 
     @property
     @abc.abstractmethod
     def magnitude(self) -> Tensor:
-        """Its magnitude on the mixture's level, (batch, channels, bins, frames)."""
+        """The magnitude of the estimate, normalised by the level, (batch, channels, bins, frames)."""
 
     @abc.abstractmethod
     def whole_estimate(self) -> Tensor:
-        """Return the estimate in all bins, as loud as it is, (batch, channels, all_bins, frames), complex."""
+        """Return the estimate in all bins, not normalised, (batch, channels, all_bins, frames), complex."""
 
     def waveforms(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return estimated vocals, true vocals and mixture (batch, channels, samples), each example at level 1."""
         valid = extend_mask(self.valid, self.front_end.all_bins)
         spectra = (self.whole_estimate() * valid, self.vocals * valid, self.mixture * valid)
         estimate, vocals, mixture = (samples_inside(spectrum, self.front_end) for spectrum in spectra)
-        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + SILENCE
+        level = mixture.square().mean(dim=(1, 2), keepdim=True).sqrt() + EPSILON
         return estimate / level, vocals / level, mixture / level
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskEstimate(Estimate):
-    """What a mask makes of a batch.
+    """An estimate by a mask.
 
     Parameters
     ----------
@@ -93,14 +93,14 @@ class MaskEstimate(Estimate):
 
 @dataclasses.dataclass(frozen=True)
 class WaveEstimate(Estimate):
-    """What a waveform network makes of a batch.
+    """An estimate by a waveform network.
 
     Parameters
     ----------
     mixture, vocals, level, valid, front_end
         See `Estimate`.
     spectrum : Tensor (batch, channels, all_bins, frames), complex
-        Of the estimated waveform.
+        Spectrum of the estimated waveform.
     """
 
     spectrum: Tensor
@@ -112,8 +112,8 @@ class WaveEstimate(Estimate):
 
     @property
     def magnitude(self) -> Tensor:
-        """Its magnitude, with a gradient at silence too."""
-        return torch.view_as_real(self.estimate / self.level).square().sum(-1).add(SILENCE).sqrt()
+        """The magnitude of the estimate, with a finite gradient at silence."""
+        return torch.view_as_real(self.estimate / self.level).square().sum(-1).add(EPSILON).sqrt()
 
     def whole_estimate(self) -> Tensor:
         """Return the estimate's spectrum."""
@@ -121,7 +121,7 @@ class WaveEstimate(Estimate):
 
 
 def extend_mask(mask: Tensor, all_bins: int) -> Tensor:
-    """Continue a mask (..., bins, frames) above the model's band as `masking.masked` does."""
+    """Continue a mask (..., bins, frames) above the model's band as `inference.mask_stream.apply_mask` does."""
     bins = mask.shape[-2]
     if bins == all_bins:
         return mask

@@ -1,4 +1,4 @@
-"""Scalars for TensorBoard, written when they come.
+"""Scalars for TensorBoard, written as they come.
 
 tensorboardX's own `SummaryWriter` writes in a thread, whose end on a full disk leaves the program waiting for ever.
 """
@@ -7,62 +7,81 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import socket
+import struct
 import time
 from collections.abc import Iterator, Mapping
 
 from ..errors import OutputError
 from ..system.atomic_files import reason
 
+# Fields of TensorBoard's protocol buffer Event (event.proto) that hold bytes, as tags of the wire format.
+FILE_VERSION, SUMMARY, SESSION_LOG = (number << 3 | 2 for number in (3, 5, 7))
+VERSION = b"brain.Event:2"
+# The message SessionLog with its status (field 1) START (1).
+SESSION_START = bytes((1 << 3, 1))
 
-class Events:
+
+class EventLog:
     """An event file in a folder.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Made if it is missing.
+        Created if it is missing.
     step : int
-        What earlier files hold of this and later steps is hidden.
+        TensorBoard hides what earlier files hold of this and later steps.
 
     Raises
     ------
     OutputError
-        It cannot be written, now or later.
+        The file cannot be written, now or later.
     """
 
     def __init__(self, folder: pathlib.Path, step: int):
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import SessionLog
+        from tensorboardX import RecordWriter
 
         self.folder = folder
-        with self._told():
+        with self._output_errors():
             folder.mkdir(parents=True, exist_ok=True)
-            self._writer = EventsWriter(str(folder / "events"))
+            name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+            self._writer = RecordWriter(str(folder / name))
+            self._writer.write(_event(0, FILE_VERSION, VERSION))
             if step:
-                self._add(step, session_log=SessionLog(status=SessionLog.START))
+                self._writer.write(_event(step, SESSION_LOG, SESSION_START))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Add values of a step; raises OutputError."""
-        from tensorboardX.proto.summary_pb2 import Summary
+        from tensorboardX.summary import scalar
 
-        with self._told():
+        with self._output_errors():
             for name, value in values.items():
-                self._add(step, summary=Summary(value=[Summary.Value(tag=name, simple_value=float(value))]))
+                self._writer.write(_event(step, SUMMARY, scalar(name, float(value)).SerializeToString()))
             self._writer.flush()
 
     def close(self) -> None:
         """Close the file; raises OutputError."""
-        with self._told():
+        with self._output_errors():
             self._writer.close()
 
-    def _add(self, step: int, **held: object) -> None:
-        from tensorboardX.proto.event_pb2 import Event
-
-        self._writer.write_event(Event(wall_time=time.time(), step=step, **held))
-
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _output_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"{self.folder}: cannot be written ({reason(error)})") from None
+            raise OutputError(f"cannot be written ({reason(error)})", path=self.folder) from None
+
+
+def _event(step: int, tag: int, content: bytes) -> bytes:
+    """Return a serialised Event: its wall time (field 1), its step (field 2), and one field of bytes."""
+    wall_time = bytes((1 << 3 | 1,)) + struct.pack("<d", time.time())
+    return wall_time + bytes((2 << 3,)) + _varint(step) + bytes((tag,)) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Return a whole number as protocol buffers encode it: 7 bits a byte, the lowest first."""
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*encoded, value))

@@ -1,4 +1,4 @@
-"""The folder that a run lives in."""
+"""The folder of a run."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class RunFolder:
     """Paths and small files of a run.
 
     ``config.toml``, ``data.json`` (what is trained and validated on), ``log.csv``, ``tensorboard/``, ``curve.png``,
-    ``last.safetensors`` (the checkpoint that `--resume` goes on from), ``best.safetensors`` (the same at the best
-    validation), and ``model.safetensors``, which `vocalsep split --model` takes; after semi-supervised training
+    ``last.safetensors`` (the checkpoint from which a run is resumed), ``best.safetensors`` (the same at the best
+    validation), and ``model.safetensors``, the exported model; after semi-supervised training
     ``supervised.safetensors`` too, the best model of the supervised training before it.
 
     Parameters
@@ -51,40 +51,40 @@ class RunFolder:
         self.model = path / "model.safetensors"
         self.supervised = path / "supervised.safetensors"
 
-    def held_config(self) -> pathlib.Path:
-        """Return the configuration of the run that is here; raises UsageError if there is none."""
+    def existing_config(self) -> pathlib.Path:
+        """Return the path of the configuration of an existing run; raises UsageError if there is none."""
         if not self.config.is_file():
-            raise UsageError(f"{self.path}: holds no run to resume (no config.toml); --out names the folder of one")
+            raise UsageError("holds no run to resume (no config.toml)", path=self.path, hint="give the folder of one")
         return self.config
 
-    def begin(self) -> None:
-        """Make the folder of a new run.
+    def create(self) -> None:
+        """Create the folder of a new run.
 
         Raises
         ------
         UsageError
-            A run is there already.
+            The folder holds a run already.
         OutputError
-            The folder cannot be made.
+            The folder cannot be created.
         """
         if self.config.exists() or self.last.exists():
             raise UsageError(
-                f"{self.path} holds a run already; --resume goes on with it, another --out begins a new one"
+                "holds a run already", path=self.path, hint="resume it, or give another folder to a new one"
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be made ({reason(error)})") from None
+            raise OutputError(f"cannot be made ({reason(error)})", path=self.path) from None
 
     def write_config(self, tables: Mapping[str, Any]) -> None:
-        """Write the run's configuration, as ``--config`` takes it; raises OutputError."""
+        """Write the run's configuration as TOML; raises OutputError."""
         import tomli_w
 
         write_text(self.config, tomli_w.dumps(_listed(tables)))
 
-    def write_data(self, described: Mapping[str, Any]) -> None:
-        """Write what the run trains and validates on; raises OutputError."""
-        write_text(self.data, json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+    def write_data(self, summary: Mapping[str, Any]) -> None:
+        """Write the description of the training and validation data; raises OutputError."""
+        write_text(self.data, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of the log."""
@@ -94,7 +94,7 @@ class RunFolder:
             return list(csv.DictReader(file))
 
     def cut_log(self, step: int) -> None:
-        """Drop what was logged after a step, as the steps after it are done again; raises OutputError."""
+        """Drop the rows after a step, because these steps will be repeated; raises OutputError."""
         kept = [row for row in self.rows() if (row["step"] or "").isdigit() and int(row["step"]) <= step]
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS)
@@ -108,10 +108,10 @@ class RunFolder:
             with self.log.open("a", encoding="utf-8", newline="") as file:
                 csv.DictWriter(file, COLUMNS).writerow(row)
         except OSError as error:
-            raise OutputError(f"{self.log}: cannot be written ({reason(error)})") from None
+            raise OutputError(f"cannot be written ({reason(error)})", path=self.log) from None
 
 
 def _listed(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _listed(held) for key, held in value.items()}
-    return [_listed(held) for held in value] if isinstance(value, tuple | list) else value
+        return {key: _listed(entry) for key, entry in value.items()}
+    return [_listed(entry) for entry in value] if isinstance(value, tuple | list) else value

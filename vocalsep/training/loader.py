@@ -1,4 +1,4 @@
-"""Batches, made by worker processes while the network learns from the last ones."""
+"""Batches of examples, mixed by worker processes during training."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..datasets.pools import Pools
-from ..mixing.mixer import Example, Mixer, Unpaired
+from ..mixing.mixer import Example, Mixer, UnpairedExample
 from .config import TrainingConfig
 
-# Batches that wait ready for each worker: more only takes memory.
-AHEAD = 2
+# Batches that each worker prepares in advance.
+PREFETCHED_BATCHES = 2
 
-Made = TypeVar("Made", Example, Unpaired)
+AnyExample = TypeVar("AnyExample", Example, UnpairedExample)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Batch:
     ----------
     vocals, mixture : Tensor (batch, channels, samples)
     band : Tensor (batch,)
-        Frequency in Hz up to which the vocals are true.
+        Frequency in Hz up to which the vocals are known.
     faults : tuple of str
-        What could not be read.
+        Errors of excerpts that could not be read.
     tries : int
-        Excerpts that were read or tried.
+        Number of excerpts that were read or tried.
     """
 
     vocals: Tensor
@@ -43,7 +43,7 @@ class Batch:
     tries: int
 
     def pin_memory(self) -> Batch:
-        """Return the batch in memory from which it is copied to a GPU faster."""
+        """Return the batch in pinned memory, from which copies to a GPU are faster."""
         pinned = {name: getattr(self, name).pin_memory() for name in ("vocals", "mixture", "band")}
         return dataclasses.replace(self, **pinned)
 
@@ -56,9 +56,9 @@ class UnpairedBatch:
     ----------
     mixture, vocals, accompaniment : Tensor (batch, channels, samples)
     faults : tuple of str
-        What could not be read.
+        Errors of excerpts that could not be read.
     tries : int
-        Excerpts that were read or tried.
+        Number of excerpts that were read or tried.
     """
 
     mixture: Tensor
@@ -73,11 +73,11 @@ class UnpairedBatch:
         return dataclasses.replace(self, **moved)
 
 
-class _Made(Dataset[Made]):
-    """All examples of a run, each made when it is asked for.
+class _ExampleDataset(Dataset[AnyExample]):
+    """All examples of a run, each mixed when it is requested.
 
-    Example `number` depends on the seed and its number alone, so a resumed run meets the examples that it would have
-    met, and several processes share them out without a word.
+    An example depends on the seed and its number alone. So a resumed run gets the same examples, and several processes
+    can divide them without communication.
     """
 
     def __init__(self, pools: Pools, config: TrainingConfig):
@@ -87,18 +87,18 @@ class _Made(Dataset[Made]):
         self.seed = config.training.seed
 
 
-class Examples(_Made[Example]):
-    """Examples with their vocals."""
+class Examples(_ExampleDataset[Example]):
+    """Mixtures with their vocals."""
 
     def __getitem__(self, number: int) -> Example:
         return self.mixer.example(np.random.default_rng((self.seed, number)), self.samples)
 
 
-class UnpairedExamples(_Made[Unpaired]):
+class UnpairedExamples(_ExampleDataset[UnpairedExample]):
     """Examples for semi-supervised training."""
 
-    def __getitem__(self, number: int) -> Unpaired:
-        # The third number keeps these examples apart from the paired ones.
+    def __getitem__(self, number: int) -> UnpairedExample:
+        # The third number makes their random numbers differ from those of the paired examples.
         return self.mixer.unpaired(np.random.default_rng((self.seed, number, 1)), self.samples)
 
 
@@ -113,9 +113,9 @@ def batches(
     config : TrainingConfig
     first_step : int
     rank, world : int
-        This process's number, and how many there are.
+        Rank of this process, and number of processes.
     workers : int
-        Processes that make examples; 0 makes them here.
+        Worker processes that mix examples; 0 mixes them in this process.
     pin : bool
         Whether the batches go to a GPU.
 
@@ -125,7 +125,7 @@ def batches(
         Far too much of the data cannot be read.
     """
     local = config.training.batch_size // world
-    numbers = _Numbers(first_step, config.steps, config.training.batch_size, rank * local, local)
+    numbers = _BatchIndices(first_step, config.steps, config.training.batch_size, rank * local, local)
     yield from _loader(Examples(pools, config), numbers, workers, _collate, pin)
 
 
@@ -137,9 +137,9 @@ def first_mixtures(pools: Pools, config: TrainingConfig, examples: int, rank: in
     pools : Pools
     config : TrainingConfig
     examples : int
-        How many at least, over all processes.
+        Smallest number of examples, over all processes.
     rank, world : int
-        This process's number, and how many there are.
+        Rank of this process, and number of processes.
 
     Raises
     ------
@@ -147,9 +147,9 @@ def first_mixtures(pools: Pools, config: TrainingConfig, examples: int, rank: in
         Far too much of the data cannot be read.
     """
     batch = config.training.batch_size
-    made, local = Examples(pools, config), batch // world
-    for numbers in _Numbers(0, -(-examples // batch), batch, rank * local, local):
-        yield torch.from_numpy(np.stack([made[number].mixture for number in numbers]))
+    dataset, local = Examples(pools, config), batch // world
+    for numbers in _BatchIndices(0, -(-examples // batch), batch, rank * local, local):
+        yield torch.from_numpy(np.stack([dataset[number].mixture for number in numbers]))
 
 
 def unpaired_batches(
@@ -157,31 +157,31 @@ def unpaired_batches(
 ) -> Generator[UnpairedBatch, None, None]:
     """Yield a batch for each step of the semi-supervised training from `first_step` to the last.
 
-    It holds as many examples as the batches, for each step of the critics. Parameters and errors are those of
+    It has as many examples as a paired batch for each step of the critics. Parameters and errors are those of
     `batches`.
     """
     count = config.training.batch_size * config.adversarial.critic_steps
-    numbers = _Numbers(first_step, config.steps, count, 0, count)
+    numbers = _BatchIndices(first_step, config.steps, count, 0, count)
     yield from _loader(UnpairedExamples(pools, config), numbers, workers, _collate_unpaired, pin=False)
 
 
 def _loader(
-    examples: Dataset[Any], numbers: _Numbers, workers: int, collate: Callable[[list[Any]], Any], pin: bool
+    examples: Dataset[Any], numbers: _BatchIndices, workers: int, collate: Callable[[list[Any]], Any], pin: bool
 ) -> DataLoader[Any]:
     return DataLoader(
         examples,
         batch_sampler=numbers,
         num_workers=workers,
         collate_fn=collate,
-        prefetch_factor=AHEAD if workers else None,
-        # A forked worker would inherit the locks of torch's threads.
+        prefetch_factor=PREFETCHED_BATCHES if workers else None,
+        # Forked workers would inherit locks of torch's threads.
         multiprocessing_context="spawn" if workers else None,
         pin_memory=pin,
     )
 
 
-class _Numbers:
-    """The numbers of the examples of each batch."""
+class _BatchIndices:
+    """Batch sampler: the numbers of the examples of each batch."""
 
     def __init__(self, first: int, last: int, whole: int, offset: int, local: int):
         self.steps = range(first, last)
@@ -206,7 +206,7 @@ def _collate(examples: list[Example]) -> Batch:
     )
 
 
-def _collate_unpaired(examples: list[Unpaired]) -> UnpairedBatch:
+def _collate_unpaired(examples: list[UnpairedExample]) -> UnpairedBatch:
     mixture, vocals, accompaniment = (
         torch.from_numpy(np.stack([getattr(example, name) for example in examples]))
         for name in ("mixture", "vocals", "accompaniment")

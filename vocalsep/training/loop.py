@@ -27,7 +27,7 @@ from .forward import estimates
 from .loader import Batch, UnpairedBatch, batches, first_mixtures, unpaired_batches
 from .norms import has_statistics, measure_statistics
 from .run_log import RunLog
-from .signals import Signals
+from .signals import StopSignals
 from .validation import Scores, Validation
 
 if TYPE_CHECKING:
@@ -36,14 +36,13 @@ if TYPE_CHECKING:
 LOG_EVERY = 50
 # Examples from which the batch norms of the averaged weights get their statistics.
 STATISTICS_EXAMPLES = 40
-Drawn = tuple[Batch, UnpairedBatch | None]
-# A handful of unreadable excerpts says nothing about the data as a whole.
+# Fewer excerpts are no sample of the data as a whole.
 FEWEST_TRIES = 200
 
 
 @dataclasses.dataclass
 class TrainResult:
-    """How a run ended.
+    """The result of a run.
 
     Parameters
     ----------
@@ -53,20 +52,49 @@ class TrainResult:
     data_wait : float
         Share of this session's time that was spent waiting for data.
     steps_per_second : float
-        In this session, validations aside.
-    why : str
-        ``done``, ``early`` (nothing better for long) or ``stopped`` (a signal).
+        In this session, without validations.
+    status : str
+        ``done``, ``early`` (no improvement for long) or ``stopped`` (by a signal).
     """
 
     progress: state.Progress
     scores: Scores | None = None
     data_wait: float = 0.0
     steps_per_second: float = 0.0
-    why: str = "done"
+    status: str = "done"
+
+
+@dataclasses.dataclass
+class _Session:
+    """The objects that one call of `Trainer.run` works with.
+
+    Parameters
+    ----------
+    network, optimizer : object
+        As Fabric wraps them.
+    clock : Clock
+    log : RunLog or None
+        None in all processes but the first.
+    bar : tqdm.tqdm
+    report : callable
+    scores : Scores or None
+        Of the last validation.
+    saved : float
+        Time of the last checkpoint, by `time.monotonic`.
+    """
+
+    network: Any
+    optimizer: Any
+    clock: Clock
+    log: RunLog | None
+    bar: Any
+    report: Callable[[str], None]
+    scores: Scores | None = None
+    saved: float = dataclasses.field(default_factory=time.monotonic)
 
 
 class Trainer:
-    """One process's part of a run.
+    """Trains a network, as one process of a run.
 
     Parameters
     ----------
@@ -75,10 +103,10 @@ class Trainer:
     config : TrainingConfig
     folder : RunFolder
     network : Network
-        On the CPU, with the weights to begin with.
+        On the CPU, with its initial weights.
     validation : Validation
     card : callable
-        What the exported model says of itself, from the progress and the scores.
+        Returns the card of the exported model, from the progress and the scores.
     """
 
     def __init__(
@@ -96,7 +124,7 @@ class Trainer:
         self.validation = validation
         self.card = card
         self.loss = losses.parse(config.training.loss)
-        self.dtype = torch.float64 if config.training.precision == "64-true" else torch.float32
+        self.dtype = torch.float64 if config.training.precision == "float64" else torch.float32
         network = network.to(self.dtype)
         self.network = network.to(fabric.device).to_channels_last()
         self.average: Network = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -105,7 +133,7 @@ class Trainer:
         )
         self.adversary: Adversary | None = None
         if config.adversarial.steps:
-            # Its random beginning is its own: the supervised part does not depend on it.
+            # With a seed of its own, so that the supervised training does not depend on it.
             torch.manual_seed(config.training.seed + 1)
             front_end, channels = config.model.front_end, config.model.network.channels
             self.adversary = Adversary(config.adversarial, front_end, channels, fabric.device)
@@ -114,11 +142,11 @@ class Trainer:
         self.stop = False
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint; raises ModelError if it does not fit."""
+        """Continue from the folder's checkpoint; raises ModelError if it does not fit."""
         self.progress = state.load(self.folder.last, self._state())
         self.logged = list(torch.tensor(self.progress.losses, device=self.fabric.device))
 
-    def run(self, pools: Pools, workers: int, bar: Any, tell: Callable[[str], None]) -> TrainResult:
+    def run(self, pools: Pools, workers: int, bar: Any, report: Callable[[str], None]) -> TrainResult:
         """Train to the end, or until a signal asks to stop.
 
         Parameters
@@ -127,91 +155,116 @@ class Trainer:
         workers : int
         bar : tqdm.tqdm
             Progress bar, already at the current step.
-        tell : callable
-            Given a line about each validation.
+        report : callable
+            Called with a line about each validation.
 
         Raises
         ------
         AudioError
             Too much of the data cannot be read; the checkpoint is written first.
         OutputError
-            The folder cannot be written; the last checkpoint stays.
+            The folder cannot be written; the last checkpoint is kept.
         """
-        fabric, settings, progress = self.fabric, self.config.training, self.progress
-        wrapped, optimizer = fabric.setup(self.network, self.optimizer)
-        run_log = RunLog(self.folder, progress.step) if fabric.is_global_zero else None
-        ended = TrainResult(progress)
-        clock = Clock(progress.seconds)
+        wrapped, optimizer = self.fabric.setup(self.network, self.optimizer)
+        log = RunLog(self.folder, self.progress.step) if self.fabric.is_global_zero else None
+        session = _Session(wrapped, optimizer, Clock(self.progress.seconds), log, bar, report)
         stream = self._stream(pools, workers)
-        saved = time.monotonic()
-        with Signals(self._stop_asked):
+        with StopSignals(self._request_stop):
             try:
-                for batch, unpaired in clock.waiting(stream):
-                    self._train_mode()
-                    # Dropout is the only chance in a step: it depends on the seed and the step alone.
-                    torch.manual_seed(settings.seed * 1_000_003 + progress.step)
-                    rate = learning_rate(self.config, progress.step)
-                    for group in self.optimizer.param_groups:
-                        group["lr"] = rate
-                    loss = self._loss(wrapped, batch)
-                    if self.adversary is not None and unpaired is not None:
-                        loss = loss + self.adversary.term(unpaired.to(fabric.device), self._separate(wrapped))
-                        progress.count(unpaired.tries, unpaired.faults)
-                    optimizer.zero_grad()
-                    fabric.backward(loss)
-                    norm = fabric.clip_gradients(
-                        wrapped, optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
-                    )
-                    optimizer.step()
-                    progress.step += 1
-                    self._follow(progress.step)
-                    progress.count(batch.tries, batch.faults)
-                    progress.seconds = clock.total()
-                    self.logged.append(loss.detach())
-                    bar.update()
-
-                    row: dict[str, Any] = {}
-                    ends = progress.step in (settings.steps, self.config.steps)
-                    if progress.step % settings.validate_every == 0 or ends:
-                        with clock.paused():
-                            ended.scores = self._validate(pools)
-                        row |= {
-                            "vocals_usdr_db": ended.scores.vocals,
-                            "accompaniment_usdr_db": ended.scores.accompaniment,
-                        }
-                    if row or progress.step % LOG_EVERY == 0:
-                        row |= self._train_row(rate, norm, clock)
-                        self.logged.clear()
-                        if run_log is not None:
-                            run_log.write(row)
-                        bar.set_postfix(loss=f"{row['loss']:.4f}", wait=f"{row['data_wait']:.1%}")
-                    early = self._agreed(self.stop or self._too_faulty() or self._converged())
-                    due = time.monotonic() - saved > settings.checkpoint_minutes * 60
-                    if ended.scores is not None and "vocals_usdr_db" in row and run_log is not None:
-                        run_log.draw()
-                        tell(_line(progress.step, row, ended.scores))
-                    if self.adversary is not None and progress.step == settings.steps:
-                        self._end_supervised()
-                    if early or due or "vocals_usdr_db" in row:
-                        saved = time.monotonic()
-                        self._save()
-                    if early:
+                for batch, unpaired in session.clock.count_waits(stream):
+                    norm = self._step(session, batch, unpaired)
+                    validated = self._validate_if_due(session, pools)
+                    self._log_if_due(session, norm, validated)
+                    if self._save_if_due(session, validated):
                         break
             finally:
                 stream.close()
-                if run_log is not None:
-                    run_log.close()
+                if log is not None:
+                    log.close()
+        return self._result(session)
+
+    def _step(self, session: _Session, batch: Batch, unpaired: UnpairedBatch | None) -> Tensor | None:
+        """Train on the batch of one step; return the norm of the gradients."""
+        settings, progress = self.config.training, self.progress
+        self._train_mode()
+        # In a step, only dropout is random: it depends on the seed and the step alone.
+        torch.manual_seed(settings.seed * 1_000_003 + progress.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, progress.step)
+        loss = self._loss(session.network, batch)
+        if self.adversary is not None and unpaired is not None:
+            loss = loss + self.adversary.loss_term(unpaired.to(self.fabric.device), self._separate(session.network))
+            progress.count(unpaired.tries, unpaired.faults)
+        session.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        norm = self.fabric.clip_gradients(
+            session.network, session.optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
+        )
+        session.optimizer.step()
+        progress.step += 1
+        self._update_average(progress.step)
+        progress.count(batch.tries, batch.faults)
+        progress.seconds = session.clock.total()
+        self.logged.append(loss.detach())
+        session.bar.update()
+        return norm
+
+    def _validate_if_due(self, session: _Session, pools: Pools) -> bool:
+        """Validate at the configured interval and at the end of each phase; return whether that was now."""
+        settings, step = self.config.training, self.progress.step
+        if step % settings.validate_every and step not in (settings.steps, self.config.steps):
+            return False
+        with session.clock.paused():
+            session.scores = self._validate(pools)
+        return True
+
+    def _log_if_due(self, session: _Session, norm: Tensor | None, validated: bool) -> None:
+        """Log the losses since the last row, and the scores of a validation."""
+        if not validated and self.progress.step % LOG_EVERY:
+            return
+        row = self._train_row(norm, session.clock)
+        if validated and session.scores is not None:
+            row |= {
+                "vocals_usdr_db": session.scores.vocals,
+                "accompaniment_usdr_db": session.scores.accompaniment,
+            }
+        self.logged.clear()
+        session.bar.set_postfix(loss=f"{row['loss']:.4f}", wait=f"{row['data_wait']:.1%}")
+        if session.log is None:
+            return
+        session.log.write(row)
+        if validated and session.scores is not None:
+            session.log.draw()
+            session.report(_line(self.progress.step, row, session.scores))
+
+    def _save_if_due(self, session: _Session, validated: bool) -> bool:
+        """Write a checkpoint after a validation, after some time, or before the end; return whether to end early."""
+        ends = self._agreed(self.stop or self._too_faulty() or self._converged())
+        if self.adversary is not None and self.progress.step == self.config.training.steps:
+            self._end_supervised()
+        overdue = time.monotonic() - session.saved > self.config.training.checkpoint_minutes * 60
+        if ends or overdue or validated:
+            session.saved = time.monotonic()
+            self._save()
+        return ends
+
+    def _result(self, session: _Session) -> TrainResult:
+        progress = self.progress
         if self._too_faulty():
             raise AudioError(
-                f"{progress.faults} of {progress.tries} excerpts are unreadable, such as "
-                f"{next(iter(progress.faulty))}; mend or exclude them and go on with --resume"
+                f"{progress.faults} of {progress.tries} excerpts are unreadable, such as {next(iter(progress.faulty))}",
+                hint="repair or exclude them and resume the run",
             )
-        ended.why = "stopped" if self.stop else "early" if progress.step < self.config.steps else "done"
-        ended.data_wait, ended.steps_per_second = clock.wait_share(), clock.rate()
-        return ended
+        return TrainResult(
+            progress,
+            session.scores,
+            session.clock.wait_share(),
+            session.clock.rate(),
+            "stopped" if self.stop else "early" if progress.step < self.config.steps else "done",
+        )
 
-    def _stop_asked(self) -> bool:
-        """Ask for the end after the current step; return whether that had been asked for before."""
+    def _request_stop(self) -> bool:
+        """Request the end after the current step; return whether it had been requested before."""
         before, self.stop = self.stop, True
         return before
 
@@ -227,24 +280,24 @@ class Trainer:
         vocals, mixture, band = (
             part.to(self.fabric.device, non_blocking=True) for part in (batch.vocals, batch.mixture, batch.band)
         )
-        found = self._outcomes(wrapped, vocals.to(self.dtype), mixture.to(self.dtype), band)
-        return torch.stack([self.loss(outcome) for outcome in found]).mean()
+        results = self._estimates(wrapped, vocals.to(self.dtype), mixture.to(self.dtype), band)
+        return torch.stack([self.loss(result) for result in results]).mean()
 
     def _separate(self, wrapped: Any) -> Callable[[Tensor], list[Estimate]]:
-        """Return what runs the network on mixtures of which nothing else is known."""
+        """Return a function that runs the network on mixtures without known sources."""
 
         def separate(mixture: Tensor) -> list[Estimate]:
             band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
-            return self._outcomes(wrapped, torch.zeros_like(mixture), mixture, band)
+            return self._estimates(wrapped, torch.zeros_like(mixture), mixture, band)
 
         return separate
 
-    def _outcomes(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Estimate]:
+    def _estimates(self, wrapped: Any, vocals: Tensor, mixture: Tensor, band: Tensor) -> list[Estimate]:
         front_end, frames = self.config.model.front_end, self.config.data.frames
         return estimates(self.network, wrapped, vocals, mixture, band, front_end, frames)
 
-    def _stream(self, pools: Pools, workers: int) -> Generator[Drawn, None, None]:
-        """Yield a batch for each step that remains, after the supervised ones with an unpaired one beside it."""
+    def _stream(self, pools: Pools, workers: int) -> Generator[tuple[Batch, UnpairedBatch | None], None, None]:
+        """Yield the batches of each remaining step: a paired one, and an unpaired one in semi-supervised training."""
         fabric, done = self.fabric, self.progress.step
         paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric))
         unpaired: Generator[UnpairedBatch, None, None] | None = None
@@ -259,7 +312,7 @@ class Trainer:
                 unpaired.close()
 
     def _end_supervised(self) -> None:
-        """Keep the supervised model, and begin to look for the best semi-supervised one."""
+        """Keep the supervised model, and reset the best scores for the semi-supervised training."""
         progress = self.progress
         progress.supervised, progress.supervised_step = progress.best, progress.best_step
         progress.best, progress.worse = None, 0
@@ -267,8 +320,8 @@ class Trainer:
             shutil.copyfile(self.folder.model, self.folder.supervised)
 
     @torch.no_grad()
-    def _follow(self, step: int) -> None:
-        """Move the average towards the weights; early on it follows faster, so that it forgets the start."""
+    def _update_average(self, step: int) -> None:
+        """Update the moving average of the weights; its decay is smaller in the first steps, to forget the start."""
         decay = min(self.config.training.ema, (1 + step) / (10 + step)) if self.config.training.ema else 0.0
         pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
         for slow, fast in pairs:
@@ -291,7 +344,7 @@ class Trainer:
         return scores
 
     def _exported(self, pools: Pools) -> Network:
-        """Return the averaged network with batch norm statistics of its own, as it is validated and exported."""
+        """Return the averaged network, with its own batch norm statistics, for validation and export."""
         network = copy.deepcopy(self.average)
         if self.config.training.freeze_norms or not has_statistics(network):
             return network
@@ -299,7 +352,7 @@ class Trainer:
         mixtures = first_mixtures(pools, self.config, STATISTICS_EXAMPLES, fabric.global_rank, fabric.world_size)
 
         def run(network: Network, mixture: Tensor) -> object:
-            # The band only matters to losses.
+            # Only losses use the band.
             band = torch.full((mixture.shape[0],), math.inf, device=mixture.device)
             front_end, frames = self.config.model.front_end, self.config.data.frames
             return estimates(network, network, torch.zeros_like(mixture), mixture, band, front_end, frames)
@@ -323,13 +376,13 @@ class Trainer:
             None if adversary is None else adversary.optimizer,
         )
 
-    def _train_row(self, rate: float, norm: Tensor | None, clock: Clock) -> dict[str, Any]:
-        loss = self._shared(torch.stack(self.logged).mean()) / self.fabric.world_size
+    def _train_row(self, norm: Tensor | None, clock: Clock) -> dict[str, Any]:
+        loss = self._sum(torch.stack(self.logged).mean()) / self.fabric.world_size
         return {
             "step": self.progress.step,
             "examples": self.progress.step * self.config.training.batch_size,
             "seconds": self.progress.seconds,
-            "lr": rate,
+            "lr": learning_rate(self.config, self.progress.step - 1),
             "loss": float(loss),
             "gradient_norm": math.nan if norm is None else float(norm),
             "data_wait": clock.wait_share(),
@@ -337,7 +390,7 @@ class Trainer:
         }
 
     def _converged(self) -> bool:
-        # Supervised training that others follow is not cut short: they would begin at another step.
+        # Before semi-supervised training, the supervised one never ends early, which would change its first step.
         last = self.adversary is None or self.progress.step >= self.config.training.steps
         return last and 0 < self.config.training.patience <= self.progress.worse
 
@@ -346,10 +399,10 @@ class Trainer:
         return tries >= FEWEST_TRIES and faults > self.config.training.most_faulty * tries
 
     def _agreed(self, flag: bool) -> bool:
-        """Return whether any process says so: all have to leave the loop at the same step."""
-        return bool(self._shared(torch.tensor(float(flag), device=self.fabric.device)))
+        """Return whether the flag is set in any process, so that all leave the loop at the same step."""
+        return bool(self._sum(torch.tensor(float(flag), device=self.fabric.device)))
 
-    def _shared(self, value: Tensor) -> Tensor:
+    def _sum(self, value: Tensor) -> Tensor:
         """Return the sum over all processes."""
         if self.fabric.world_size > 1:
             torch.distributed.all_reduce(value)
@@ -359,7 +412,7 @@ class Trainer:
 def learning_rate(config: TrainingConfig, step: int) -> float:
     """Return the learning rate of a step: a linear rise, then half a cosine down to ``final_lr * lr``.
 
-    Semi-supervised training has one of its own.
+    In semi-supervised training it is constant.
     """
     settings = config.training
     if step >= settings.steps:

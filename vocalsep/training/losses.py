@@ -1,7 +1,7 @@
 """Losses by name, and weighted sums of them.
 
-All are computed on the scale of the mixture's own level, so that quiet and loud examples count alike, and only up to
-the frequency to which an example's vocals are true.
+All are computed on the scale of the mixture's own level, so that quiet and loud examples count the same, and only up to
+the frequency up to which an example's vocals are known.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from ..networks.level import SILENCE
+from ..networks.level import EPSILON
 from .estimate import Estimate
 
-# An error 30 dB below the mixture is as good as none; it bounds the logarithmic losses where the vocals are silent.
+# Errors 30 dB below the mixture are good enough. It bounds logarithmic losses if the vocals are silent.
 FLOOR = 1e-3
 RESOLUTIONS = (512, 1024, 2048)
-# Frames of a window of `windowed_sdr`, in which an error 20 dB below the mixture is good enough.
+# Frames of a window of `windowed_sdr`; there, errors 20 dB below the mixture are good enough.
 WINDOW_FRAMES = 32
 WINDOW_FLOOR = 1e-2
-# A window counts as no quieter than this share of its example.
+# Windows are normalised by no less than this share of their example's energy.
 QUIETEST = 0.02
 
 
@@ -47,7 +47,7 @@ def log1p(result: Estimate) -> Tensor:
 
 
 def complex_l1(result: Estimate) -> Tensor:
-    """Mean absolute difference of real and imaginary parts: the mask learns to mind the phase."""
+    """Mean absolute difference of real and imaginary parts: sensitive to the phase."""
     difference = torch.view_as_real(result.estimate / result.level - result.target).abs().sum(-1)
     return (difference * result.valid).mean()
 
@@ -57,14 +57,14 @@ def sdr(result: Estimate) -> Tensor:
 
     With one mask for both stems their errors are equal, so one logarithm serves both.
     """
-    return _negative_sdr(result, _energy, lambda energy: energy + SILENCE, FLOOR)
+    return _negative_sdr(result, _energy, lambda energy: energy + EPSILON, FLOOR)
 
 
 def windowed_sdr(result: Estimate) -> Tensor:
     """As `sdr`, for windows of about a second, over which BSS Eval v4 takes its median: quiet passages count too."""
 
     def least(energy: Tensor) -> Tensor:
-        return energy + QUIETEST * energy.mean(dim=1, keepdim=True) + SILENCE
+        return energy + QUIETEST * energy.mean(dim=1, keepdim=True) + EPSILON
 
     return _negative_sdr(result, _window_energy, least, WINDOW_FLOOR)
 
@@ -125,16 +125,16 @@ def parse(expression: str) -> Loss:
     Raises
     ------
     UsageError
-        It is no such sum, or a name is unknown.
+        It is not such a sum, or a name is unknown.
     """
     terms: list[tuple[float, Loss]] = []
     for term in expression.replace(" ", "").split("+"):
-        found = re.fullmatch(r"(?:(\d+(?:\.\d*)?(?:e-?\d+)?)\*)?([a-z][a-z0-9-]*)", term)
-        if not found or found[2] not in LOSSES:
+        match = re.fullmatch(r"(?:(\d+(?:\.\d*)?(?:e-?\d+)?)\*)?([a-z][a-z0-9-]*)", term)
+        if not match or match[2] not in LOSSES:
             raise UsageError(
                 f"unknown loss {term!r} in {expression!r}; a loss is a sum such as l1+0.1*sdr of {', '.join(LOSSES)}"
             )
-        terms.append((float(found[1] or 1), LOSSES[found[2]]))
+        terms.append((float(match[1] or 1), LOSSES[match[2]]))
 
     def total(result: Estimate) -> Tensor:
         return torch.stack([weight * loss(result) for weight, loss in terms]).sum()
@@ -148,7 +148,7 @@ def _negative_sdr(
     reference: Callable[[Tensor], Tensor],
     floor: float,
 ) -> Tensor:
-    """Mean negative SDR of both stems in bels; `reference` makes of the mixture's energies what the others stand to."""
+    """Mean negative SDR of both stems in bels; `reference` maps the mixture's energies to those that normalise all."""
     spectra = (result.mixture, result.vocals)
     mixture, vocals = (spectrum[:, :, : result.front_end.bins] * result.valid for spectrum in spectra)
     power = reference(energy(mixture))
@@ -163,7 +163,7 @@ def _energy(spectrum: Tensor) -> Tensor:
 
 
 def _window_energy(spectrum: Tensor) -> Tensor:
-    """Return the energy of each window, (batch, windows); frames that fill no window are left out."""
+    """Return the energy of each window, (batch, windows); incomplete windows are left out."""
     frames = torch.view_as_real(spectrum).square().sum(dim=(1, 2, 4))
     size = min(WINDOW_FRAMES, frames.shape[1])
     return frames.unfold(1, size, size).sum(-1)

@@ -1,7 +1,7 @@
-"""Batch norm statistics of averaged weights.
+"""Measure batch norm statistics for averaged weights.
 
-The running statistics of a batch norm belong to the weights that they were gathered with. Averaged weights need their
-own: P. Izmailov et al.: "Averaging weights leads to wider optima and better generalization", UAI 2018.
+Running statistics are valid for the weights with which they were measured. Averaged weights need their own: P. Izmailov
+et al.: "Averaging weights leads to wider optima and better generalization", UAI 2018.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..networks.network import Network
 
 
 def has_statistics(network: nn.Module) -> bool:
-    """Return whether a network has batch norms that gather statistics."""
+    """Return whether a network has batch norms with running statistics."""
     return any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
@@ -33,7 +33,7 @@ def measure_statistics(network: Network, mixtures: Iterable[Tensor], run: Callab
         Called with the network and a batch; runs the network on it.
     """
     norms = [module for module in network.eval().modules() if isinstance(module, nn.BatchNorm2d)]
-    usual = [norm.momentum for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.train()
     for count, mixture in enumerate(mixtures, 1):
@@ -41,6 +41,6 @@ def measure_statistics(network: Network, mixtures: Iterable[Tensor], run: Callab
             # With 1, 1/2, 1/3, ... the running value is the mean of all.
             norm.momentum = 1 / count
         run(network, mixture)
-    for norm, momentum in zip(norms, usual, strict=True):
+    for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

@@ -1,4 +1,4 @@
-"""A whole run: its folder, its data, its network and its processes."""
+"""Train a model: set up a run's folder, data, network and processes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .. import __version__
 from ..datasets.cache import Cache
 from ..datasets.pools import Pools
 from ..errors import ModelError, UsageError, VocalsepError
+from ..inference.devices import choose_device
 from ..model_files import registry
 from ..model_files.checkpoint import ModelInfo, load
 from ..networks.network import Network
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 CACHE = "stem-cache"
+# Lightning Fabric's names of our precisions: below 32 bits they are those of products, not of weights.
+FABRIC_PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed", "float64": "64-true"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """Where a run lives and works; not part of what it computes.
+class RunLocation:
+    """Folders, devices and processes of a run, which its result does not depend on.
 
     Parameters
     ----------
@@ -51,17 +54,17 @@ class Place:
         Folder of seekable copies; by default ``stem-cache`` beside the run.
     resume : bool
     init : str, optional
-        Model (a name or a file) whose weights are begun with.
+        Model (a name or a file) to take the initial weights from.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     devices : int
-        How many of them, on this machine.
+        Number of devices on this machine.
     workers : int
-        Processes that make examples, for each device.
+        Worker processes that mix examples, for each device.
     licence : str
-        What the exported model says of its licence.
+        Licence in the card of the exported model.
     steps, semi_steps : int, optional
-        Of a resumed run, the steps that it shall have instead of those in its configuration, see `lengthened`.
+        New numbers of steps of a resumed run, see `with_more_steps`.
     """
 
     out: pathlib.Path
@@ -77,140 +80,166 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished:
-    """A run that ended: where, how, and what it left out."""
+class FinishedRun:
+    """A run that ended.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    result : TrainResult
+    unusable : tuple of str
+        A line about each song or file that was left out.
+    main : bool
+        Whether this is the first process of the run, which reports to the user.
+    """
 
     folder: RunFolder
-    outcome: TrainResult
+    result: TrainResult
     unusable: tuple[str, ...]
     main: bool
 
 
-def train(config: TrainingConfig, place: Place, say: Callable[[str], None], quiet: bool = False) -> Finished:
+def train(
+    config: TrainingConfig, location: RunLocation, report: Callable[[str], None], quiet: bool = False
+) -> FinishedRun:
     """Train a model.
 
     Parameters
     ----------
     config : TrainingConfig
-        Of a new run; a resumed one has its own.
-    place : Place
-    say : callable
-        Told, line by line, what is going on.
+        Configuration of a new run; a resumed one uses its own.
+    location : RunLocation
+    report : callable
+        Called with lines about the progress.
     quiet : bool
         No progress bar.
 
     Raises
     ------
     UsageError, ModelError, AudioError, OutputError
-        The options make no sense, the model to begin with does not fit, the data cannot be read, or the folder cannot
-        be written. Whatever happens, the folder can be resumed from its last checkpoint.
+        The options are invalid, the initial model does not fit, the data cannot be read, or the folder cannot be
+        written. In any case, the run can be resumed from its last checkpoint.
     """
-    folder = RunFolder(place.out)
-    if place.resume:
-        config = TrainingConfig.from_dict(read_toml(folder.held_config()))
-        if (place.steps, place.semi_steps) != (None, None):
+    folder = RunFolder(location.out)
+    if location.resume:
+        config = TrainingConfig.from_dict(read_toml(folder.existing_config()))
+        if (location.steps, location.semi_steps) != (None, None):
             done = load_progress(folder.last).step if folder.last.exists() else 0
-            config = lengthened(config, place.steps, place.semi_steps, done)
-    fabric = _fabric(place, config.training.precision)
+            config = with_more_steps(config, location.steps, location.semi_steps, done)
+    fabric, precision, remark = _fabric(location, config.training.precision)
     if fabric.global_rank:
-        say = _silent
+        report = _silent
     with contextlib.ExitStack() as stack:
-        with _together(fabric):
+        with _shared_errors(fabric):
             if fabric.is_global_zero:
-                stack.enter_context(lock_folder(folder.path, "wait for it, or choose another --out"))
-                if not place.resume:
-                    folder.begin()
-        return _train(config, place, folder, fabric, say, quiet)
+                stack.enter_context(lock_folder(folder.path, "wait for it, or choose another folder"))
+                if not location.resume:
+                    folder.create()
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, precision=precision))
+        if remark:
+            report(remark)
+        return _train(config, location, folder, fabric, report, quiet)
 
 
-def lengthened(config: TrainingConfig, steps: int | None, semi_steps: int | None, done: int) -> TrainingConfig:
-    """Return the configuration of a run that goes on for other numbers of steps than it began with.
+def with_more_steps(config: TrainingConfig, steps: int | None, semi_steps: int | None, done: int) -> TrainingConfig:
+    """Return the configuration of a resumed run with other numbers of steps.
 
-    Its learning rate is then, from the next step on, that of a run which began with these numbers: the cosine is
+    From its next step on, the learning rate is that of a run which was started with these numbers: the cosine is
     stretched to the new length, so that after the end of a run it rises again before it falls.
 
     Parameters
     ----------
     config : TrainingConfig
     steps, semi_steps : int, optional
-        Of the supervised and of the semi-supervised training; by default as they are.
+        Steps of the supervised and of the semi-supervised training; by default unchanged.
     done : int
         Steps done so far.
 
     Raises
     ------
     UsageError
-        So many steps are done already, or that part of the training is over, or the run has no such part.
+        So many steps are done already, that part of the training is over, or the run has no such part.
     """
     before = config.training.steps
     if steps is not None and steps != before and config.adversarial.steps and done >= before:
-        raise UsageError(f"the supervised training is over after {before} steps; --semi-steps makes the rest longer")
+        raise UsageError(
+            f"the supervised training is over after {before} steps", hint="only semi-supervised steps can be added"
+        )
     if semi_steps is not None and not config.adversarial.steps:
-        raise UsageError("the run has no semi-supervised steps, which need data of their own; begin a new run for them")
-    longer = dataclasses.replace(
+        raise UsageError(
+            "the run has no semi-supervised steps, which need data of their own", hint="start a new run for them"
+        )
+    extended = dataclasses.replace(
         config,
         training=dataclasses.replace(config.training, steps=before if steps is None else steps),
         adversarial=dataclasses.replace(
             config.adversarial, steps=config.adversarial.steps if semi_steps is None else semi_steps
         ),
     )
-    if longer.steps <= done or (steps is not None and steps < min(done, before)):
-        raise UsageError(f"the run has done {done} of {config.steps} steps; --steps names more than it has done")
-    return longer
+    if extended.steps <= done or (steps is not None and steps < min(done, before)):
+        raise UsageError(f"the run has done {done} of {config.steps} steps", hint="give more steps than it has done")
+    return extended
 
 
 def _train(
-    config: TrainingConfig, place: Place, folder: RunFolder, fabric: Fabric, say: Callable[[str], None], quiet: bool
-) -> Finished:
+    config: TrainingConfig,
+    location: RunLocation,
+    folder: RunFolder,
+    fabric: Fabric,
+    report: Callable[[str], None],
+    quiet: bool,
+) -> FinishedRun:
     if config.training.batch_size % fabric.world_size:
         raise UsageError(
-            f"batch size {config.training.batch_size} cannot be shared out evenly over {fabric.world_size} processes; "
-            "choose a multiple of their number"
+            f"batch size {config.training.batch_size} cannot be divided evenly over {fabric.world_size} processes",
+            hint="choose a multiple of their number",
         )
     losses.parse(config.training.loss)
     torch.manual_seed(config.training.seed)
     network = build(config.model.architecture, config.model.network)
-    began_with = None if place.resume or place.init is None else _begin_with(network, config, place.init, say)
+    initial_model = (
+        None if location.resume or location.init is None else _load_initial(network, config, location.init, report)
+    )
 
     unusable: list[str] = []
-    cache = Cache(place.cache or place.out.parent / CACHE)
-    with _together(fabric):
-        # The first process fills the cache, the others find it full.
-        pools, validation, described = gather(config, cache, unusable) if fabric.is_global_zero else (None, None, None)
-    if pools is None or validation is None or described is None:
-        pools, validation, described = gather(config, cache, [])
+    cache = Cache(location.cache or location.out.parent / CACHE)
+    with _shared_errors(fabric):
+        # The first process fills the cache before the others use it.
+        pools, validation, summary = gather(config, cache, unusable) if fabric.is_global_zero else (None, None, None)
+    if pools is None or validation is None or summary is None:
+        pools, validation, summary = gather(config, cache, [])
     if config.adversarial.steps and fabric.world_size > 1:
-        raise UsageError("semi-supervised training runs in one process; leave out --devices and torchrun")
+        raise UsageError("semi-supervised training runs in one process", hint="use one device, without torchrun")
     steps = _steps(config, pools)
-    settled = dataclasses.replace(config.training, steps=steps, epochs=0.0, precision=fabric._precision.precision)
+    settled = dataclasses.replace(config.training, steps=steps, epochs=0.0)
     config = dataclasses.replace(config, training=settled)
-    with _together(fabric):
-        if fabric.is_global_zero and not place.resume:
+    with _shared_errors(fabric):
+        if fabric.is_global_zero and not location.resume:
             folder.write_config(config.to_dict())
-            folder.write_data({**described, "began_with": began_with, "licence": place.licence})
+            folder.write_data({**summary, "began_with": initial_model, "licence": location.licence})
     for line in unusable:
-        say(f"left out: {line}")
-    say(_summary(described, validation, network, fabric, steps, config))
+        report(f"left out: {line}")
+    report(_first_line(summary, validation, network, fabric, steps, config))
 
-    trainer = Trainer(fabric, config, folder, network, validation, _carder(folder, config, place))
-    if place.resume and folder.last.exists():
+    trainer = Trainer(fabric, config, folder, network, validation, _card_function(folder, config, location))
+    if location.resume and folder.last.exists():
         trainer.resume()
-        say(f"going on from step {trainer.progress.step}")
-    if (place.steps, place.semi_steps) != (None, None):
-        # Those that were counted belong to the shorter run.
+        report(f"going on from step {trainer.progress.step}")
+    if (location.steps, location.semi_steps) != (None, None):
+        # Validations without improvement were counted for the shorter run.
         trainer.progress.worse = 0
         step = min(trainer.progress.step, config.steps - 1)
-        say(
-            f"up to step {config.steps}: the learning rate follows the schedule of a run of so many steps, "
+        report(
+            f"up to step {config.steps}: the learning rate follows the schedule of a run of that length, "
             f"{learning_rate(config, step):.3g} at first, {learning_rate(config, config.steps - 1):.3g} at the end"
         )
-        with _together(fabric):
+        with _shared_errors(fabric):
             if fabric.is_global_zero:
                 folder.write_config(config.to_dict())
-    return Finished(folder, _run(trainer, pools, place, quiet), tuple(unusable), fabric.is_global_zero)
+    return FinishedRun(folder, _run(trainer, pools, location, quiet), tuple(unusable), fabric.is_global_zero)
 
 
-def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> TrainResult:
+def _run(trainer: Trainer, pools: Pools, location: RunLocation, quiet: bool) -> TrainResult:
     from tqdm import tqdm
 
     progress, steps = trainer.progress, trainer.config.steps
@@ -218,61 +247,57 @@ def _run(trainer: Trainer, pools: Pools, place: Place, quiet: bool) -> TrainResu
         return TrainResult(progress)
     hidden = quiet or not trainer.fabric.is_global_zero
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         if not hidden:
             tqdm.write(line, file=sys.stderr)
 
-    # In a log file, a bar is thousands of lines; those of the validations say enough.
+    # In a log file, a bar would be thousands of lines; the lines about validations are enough.
     off = hidden or not sys.stderr.isatty()
     with Bar(total=steps, initial=progress.step, unit="step", disable=off, dynamic_ncols=True) as bar:
-        return trainer.run(pools, place.workers, bar, tell)
+        return trainer.run(pools, location.workers, bar, report)
 
 
-def _fabric(place: Place, precision: str) -> Fabric:
+def _fabric(location: RunLocation, precision: str) -> tuple[Fabric, str, str]:
+    """Return a launched Fabric, the precision that ``auto`` stands for, and a remark for the user or nothing."""
     from lightning_fabric import Fabric
 
-    # What it has to say of precision and devices stands in our own first line.
+    # Our own first line says what it would log about precision and devices.
     for name in ("lightning_fabric", "lightning.fabric", "lightning_utilities"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning_fabric")
-    device = place.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if (device == "cuda" and not torch.cuda.is_available()) or (
-        device == "mps" and not torch.backends.mps.is_available()
-    ):
-        raise UsageError(f"{device} is not available here; choose another --device")
+    chosen, remark = choose_device(location.device)
+    device = chosen.type
     # torchrun has started this process as one of several.
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", place.devices))
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", location.devices))
     world = int(os.environ.get("WORLD_SIZE", local))
     if device == "cuda" and local > torch.cuda.device_count():
         raise UsageError(f"there are {torch.cuda.device_count()} GPUs, not {local}; ask for as many or fewer")
     if precision == "auto":
-        precision = "bf16-mixed" if _computes_bf16(device) else "32-true"
+        precision = "bfloat16" if _supports_bfloat16(device) else "float32"
     fabric = Fabric(
         accelerator=device,
         devices=local,
         num_nodes=max(1, world // local),
         strategy="ddp" if max(world, local) > 1 else "auto",
-        precision=precision,  # type: ignore[arg-type]
+        precision=FABRIC_PRECISIONS[precision],  # type: ignore[arg-type]
     )
     fabric.launch()
-    return fabric
+    return fabric, precision, remark
 
 
-def _computes_bf16(device: str) -> bool:
+def _supports_bfloat16(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.is_bf16_supported()
     if device == "cpu":
         # Without these instructions the CPU emulates bfloat16, slowly.
-        said = pathlib.Path("/proc/cpuinfo")
-        flags = said.read_text("utf-8", "replace") if said.exists() else ""
+        cpuinfo = pathlib.Path("/proc/cpuinfo")
+        flags = cpuinfo.read_text("utf-8", "replace") if cpuinfo.exists() else ""
         return "avx512_bf16" in flags or "amx_bf16" in flags
     return False
 
 
-class _together:
-    """Lets an error of the first process end all of them with the same line, instead of leaving the others waiting."""
+class _shared_errors:
+    """A context in which an error of the first process is raised in all of them, so that none waits for ever."""
 
     def __init__(self, fabric: Fabric):
         self.fabric = fabric
@@ -284,28 +309,32 @@ class _together:
         if self.fabric.world_size == 1:
             return
         known = error if isinstance(error, VocalsepError) else None
-        told = self.fabric.broadcast(str(known) if known else "")
-        if self.fabric.global_rank and told:
-            raise UsageError(told)
+        first: VocalsepError | None = self.fabric.broadcast(known)
+        if self.fabric.global_rank and first is not None:
+            raise first
 
 
-def _begin_with(network: Network, config: TrainingConfig, init: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Copy all weights of a model that fit; layers that it does not have keep their own beginning."""
+def _load_initial(network: Network, config: TrainingConfig, init: str, report: Callable[[str], None]) -> dict[str, Any]:
+    """Copy all weights of a model that fit; other layers keep their random initialisation."""
     path = registry.find(init)
     source, info = load(path)
     if info.config.front_end != config.model.front_end:
         raise UsageError(
-            f"{init} works on another STFT ({info.config.front_end}) than the run; set [model.front_end] alike"
+            f"{init} works on another STFT ({info.config.front_end}) than the run",
+            hint="set [model.front_end] to the same",
         )
-    held, wanted = source.state_dict(), network.state_dict()
-    fitting = {name: tensor for name, tensor in held.items() if name in wanted and wanted[name].shape == tensor.shape}
+    available, wanted = source.state_dict(), network.state_dict()
+    fitting = {
+        name: tensor for name, tensor in available.items() if name in wanted and wanted[name].shape == tensor.shape
+    }
     if not fitting:
         raise ModelError(
-            f"{init} holds no weights that fit the architecture {config.model.architecture!r}; choose another --init"
+            f"{init} has no weights that fit the architecture {config.model.architecture!r}",
+            hint="choose another model",
         )
     network.load_state_dict({**wanted, **fitting})
-    new = len(wanted) - len(fitting)
-    say(f"beginning with {init}" + (f"; {new} of {len(wanted)} tensors are new" if new else ""))
+    missing = len(wanted) - len(fitting)
+    report(f"beginning with {init}" + (f"; {missing} of {len(wanted)} tensors are new" if missing else ""))
     return {"model": path.name, "sha256": registry.checksum(path), "card": _card_of(info)}
 
 
@@ -320,16 +349,18 @@ def _steps(config: TrainingConfig, pools: Pools) -> int:
     return max(1, round(config.training.epochs * pools.seconds / seconds))
 
 
-def _carder(folder: RunFolder, config: TrainingConfig, place: Place) -> Callable[[Progress, Scores], dict[str, Any]]:
+def _card_function(
+    folder: RunFolder, config: TrainingConfig, location: RunLocation
+) -> Callable[[Progress, Scores], dict[str, Any]]:
     def card(progress: Progress, scores: Scores) -> dict[str, Any]:
-        said = json.loads(folder.data.read_text("utf-8"))
+        data = json.loads(folder.data.read_text("utf-8"))
         sets = ", ".join(
-            f"{entry['set']} ({len(entry['items'])} items, {entry['hours']:.2f} h)" for entry in said["train"]
+            f"{entry['set']} ({len(entry['items'])} items, {entry['hours']:.2f} h)" for entry in data["train"]
         )
         return {
-            "licence": said["licence"],
+            "licence": data["licence"],
             "trained_on": sets,
-            "began_with": said["began_with"],
+            "began_with": data["began_with"],
             "vocalsep": __version__,
             "step": progress.step,
             "batch_size": config.training.batch_size,
@@ -345,16 +376,16 @@ def _carder(folder: RunFolder, config: TrainingConfig, place: Place) -> Callable
     return card
 
 
-def _summary(
-    described: dict[str, Any],
+def _first_line(
+    summary: dict[str, Any],
     validation: Validation,
     network: Network,
     fabric: Fabric,
     steps: int,
     config: TrainingConfig,
 ) -> str:
-    sets = "; ".join(f"{e['kind']} {e['set']}: {len(e['items'])} items, {e['hours']:.2f} h" for e in described["train"])
-    same = " (the training songs themselves: this shows learning by heart)" if "valid_is_train" in described else ""
+    sets = "; ".join(f"{e['kind']} {e['set']}: {len(e['items'])} items, {e['hours']:.2f} h" for e in summary["train"])
+    same = " (the training songs themselves: this shows learning by heart)" if "valid_is_train" in summary else ""
     parameters = sum(parameter.numel() for parameter in network.parameters())
     more = f", then {config.adversarial.steps} semi-supervised ones," if config.adversarial.steps else ""
     return (

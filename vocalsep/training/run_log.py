@@ -1,4 +1,4 @@
-"""What a run tells the world: its log, TensorBoard, the curve picture and the progress bar."""
+"""The log of a run: its table, TensorBoard events, and the picture of its curves."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..system.plotting import new_figure, save
-from .events import Events
+from .events import EventLog
 from .folder import COLUMNS, RunFolder
 
 
 class RunLog:
-    """Writes down how a run goes; one process of a run has one.
+    """Writes the log of a run; only its first process has one.
 
     Parameters
     ----------
     folder : RunFolder
     step : int
-        Step that the run begins or goes on at.
+        Step at which the run starts or resumes.
     """
 
     def __init__(self, folder: RunFolder, step: int):
         self.folder = folder
         folder.cut_log(step)
-        self.events = Events(folder.events, step)
+        self.events = EventLog(folder.events, step)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Log one row: values by the names of `folder.COLUMNS`, those that are not known left out."""
+        """Log one row: values by the names of `folder.COLUMNS`; unknown ones are left out."""
         self.folder.append_log({name: _short(row.get(name, "")) for name in COLUMNS})
         self.events.write(row["step"], {name: row[name] for name in row if name not in ("step", "examples")})
 
@@ -35,7 +35,7 @@ class RunLog:
         draw_curve(self.folder)
 
     def close(self) -> None:
-        """Close the events' file."""
+        """Close the event file."""
         self.events.close()
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask a run to end."""
+"""Signals that stop a run."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from types import FrameType
 from typing import Any
 
 
-class Signals:
-    """While it is entered, a first SIGINT or SIGTERM lets the current step finish; a second one goes its usual way.
+class StopSignals:
+    """A context in which the first SIGINT or SIGTERM requests a stop; the next one has its usual effect.
 
     Parameters
     ----------
-    asked : callable
-        Called at each; returns whether it had been called before.
+    request_stop : callable
+        Called at each signal; returns whether a stop had been requested before.
     """
 
-    def __init__(self, asked: Callable[[], bool]):
-        self.asked = asked
-        self.before: dict[int, Any] = {}
+    def __init__(self, request_stop: Callable[[], bool]):
+        self.request_stop = request_stop
+        self.handlers: dict[int, Any] = {}
 
     def __enter__(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self.before[number] = signal.signal(number, self._ask)
+            self.handlers[number] = signal.signal(number, self._handle)
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked():
-            before = self.before[number]
-            if callable(before):
-                before(number, frame)
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.request_stop():
+            handler = self.handlers[number]
+            if callable(handler):
+                handler(number, frame)
             else:
                 raise KeyboardInterrupt

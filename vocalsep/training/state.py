@@ -1,7 +1,6 @@
-"""The state of a run on disk: everything that the next step depends on, in one safetensors file.
+"""Checkpoints of a run: everything that the next step depends on, in one safetensors file.
 
-Examples, dropout and the learning rate are functions of the seed and the step, so the step is all that has to be
-remembered of them.
+Examples, dropout and the learning rate are functions of the seed and the step, so only the step is stored.
 """
 
 from __future__ import annotations
@@ -29,26 +28,26 @@ MOST_NAMED = 200
 
 @dataclasses.dataclass
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Parameters
     ----------
     step : int
         Steps done.
     supervised : float or None
-        Once semi-supervised training has begun, `best` of the supervised one, and `supervised_step`, when that was.
+        In semi-supervised training, `best` and `best_step` of the supervised training, with `supervised_step`.
     best : float or None
-        Best validation SDR of the vocals so far, in dB, and `best_step`, when that was.
+        Best validation SDR of the vocals so far, in dB; `best_step` is its step.
     worse : int
-        Validations since then.
+        Number of validations since then.
     seconds : float
         Time spent training, over all sessions.
     losses : list of float
-        Of the steps since the last row of the log.
+        Losses of the steps since the last row of the log.
     tries, faults : int
-        Excerpts read or tried, and those that could not be read.
+        Number of excerpts that were read or tried, and of those that could not be read.
     faulty : dict
-        What could not be read and how often, the first of them.
+        Errors and how often each occurred, up to `MOST_NAMED`.
     """
 
     step: int = 0
@@ -64,7 +63,7 @@ class Progress:
     supervised_step: int = 0
 
     def count(self, tries: int, faults: tuple[str, ...]) -> None:
-        """Add what one batch read, and what it could not."""
+        """Add the excerpts and errors of one batch."""
         self.tries += tries
         self.faults += len(faults)
         for fault in faults:
@@ -74,7 +73,7 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What a checkpoint holds and restores, besides the progress; critics only in semi-supervised training."""
+    """The contents of a checkpoint besides the progress; critics only in semi-supervised training."""
 
     network: nn.Module
     average: nn.Module
@@ -93,19 +92,19 @@ class State:
         return {name: optimizer for name, optimizer in named.items() if optimizer is not None}
 
 
-def save(path: pathlib.Path, held: State, progress: Progress) -> None:
-    """Write a checkpoint, whole or not at all.
+def save(path: pathlib.Path, state: State, progress: Progress) -> None:
+    """Write a checkpoint atomically.
 
     Raises
     ------
     OutputError
-        The file cannot be written; the one before it stays.
+        The file cannot be written; the previous one is kept.
     """
     tensors: dict[str, Tensor] = {}
-    for part, module in held.modules().items():
+    for part, module in state.modules().items():
         for name, tensor in module.state_dict().items():
             tensors[f"{part}/{name}"] = tensor.detach().cpu().clone().contiguous()
-    for part, optimizer in held.optimizers().items():
+    for part, optimizer in state.optimizers().items():
         for index, moments in optimizer.state_dict()["state"].items():
             for name, tensor in moments.items():
                 tensors[f"{part}/{index}/{name}"] = tensor.detach().cpu().clone().contiguous()
@@ -115,54 +114,57 @@ def save(path: pathlib.Path, held: State, progress: Progress) -> None:
             pending.path.write_bytes(data)
         except OSError as error:
             raise OutputError(
-                f"{path}: the checkpoint cannot be written ({reason(error)}); the last one is kept"
+                f"the checkpoint cannot be written ({reason(error)})", path=path, hint="the last one is kept"
             ) from None
         pending.commit()
 
 
 def load_progress(path: pathlib.Path) -> Progress:
-    """Read how far a run is from its checkpoint; raises ModelError where that is missing or damaged."""
-    with _opened(path) as file:
+    """Read the progress of a run from its checkpoint; raises ModelError if it is missing or damaged."""
+    with _open(path) as file:
         return _progress(file)
 
 
-def load(path: pathlib.Path, held: State) -> Progress:
+def load(path: pathlib.Path, state: State) -> Progress:
     """Read a checkpoint into the objects of a run.
 
     Raises
     ------
     ModelError
-        The file is missing, damaged, or of another architecture.
+        The file is missing or damaged, or of another architecture.
     """
-    parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*held.modules(), *held.optimizers())}
-    with _opened(path) as file:
+    parts: dict[str, dict[str, Tensor]] = {name: {} for name in (*state.modules(), *state.optimizers())}
+    with _open(path) as file:
         progress = _progress(file)
         for key in file.keys():  # noqa: SIM118 - not a dictionary
             part, _, name = key.partition("/")
             parts[part][name] = file.get_tensor(key)
     try:
-        for name, module in held.modules().items():
+        for name, module in state.modules().items():
             module.load_state_dict(parts[name])
-        for name, optimizer in held.optimizers().items():
+        for name, optimizer in state.optimizers().items():
             optimizer.load_state_dict(_optimizer_state(optimizer, parts[name]))
     except (RuntimeError, ValueError, KeyError):
         raise ModelError(
-            f"{path}: is a checkpoint of another architecture than the run's own config.toml says; mend that, or begin "
-            "a new run with another --out"
+            "is a checkpoint of another architecture than the run's own config.toml says",
+            path=path,
+            hint="correct that, or start a new run in another folder",
         ) from None
     return progress
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[Any]:
+def _open(path: pathlib.Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
             yield file
     except FileNotFoundError:
-        raise ModelError(f"{path}: no checkpoint to resume from; begin a new run with another --out") from None
+        raise ModelError("no checkpoint to resume from", path=path, hint="start a new run in another folder") from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
         raise ModelError(
-            f"{path}: is no checkpoint of a training run, or a damaged one; put a copy of best.safetensors there"
+            "is not a checkpoint of a training run, or damaged",
+            path=path,
+            hint="replace it with a copy of best.safetensors",
         ) from None
 
 
@@ -171,8 +173,8 @@ def _progress(file: Any) -> Progress:
 
 
 def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    state: dict[int, dict[str, Tensor]] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, _, name = key.partition("/")
-        state.setdefault(int(index), {})[name] = tensor
-    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+        moments.setdefault(int(index), {})[name] = tensor
+    return {"state": moments, "param_groups": optimizer.state_dict()["param_groups"]}

@@ -1,4 +1,4 @@
-"""A few steps of a run, to see how fast it would go."""
+"""A few steps of a run, to measure its speed."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ import shutil
 from ..errors import UsageError
 from .config import TrainingConfig
 from .loop import TrainResult
-from .run import Place, train
+from .run import RunLocation, train
 
 
-def trial(config: TrainingConfig, place: Place, steps: int) -> TrainResult:
-    """Train for a few steps in a folder beside the run's own, which is removed again.
+def trial(config: TrainingConfig, location: RunLocation, steps: int) -> TrainResult:
+    """Train for a few steps in a folder beside the run's own, which is removed afterwards.
 
-    The first step pays for the workers' start; `TrainResult.steps_per_second` and `TrainResult.data_wait` leave it out.
+    `TrainResult.steps_per_second` and `TrainResult.data_wait` leave out the first step, in which the workers start.
 
     Parameters
     ----------
     config : TrainingConfig
-    place : Place
-        Where the run itself would be.
+    location : RunLocation
+        Location of the run itself.
     steps : int
 
     Raises
     ------
     UsageError
-        A signal stopped it.
+        A signal stopped the trial.
     """
-    beside = dataclasses.replace(place, out=place.out.with_name(f".trial-{place.out.name}"), resume=False)
-    shutil.rmtree(beside.out, ignore_errors=True)
-    short = dataclasses.replace(config.training, steps=steps, epochs=0.0, validate_every=10 * steps)
-    less = dataclasses.replace(config.data, valid_songs=1, valid_seconds=1.0)
-    alone = dataclasses.replace(config.adversarial, steps=0)
+    temporary = dataclasses.replace(location, out=location.out.with_name(f".trial-{location.out.name}"), resume=False)
+    shutil.rmtree(temporary.out, ignore_errors=True)
+    training = dataclasses.replace(config.training, steps=steps, epochs=0.0, validate_every=10 * steps)
+    data = dataclasses.replace(config.data, valid_songs=1, valid_seconds=1.0)
+    adversarial = dataclasses.replace(config.adversarial, steps=0)
     try:
-        tried = dataclasses.replace(config, training=short, data=less, adversarial=alone)
-        outcome = train(tried, beside, lambda _: None, quiet=True).outcome
+        short = dataclasses.replace(config, training=training, data=data, adversarial=adversarial)
+        result = train(short, temporary, lambda _: None, quiet=True).result
     finally:
-        shutil.rmtree(beside.out, ignore_errors=True)
-    if outcome.why != "done":
-        raise UsageError("stopped before the trial was over; the same command begins it again")
-    return outcome
+        shutil.rmtree(temporary.out, ignore_errors=True)
+    if result.status != "done":
+        raise UsageError("stopped before the trial was over", hint="the same command starts it again")
+    return result

@@ -1,4 +1,4 @@
-"""Validation: the same excerpts every time, separated as `vocalsep split` would."""
+"""Validation on the same excerpts every time, separated as in `vocalsep split`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ..networks.network import Network
 from ..networks.shared import processes
 from .config import DataConfig
 
-# Of a long song, the place with the loudest vocals among this many is validated on.
-PLACES = 8
+# From a long song, this many excerpts are considered; the one with the loudest vocals is used.
+CANDIDATES = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Scores:
 
 
 class Validation:
-    """Fixed excerpts with true stems.
+    """A fixed set of excerpts with their stems.
 
     Parameters
     ----------
-    songs : sequence of Song or Pair
+    songs : sequence of Song or ReleasePair
         Held-out songs.
     held_out_sources : Pools or None
-        Without songs: held-out voices and instrumentals, which are mixed at 0 dB.
+        Held-out voices and instrumentals, which are mixed at 0 dB if there are no songs.
     data : DataConfig
     model : ModelConfig
     """
@@ -54,17 +54,17 @@ class Validation:
         self.samples = round(data.valid_seconds * self.front_end.sample_rate)
         self.songs = _spread([song for song in songs if isinstance(song, Song)], data.valid_songs)
         self.starts = [self._start(song) for song in self.songs]
-        self.held_out_sources: Mixer | None = None
+        self.mixer: Mixer | None = None
         self.count = len(self.songs)
         if not self.songs and held_out_sources is not None:
             plain = dataclasses.replace(MixingConfig.plain(), balance_db=(0.0, 0.0))
-            self.held_out_sources = Mixer(held_out_sources, plain, self.front_end.sample_rate, self.channels)
+            self.mixer = Mixer(held_out_sources, plain, self.front_end.sample_rate, self.channels)
             self.count = data.valid_songs
 
     def excerpt(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return vocals and mixture (channels, samples) of one excerpt, at the model's rate."""
-        if self.held_out_sources is not None:
-            example = self.held_out_sources.example(np.random.default_rng(number), self.samples)
+        if self.mixer is not None:
+            example = self.mixer.example(np.random.default_rng(number), self.samples)
             return example.vocals, example.mixture
         song, start = self.songs[number], self.starts[number]
         length = min(self._length(song), song.samples)
@@ -77,7 +77,7 @@ class Validation:
         return vocals, vocals + accompaniment
 
     def run(self, network: Network, device: torch.device) -> Scores:
-        """Separate all excerpts, shared out over the processes, and return the mean scores."""
+        """Separate all excerpts, divided over the processes, and return the mean scores."""
         rank, world = processes()
         network = network.float().eval()
         sums = torch.zeros(4, dtype=torch.float64)
@@ -100,8 +100,8 @@ class Validation:
         room = song.samples - self._length(song)
         if room <= 0:
             return 0
-        places = [round(room * place / (PLACES - 1)) for place in range(PLACES)]
-        return max(places, key=lambda start: float(np.square(song.read("vocals", start, self._length(song))).sum()))
+        starts = [round(room * index / (CANDIDATES - 1)) for index in range(CANDIDATES)]
+        return max(starts, key=lambda start: float(np.square(song.read("vocals", start, self._length(song))).sum()))
 
 
 def separate(network: Network, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
@@ -114,4 +114,4 @@ def _spread(songs: Sequence[Song], most: int) -> list[Song]:
     """Choose at most `most` songs, evenly over their order."""
     if len(songs) <= most:
         return list(songs)
-    return [songs[place * len(songs) // most] for place in range(most)]
+    return [songs[index * len(songs) // most] for index in range(most)]

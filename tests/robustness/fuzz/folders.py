@@ -13,7 +13,7 @@ from conftest import tones
 from vocalsep.datasets.cache import Cache
 from vocalsep.datasets.clips import Clip, open_clip
 from vocalsep.datasets.musdb18 import find_tracks
-from vocalsep.datasets.songs import STEMS, Song
+from vocalsep.datasets.songs import READABLE_STEMS, Song
 from vocalsep.datasets.stems import find_songs, find_sounds
 from vocalsep.errors import VocalsepError
 
@@ -44,7 +44,7 @@ class Folders:
         opener = Cache(self.place / "cache").open_clip if random_.random() < 0.3 else open_clip
         for find in (find_songs, find_sounds, find_tracks):
             try:
-                found = find(root, bad=told.append, opener=opener)
+                found = find(root, on_unusable=told.append, opener=opener)
             except VocalsepError:
                 continue
             expect(found, "found nothing, and no word of it")
@@ -105,7 +105,7 @@ def _read(thing: Song | Clip, random_: random.Random) -> None:
     for start, samples in ((0, 10), (max(0, thing.samples - 5), 10), (0, None)):
         try:
             if isinstance(thing, Song):
-                part = thing.read(random_.choice(STEMS), start, samples)
+                part = thing.read(random_.choice(READABLE_STEMS), start, samples)
             else:
                 part = thing.read(start, samples)
         except VocalsepError as error:

@@ -145,7 +145,7 @@ def _edit_interface(proto: Any, random_: random.Random) -> None:
     elif how == 1:
         value.type.tensor_type.elem_type = random_.randrange(1, 17)
     elif how == 2:
-        value.name = random_.choice((*(node.output[0] for node in proto.graph.node), "heard", "x"))
+        value.name = random_.choice((*(node.output[0] for node in proto.graph.node), "input", "x"))
     else:
         proto.graph.input.extend([value])
 
