@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from vocalsep import errors
+from vocalsep.cli.errors import error_line
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.VocalsepError)]
 
@@ -24,3 +25,23 @@ def test_a_path_is_named_once():
     assert str(error) == "is empty"
     assert str(error.about("a.wav")) == "a.wav: is empty"
     assert str(error.about("b.wav")) == "a.wav: is empty"
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "line"),
+    [
+        (errors.OutputExistsError("exists already", path="a.wav"), {"overwrite"}, "; --overwrite replaces it"),
+        (errors.OutputExistsError("exists already", path="a.wav"), (), "a.wav: exists already"),
+        (
+            errors.DamagedError("damaged file", hint="salvage=True"),
+            {"salvage"},
+            "; --salvage takes what can be decoded",
+        ),
+        (errors.DamagedError("damaged file", hint="salvage=True"), (), "`vocalsep split --salvage` takes what"),
+        (errors.AudioError("is empty", path="a.wav", hint="copy it again"), (), "a.wav: is empty; copy it again"),
+        (errors.UnexpectedError("unexpected\nKeyError: 1"), (), "unexpected KeyError: 1; please report this"),
+    ],
+)
+def test_the_command_line_names_the_options_that_a_command_has(error, options, line):
+    assert line in error_line(error, options)
+    assert "salvage=True" not in error_line(error, options)

@@ -24,16 +24,21 @@ from .streams import complain, drop_output
 
 logger = logging.getLogger(__name__)
 
-# For each class of errors, the options that help, and what each does. The library's own hints name none.
+# Key of a hint for commands that have none of the other options.
+ANY_COMMAND = ""
+# For each class of errors, the options that help, and what each does. The library's own hints name no options.
 OPTION_HINTS: dict[type[VocalsepError], dict[str, str]] = {
     OutputExistsError: {
         "overwrite": "--overwrite replaces it",
         "skip_existing": "--skip-existing passes over it",
     },
-    DamagedError: {"salvage": "--salvage takes what can be decoded"},
+    DamagedError: {
+        "salvage": "--salvage takes what can be decoded",
+        ANY_COMMAND: "`vocalsep split --salvage` takes what can be decoded",
+    },
     NoAudioFilesError: {"recursive": "--recursive looks into subfolders"},
     InvalidOutputNamesError: {"name": "try --name '{name}/{stem}.{ext}'"},
-    UnexpectedError: {"": "please report this, with what `vocalsep --debug` shows"},
+    UnexpectedError: {ANY_COMMAND: "please report this, with what `vocalsep --debug` shows"},
 }
 
 
@@ -46,14 +51,13 @@ def error_message(error: VocalsepError, options: Collection[str]) -> str:
     options : collection of str
         Fields of the command's options.
     """
-    hints = [
-        hint
-        for kind, by_option in OPTION_HINTS.items()
-        if isinstance(error, kind)
-        for option, hint in by_option.items()
-        if not option or option in options
-    ]
-    return " ".join("; ".join([error.reason, *([", ".join(hints) or error.hint])]).split()).rstrip("; ")
+    hint = next((_option_hint(hints, options) for kind, hints in OPTION_HINTS.items() if isinstance(error, kind)), "")
+    hint = hint or error.hint
+    return " ".join(f"{error.reason}{'; ' if hint else ''}{hint}".split())
+
+
+def _option_hint(hints: dict[str, str], options: Collection[str]) -> str:
+    return ", ".join(hint for option, hint in hints.items() if option in options) or hints.get(ANY_COMMAND, "")
 
 
 def error_line(error: VocalsepError, options: Collection[str]) -> str:

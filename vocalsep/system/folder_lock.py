@@ -45,7 +45,7 @@ def lock_folder(folder: pathlib.Path, hint: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise UsageError(f"another vocalsep is at work in {folder}", hint=hint) from None
+                raise UsageError("another vocalsep is at work in this folder", path=folder, hint=hint) from None
         yield
     finally:
         os.close(descriptor)
