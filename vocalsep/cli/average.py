@@ -32,7 +32,7 @@ class AverageOptions:
         str | None, typer.Option("--licence", metavar="NAME", help="Licence of the average. [those of its parts]")
     ] = None
     figure: Annotated[
-        list[str] | None, typer.Option("--figure", metavar="NAME=NUMBER", help="What it was measured to do.")
+        list[str] | None, typer.Option("--figure", metavar="NAME=NUMBER", help="A measured figure for its card.")
     ] = None
     overwrite: Overwrite = False
     quiet: Quiet = False

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import UsageError
 from .options import Backend, BackendName, Model, Precision, PrecisionName, ReportOptions, Threads, finite
+from .training_options import CacheFolder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,10 +39,7 @@ class BenchOptions(ReportOptions):
     train: Annotated[
         pathlib.Path | None, typer.Option("--train", metavar="FILE.toml", help="Try the speed of this training too.")
     ] = None
-    cache: Annotated[
-        pathlib.Path | None,
-        typer.Option("--cache", metavar="FOLDER", help="Seekable copies. [stem-cache beside the run]"),
-    ] = None
+    cache: CacheFolder = None
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often everything is done; medians count.")] = 5
     model: Model = "default"
     backend: BackendName = Backend.AUTO

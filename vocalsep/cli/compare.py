@@ -27,7 +27,7 @@ class CompareOptions(TrainingOptions):
         typer.Option(
             "--arch",
             metavar="NAME",
-            help=f"Of {', '.join(ARCHITECTURES)}, or a [models.NAME] of --config. [those]",
+            help=f"Architectures to train: {', '.join(ARCHITECTURES)}, or a [models.NAME] of --config. [those]",
         ),
     ] = None
     model: Annotated[

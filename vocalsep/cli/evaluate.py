@@ -32,10 +32,10 @@ class EvaluateOptions(ReportOptions):
 
     musdb: Annotated[str | None, typer.Option("--musdb", metavar="ROOT", help="MUSDB18 or MUSDB18-HQ.")] = None
     subset: Annotated[
-        str | None, typer.Option("--subset", metavar="NAME", help="Of MUSDB18: train or test. [test]")
+        str | None, typer.Option("--subset", metavar="NAME", help="Subset of MUSDB18: train or test. [test]")
     ] = None
     split: Annotated[
-        str | None, typer.Option("--split", metavar="NAME", help="Of its train subset: train or valid.")
+        str | None, typer.Option("--split", metavar="NAME", help="Part of its train subset: train or valid.")
     ] = None
     stems: Annotated[Names, typer.Option("--stems", metavar="FOLDER", help="Songs, one folder each.")] = None
     estimates: Annotated[
@@ -52,14 +52,15 @@ class EvaluateOptions(ReportOptions):
             help="Precision of the models' products: float32, bfloat16 or float16; each is a row. [float32]",
         ),
     ] = None
-    oracles: Annotated[str, typer.Option("--oracles", metavar="NAMES", help="Of IRM1,IRM2,IBM,PSM; or none.")] = (
-        "IRM1,IRM2,IBM,PSM"
-    )
-    metrics: Annotated[str, typer.Option("--metrics", metavar="NAMES", help="Of bss,usdr,si-sdr,nsdr.")] = (
+    oracles: Annotated[
+        str, typer.Option("--oracles", metavar="NAMES", help="Oracles to score, of IRM1,IRM2,IBM,PSM; or none.")
+    ] = "IRM1,IRM2,IBM,PSM"
+    metrics: Annotated[str, typer.Option("--metrics", metavar="NAMES", help="Metrics, of bss,usdr,si-sdr,nsdr.")] = (
         "bss,usdr,si-sdr,nsdr"
     )
     window: Annotated[
-        float, typer.Option("--window", metavar="SECONDS", callback=finite, help="Windows of BSS Eval v4.")
+        float,
+        typer.Option("--window", metavar="SECONDS", callback=finite, help="Length of the windows of BSS Eval v4."),
     ] = 1.0
     hop: Annotated[
         float, typer.Option("--hop", metavar="SECONDS", callback=finite, help="Between the starts of those windows.")

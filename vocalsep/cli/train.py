@@ -11,7 +11,7 @@ import typer
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
 from ..system.signals import INTERRUPTED
-from .training_options import Folders, TrainingOptions, _folders
+from .training_options import Folders, TrainingOptions, folder_option
 
 if TYPE_CHECKING:
     from ..training.run import FinishedRun
@@ -29,7 +29,7 @@ class TrainOptions(TrainingOptions):
     ] = False
     unlabelled: Annotated[
         Folders,
-        _folders("--unlabelled", "Songs without stems, for semi-supervised training after the supervised one."),
+        folder_option("--unlabelled", "Songs without stems, for semi-supervised training after the supervised one."),
     ] = None
     steps: Annotated[int | None, typer.Option("--steps", help="Length of the run. [20000]")] = None
     semi_steps: Annotated[
@@ -41,7 +41,7 @@ class TrainOptions(TrainingOptions):
         typer.Option("--arch", metavar="NAME", help=f"Architecture: {', '.join(ARCHITECTURES)}. [unet]"),
     ] = None
     init: Annotated[str | None, typer.Option("--init", metavar="MODEL", help="Weights to start with.")] = None
-    devices: Annotated[int, typer.Option("--devices", min=1, help="How many of them, on this machine.")] = 1
+    devices: Annotated[int, typer.Option("--devices", min=1, help="Number of devices on this machine.")] = 1
     licence: Annotated[str, typer.Option("--licence", metavar="NAME", help="Licence of the exported model.")] = (
         "not stated"
     )

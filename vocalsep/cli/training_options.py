@@ -14,21 +14,32 @@ from .options import DeviceOptions, Quiet
 Folders = list[str] | None
 
 
-def _folders(name: str, description: str) -> Any:
+def folder_option(name: str, description: str) -> Any:
+    """Return an option that takes folders of data."""
     return typer.Option(name, metavar="FOLDER", help=f"{description} May be given several times.")
+
+
+CacheFolder = Annotated[
+    pathlib.Path | None,
+    typer.Option("--cache", metavar="FOLDER", help="Folder for seekable copies. [stem-cache beside the run]"),
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """Folders of training data by kind, and what is validated on."""
 
-    musdb: Annotated[Folders, _folders("--musdb", "MUSDB18 (.stem.mp4) or MUSDB18-HQ (wav).")] = None
-    stems: Annotated[Folders, _folders("--stems", "Songs, one folder each: vocals.* and accompaniment.*.")] = None
-    voices: Annotated[Folders, _folders("--voices", "Solo singing.")] = None
-    instrumentals: Annotated[Folders, _folders("--instrumentals", "Music without vocals.")] = None
-    pairs: Annotated[Folders, _folders("--pairs", "Releases, one folder each: original.* and instrumental.*.")] = None
-    noise: Annotated[Folders, _folders("--noise", "Noise, added to mixtures only.")] = None
-    valid: Annotated[Folders, _folders("--valid", "Songs with stems to validate on; else some are held out.")] = None
+    musdb: Annotated[Folders, folder_option("--musdb", "MUSDB18 (.stem.mp4) or MUSDB18-HQ (wav).")] = None
+    stems: Annotated[Folders, folder_option("--stems", "Songs, one folder each: vocals.* and accompaniment.*.")] = None
+    voices: Annotated[Folders, folder_option("--voices", "Solo singing.")] = None
+    instrumentals: Annotated[Folders, folder_option("--instrumentals", "Music without vocals.")] = None
+    pairs: Annotated[Folders, folder_option("--pairs", "Releases, one folder each: original.* and instrumental.*.")] = (
+        None
+    )
+    noise: Annotated[Folders, folder_option("--noise", "Noise, added to mixtures only.")] = None
+    valid: Annotated[Folders, folder_option("--valid", "Songs with stems to validate on; else some are held out.")] = (
+        None
+    )
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Songs and files never to use.")
     ] = None
@@ -52,7 +63,7 @@ class TrainingOptions(DataOptions, DeviceOptions):
 
     config: Annotated[
         pathlib.Path | None,
-        typer.Option("--config", metavar="FILE.toml", help="Settings; other options go before it."),
+        typer.Option("--config", metavar="FILE.toml", help="Configuration file; other options replace its settings."),
     ] = None
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Examples per step. [8]")] = None
     lr: Annotated[float | None, typer.Option("--lr", metavar="RATE", help="Largest learning rate. [0.001]")] = None
@@ -65,10 +76,7 @@ class TrainingOptions(DataOptions, DeviceOptions):
         typer.Option("--precision", metavar="PRECISION", help="auto, float32, bfloat16, float16, float64. [auto]"),
     ] = None
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that make examples.")] = 2
-    cache: Annotated[
-        pathlib.Path | None,
-        typer.Option("--cache", metavar="FOLDER", help="Seekable copies. [stem-cache beside the run]"),
-    ] = None
+    cache: CacheFolder = None
     quiet: Quiet = False
 
     @property
