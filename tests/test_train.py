@@ -20,8 +20,8 @@ from safetensors.torch import load_file, safe_open
 from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
 from vocalsep.training.config import TrainingConfig, read_toml
-from vocalsep.training.loop import learning_rate
 from vocalsep.training.run import with_more_steps
+from vocalsep.training.schedule import learning_rate
 
 RATE = 8000
 CONFIG = """

@@ -27,6 +27,7 @@ from .forward import estimates
 from .loader import Batch, UnpairedBatch, batches, first_mixtures, unpaired_batches
 from .norms import has_statistics, measure_statistics
 from .run_log import RunLog
+from .schedule import learning_rate
 from .signals import StopSignals
 from .validation import Scores, Validation
 
@@ -407,20 +408,6 @@ class Trainer:
         if self.fabric.world_size > 1:
             torch.distributed.all_reduce(value)
         return value
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Return the learning rate of a step: a linear rise, then half a cosine down to ``final_lr * lr``.
-
-    In semi-supervised training it is constant.
-    """
-    settings = config.training
-    if step >= settings.steps:
-        return config.adversarial.lr
-    if step < settings.warmup:
-        return settings.lr * (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return settings.lr * (settings.final_lr + (1 - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def _line(step: int, row: Mapping[str, Any], scores: Scores) -> str:
