@@ -300,7 +300,8 @@ class Trainer:
     def _stream(self, pools: Pools, workers: int) -> Generator[tuple[Batch, UnpairedBatch | None], None, None]:
         """Yield the batches of each remaining step: a paired one, and an unpaired one in semi-supervised training."""
         fabric, done = self.fabric, self.progress.step
-        paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric))
+        pin = fabric.device.type == "cuda"
+        paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, pin)
         unpaired: Generator[UnpairedBatch, None, None] | None = None
         try:
             for step, batch in enumerate(paired, done):
@@ -415,7 +416,3 @@ def _line(step: int, row: Mapping[str, Any], scores: Scores) -> str:
         f"step {step}: loss {row['loss']:.4f}; validation uSDR {scores.vocals:.2f} dB vocals, "
         f"{scores.accompaniment:.2f} dB accompaniment (mixture as vocals: {scores.mixture:.2f} dB)"
     )
-
-
-def _on_gpu(fabric: Fabric) -> bool:
-    return bool(fabric.device.type == "cuda")
