@@ -42,7 +42,7 @@ LONGEST_S = 300.0
 HEADROOM = 0.89
 
 
-# The name of the folder that it was found in, and the item.
+# The name of its folder, and the item.
 Items = list[tuple[str, Song | Clip]]
 
 
@@ -57,16 +57,16 @@ class Sound:
 
 
 def sounds(kind: str, items: Items, seed: int) -> Iterator[Sound]:
-    """Read all items at 44.1 kHz, in a random order; long ones give several sounds."""
+    """Read all items at 44.1 kHz, in a random order; long ones are divided into several sounds."""
     rng = np.random.default_rng(seed)
-    places = [
+    excerpts = [
         (folder, item, start)
         for folder, item in items
         for start in range(0, item.samples, round(LONGEST_S * item.sample_rate))
         if item.samples - start > item.sample_rate
     ]
-    for place in rng.permutation(len(places)):
-        folder, item, start = places[place]
+    for index in rng.permutation(len(excerpts)):
+        folder, item, start = excerpts[index]
         length = min(item.samples - start, round(LONGEST_S * item.sample_rate))
         try:
             if isinstance(item, Song):
@@ -76,7 +76,7 @@ def sounds(kind: str, items: Items, seed: int) -> Iterator[Sound]:
         except VocalsepError as error:
             print(error, file=sys.stderr)
             continue
-        name = f"{folder}/{item.name if isinstance(item, Song) else item.named.name}"
+        name = f"{folder}/{item.name if isinstance(item, Song) else item.user_path.name}"
         rate = item.sample_rate
         if rate != RATE:
             stems = {stem: soxr.resample(sound.T, rate, RATE).T for stem, sound in stems.items()}
@@ -152,47 +152,47 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=58, help="largest part [58]")
     parser.add_argument("--hours", type=float, default=4, help="most hours of voices and of instrumentals each [4]")
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
 
-    collector = Collector(open_clip, given.exclude, lambda line: print(line, file=sys.stderr))
+    collector = Collector(open_clip, args.exclude, lambda line: print(line, file=sys.stderr))
 
-    def found(kind: str, folders: list[str], split: str | None = None) -> Items:
+    def find(kind: str, folders: list[str], split: str | None = None) -> Items:
         return [
             (pathlib.Path(folder).resolve().name, item)
             for folder in folders
             for item in collector.items(kind, folder, split)
         ]
 
-    songs = found("musdb", given.musdb, "train") + found("stems", given.stems)
-    voices, music = found("voices", given.voices), found("instrumentals", given.instrumentals)
+    songs = find("musdb", args.musdb, "train") + find("stems", args.stems)
+    voices, music = find("voices", args.voices), find("instrumentals", args.instrumentals)
     collector.exclude = []
-    held = found("musdb", given.musdb, "valid") + found("stems", given.valid_stems)
+    validation = find("musdb", args.musdb, "valid") + find("stems", args.valid_stems)
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
 
         def encoded(sound: Sound) -> dict[str, bytes]:
-            return {stem: opus(part, given.bitrate * 1000, folder) for stem, part in sound.stems.items()}
+            return {stem: opus(part, args.bitrate * 1000, folder) for stem, part in sound.stems.items()}
 
-        valid = Packer(given.out, "valid.tar", float("inf"))
-        for sound in tqdm(sounds("song", held, given.seed), desc="validation", total=len(held)):
+        valid = Packer(args.out, "valid.tar", float("inf"))
+        for sound in tqdm(sounds("song", validation, args.seed), desc="validation", total=len(validation)):
             valid.add(sound, encoded(sound))
         valid.close()
 
         # Sources take turns in proportion to their number, so that all parts are alike.
-        rng = np.random.default_rng(given.seed)
-        sources = [("song", songs, float("inf")), ("voice", voices, given.hours), ("instrumental", music, given.hours)]
-        streams = [(sounds(kind, items, given.seed), [len(items)], [hours]) for kind, items, hours in sources if items]
-        packer = Packer(given.out, "part-{:02}.tar", given.megabytes * 1e6)
+        rng = np.random.default_rng(args.seed)
+        sources = [("song", songs, float("inf")), ("voice", voices, args.hours), ("instrumental", music, args.hours)]
+        streams = [(sounds(kind, items, args.seed), [len(items)], [hours]) for kind, items, hours in sources if items]
+        packer = Packer(args.out, "part-{:02}.tar", args.megabytes * 1e6)
         with tqdm(desc="hours", unit_scale=1 / 3600 / RATE, unit="h") as bar:
             while streams:
                 shares = np.array([max(1, count[0]) for _, count, _ in streams], float)
-                place = int(rng.choice(len(streams), p=shares / shares.sum()))
-                stream, count, hours = streams[place]
+                index = int(rng.choice(len(streams), p=shares / shares.sum()))
+                stream, count, hours = streams[index]
                 sound = next(stream, None)
                 if sound is None or hours[0] <= 0:
-                    del streams[place]
+                    del streams[index]
                     continue
                 length = max(part.shape[1] for part in sound.stems.values())
                 count[0] -= 1

@@ -156,9 +156,9 @@ class Mixer:
 
         level = lambda sound: sound.square().mean((1, 2)).clamp(min=1e-10).sqrt()  # noqa: E731
         wanted = torch.tensor(rng.normal(*mixing.balance_db, size), device=self.device, dtype=torch.float32)
-        strange = 10 ** (wanted / 20) * level(music) / level(voices)
+        balanced = 10 ** (wanted / 20) * level(music) / level(voices)
         wobble = torch.tensor(rng.normal(0, mixing.own_balance_db, size), device=self.device, dtype=torch.float32)
-        gain = torch.where(torch.tensor(own, device=self.device), 10 ** (wobble / 20), strange.clamp(1e-3, 1e3))
+        gain = torch.where(torch.tensor(own, device=self.device), 10 ** (wobble / 20), balanced.clamp(1e-3, 1e3))
         missing = rng.random(size)
         gain[torch.tensor(missing < mixing.no_vocals, device=self.device)] = 0
         silent = (missing >= mixing.no_vocals) & (missing < mixing.no_vocals + mixing.no_accompaniment)
@@ -192,15 +192,15 @@ class Mixer:
         offset = torch.tensor([entries[i]["offsets"][stem] for i in indices], device=device)
         length = torch.tensor([entries[i]["length"] for i in indices], device=device)
         time_ = torch.arange(self.length, device=device, dtype=torch.float64)
-        place = torch.tensor(starts, device=device)[:, None] + time_ * torch.tensor(speed, device=device)[:, None]
-        base = place.floor().long()
-        x = (place - base).float()
+        position = torch.tensor(starts, device=device)[:, None] + time_ * torch.tensor(speed, device=device)[:, None]
+        base = position.floor().long()
+        x = (position - base).float()
 
         def at(shift: int) -> Tensor:
             inside = (base + shift).clamp(min=0)
             known = inside < length[:, None]
-            taken = self.bank.samples[:, (offset[:, None] + torch.minimum(inside, length[:, None] - 1))]
-            return taken.float().permute(1, 0, 2) / 32768 * known[:, None]
+            samples = self.bank.samples[:, (offset[:, None] + torch.minimum(inside, length[:, None] - 1))]
+            return samples.float().permute(1, 0, 2) / 32768 * known[:, None]
 
         if (speed == 1).all():
             return at(0)
@@ -302,7 +302,7 @@ class Run:
 
 
 def write_state(folder: pathlib.Path, run: Run) -> None:
-    """Write the state in files of at most `SHARD_BYTES`, each whole or not at all."""
+    """Write the state in files of at most `SHARD_BYTES`, each of them atomically."""
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, value in run.state().items():
@@ -313,8 +313,8 @@ def write_state(folder: pathlib.Path, run: Run) -> None:
         shards[-1][name] = value
     for number, shard in enumerate(shards):
         path = folder / f"state-{number}.safetensors"
-        told = {"step": str(run.step), "seconds": str(run.seconds), "shards": str(len(shards))}
-        save_file(shard, path.with_suffix(".part"), told)
+        metadata = {"step": str(run.step), "seconds": str(run.seconds), "shards": str(len(shards))}
+        save_file(shard, path.with_suffix(".part"), metadata)
         os.replace(path.with_suffix(".part"), path)
 
 
@@ -326,8 +326,8 @@ def read_state(folder: pathlib.Path) -> tuple[dict[str, Tensor], int, float]:
     seen = set()
     for path in sorted(folder.glob("state-*.safetensors")):
         with safe_open(path, "pt") as file:
-            told = file.metadata()
-        seen.add((told["step"], told["seconds"], told["shards"]))
+            metadata = file.metadata()
+        seen.add((metadata["step"], metadata["seconds"], metadata["shards"]))
         tensors |= load_file(path)
     if len(seen) != 1:
         sys.exit(f"{folder}: the state is incomplete, or its files are of different steps")

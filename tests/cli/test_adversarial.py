@@ -117,7 +117,7 @@ def test_semi_supervised_steps_need_songs_without_stems(material, tmp_path):
     base = ("train", "--config", material / "small.toml", "--stems", material / "songs", "--out", tmp_path / "run")
     done = vocalsep(*base, "--semi-steps", 5)
     assert done.returncode == 2
-    assert b"give --unlabelled" in done.stderr
+    assert b"needs a data set of unlabelled songs" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -45,12 +45,12 @@ def test_the_average_of_a_model_with_itself_is_the_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("weights", "said"),
+    ("weights", "message"),
     [((1,), "2 weights"), ((0, 0), "not all 0"), ((1, -1), "0 or more"), ((1, float("nan")), "0 or")],
 )
-def test_weights_that_make_no_sense(tmp_path, weights, said):
+def test_invalid_weights_are_refused(tmp_path, weights, message):
     paths = [made(tmp_path / f"{seed}.safetensors", seed) for seed in range(2)]
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         average(paths, weights)
 
 
@@ -86,8 +86,11 @@ def test_an_average_with_a_narrower_bottleneck(tmp_path):
     other = tmp_path / "unet.safetensors"
     config = UNetConfig(filters=(4, 8))
     save(other, UNet(config), ModelConfig(FrontEndConfig(bins=64), config, "unet"), {})
-    for arguments, said in (((path, path, "--bottleneck", 7), "1 to 6"), ((other, other, "--bottleneck", 2), "unet")):
+    for arguments, message in (
+        ((path, path, "--bottleneck", 7), "1 to 6"),
+        ((other, other, "--bottleneck", 2), "unet"),
+    ):
         done = vocalsep("average", *arguments, "-o", tmp_path / "no.safetensors")
         assert done.returncode == 2
-        assert said in done.stderr.decode().splitlines()[0]
+        assert message in done.stderr.decode().splitlines()[0]
         assert not (tmp_path / "no.safetensors").exists()

@@ -61,9 +61,9 @@ def test_it_trains_is_exported_and_splits_a_song(architecture, material, tmp_pat
     vocals, rest = (read(tmp_path / f"out/song/{stem}.wav") for stem in ("vocals", "accompaniment"))
     assert np.abs(vocals + rest - read(song)).max() < 1e-4
     assert vocals.any()
-    said = json.loads(invoke("info", model, "--json").stdout)
-    assert said["architecture"] == architecture
-    assert said["flops"] > 0
+    info = json.loads(invoke("info", model, "--json").stdout)
+    assert info["architecture"] == architecture
+    assert info["flops"] > 0
 
 
 def test_a_comparison_is_a_table_and_goes_on_where_it_was_stopped(material, tmp_path):

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, safe_open
 from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
 from vocalsep.training.config import TrainingConfig, read_toml
-from vocalsep.training.loop import learning_rate
 from vocalsep.training.run import with_more_steps
+from vocalsep.training.schedule import learning_rate
 
 RATE = 8000
 CONFIG = """
@@ -104,9 +104,9 @@ def test_the_exported_model_separates_and_says_where_it_comes_from(finished, mat
     assert done.returncode == 0, done.stderr.decode()
     stems = [read(tmp_path / f"out/song/{stem}.wav") for stem in ("vocals", "accompaniment")]
     assert np.abs(sum(stems) - read(song)).max() < 1e-4
-    said = json.loads(vocalsep("info", run / "model.safetensors", "--json").stdout)
-    assert "songs (3 items" in said["trained_on"]
-    assert said["sample_rate"] == RATE
+    info = json.loads(vocalsep("info", run / "model.safetensors", "--json").stdout)
+    assert "songs (3 items" in info["trained_on"]
+    assert info["sample_rate"] == RATE
 
 
 def test_the_same_seed_gives_the_same_weights_with_and_without_workers(finished, material):

@@ -81,17 +81,17 @@ def _no_configuration(path):
 
 def _other_width(path):
     header, body = _header(path)
-    said = json.loads(header["__metadata__"]["vocalsep"])
-    said["config"]["network"]["filters"] = [2, 8]
-    header["__metadata__"]["vocalsep"] = json.dumps(said)
+    metadata = json.loads(header["__metadata__"]["vocalsep"])
+    metadata["config"]["network"]["filters"] = [2, 8]
+    header["__metadata__"]["vocalsep"] = json.dumps(metadata)
     _rewrite(path, header, body)
 
 
 def _impossible_width(path):
     header, body = _header(path)
-    said = json.loads(header["__metadata__"]["vocalsep"])
-    said["config"]["network"]["filters"] = [4096] * 10
-    header["__metadata__"]["vocalsep"] = json.dumps(said)
+    metadata = json.loads(header["__metadata__"]["vocalsep"])
+    metadata["config"]["network"]["filters"] = [4096] * 10
+    header["__metadata__"]["vocalsep"] = json.dumps(metadata)
     _rewrite(path, header, body)
 
 

@@ -82,7 +82,7 @@ def test_sums_of_losses():
     torch.testing.assert_close(total, LOSSES["sdr"](made) + 2 * LOSSES["l1"](made) + 0.1 * LOSSES["mse"](made))
 
 
-@pytest.mark.parametrize("said", ["", "l3", "2*", "l1+", "x*l1", "1e*l1", "l1*2", "-1*l1"])
-def test_what_is_no_loss_is_refused(said):
+@pytest.mark.parametrize("expression", ["", "l3", "2*", "l1+", "x*l1", "1e*l1", "l1*2", "-1*l1"])
+def test_invalid_loss_expressions_are_refused(expression):
     with pytest.raises(UsageError):
-        parse(said)
+        parse(expression)

@@ -115,8 +115,8 @@ def test_the_shipped_models_agree(demo):
 
 def test_the_shipped_file_is_the_shipped_model_exported(tmp_path):
     """Exporters differ in details; weights do not."""
-    said = onnx.load(registry.exported(registry.find("default")))
-    config, card = (json.loads(said.metadata_props[0].value)[key] for key in ("config", "card"))
+    proto = onnx.load(registry.exported(registry.find("default")))
+    config, card = (json.loads(proto.metadata_props[0].value)[key] for key in ("config", "card"))
     from vocalsep.model_files.checkpoint import read_info
 
     info = read_info(registry.find("default"))
@@ -136,7 +136,7 @@ def test_split_with_onnx_never_imports_torch(tmp_path):
     assert "ONNX Runtime" in done.stderr
 
 
-def test_nobody_is_told(tmp_path):
+def test_telemetry_is_disabled(tmp_path):
     """ONNX Runtime, left to itself, keeps a list of what it runs in the user's cache, and sends it where it can."""
     song = write(tmp_path / "song.wav", tones(1), RATE)
     home = tmp_path / "home"
@@ -186,7 +186,7 @@ def test_other_files_are_refused_in_one_line(damage, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"backend": "tensorflow"}, "unknown backend"),
         ({"precision": "int8"}, "unknown precision"),
@@ -194,8 +194,8 @@ def test_other_files_are_refused_in_one_line(damage, tmp_path):
         ({"backend": "onnx", "precision": "bfloat16"}, "float32"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options, said):
-    with pytest.raises(UsageError, match=said):
+def test_invalid_options_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
         Separator(**options)
 
 
@@ -210,8 +210,8 @@ def test_a_model_that_was_not_exported_is_refused_with_onnx_and_taken_with_auto(
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_products_of_16_bits_change_next_to_nothing(precision, demo):
     exact, rough = (
-        Separator(backend="torch", precision=said).separate(demo["mixture"], RATE).vocals
-        for said in ("float32", precision)
+        Separator(backend="torch", precision=name).separate(demo["mixture"], RATE).vocals
+        for name in ("float32", precision)
     )
     error = np.square(rough - exact).sum() / np.square(exact).sum()
     assert 0 < error < {"bfloat16": 3e-3, "float16": 1e-4}[precision]
@@ -239,13 +239,13 @@ def _graph_of_one_node(path, kind, card=None):
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [("Shape", "something else"), ("MatMul", "cannot be computed"), ("Log", "NaN or infinite")],
 )
 @pytest.mark.filterwarnings("error")
-def test_a_graph_that_makes_no_masks_is_a_clear_error(tmp_path, kind, said):
+def test_a_graph_that_returns_no_masks_is_a_clear_error(tmp_path, kind, message):
     separator = Separator(_graph_of_one_node(tmp_path / "m.onnx", kind))
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         separator.separate(np.zeros((2, SMALL_RATE), np.float32), SMALL_RATE)
     fine = Separator(_graph_of_one_node(tmp_path / "m.onnx", "Sigmoid"))
     assert np.isfinite(fine.separate(np.zeros((2, SMALL_RATE), np.float32), SMALL_RATE).vocals).all()

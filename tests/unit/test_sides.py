@@ -50,14 +50,14 @@ def test_one_side_is_separated_as_mono_is(separator, mono, kind, loud):
         assert np.abs(stems.vocals[1 - loud] - expected * (0 if kind == "silent" else 0.1)).max() < 1e-5
 
 
-def test_onnx_does_so_too(mono):
+def test_onnx_gives_the_same(mono):
     _, mixture = mono
     onnx = Separator(backend="onnx")
     one = onnx.separate(np.stack([mixture, 0 * mixture]), RATE).vocals
     assert np.abs(one[0] - onnx.separate(mixture, RATE).vocals).max() < 1e-5
 
 
-def test_each_pair_of_many_channels_leans_by_itself(separator, mono):
+def test_each_pair_of_many_channels_has_weights_of_its_own(separator, mono):
     _, mixture = mono
     stereo = tones(8)
     expected = separator.separate(mixture, RATE).vocals

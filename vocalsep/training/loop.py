@@ -27,6 +27,7 @@ from .forward import estimates
 from .loader import Batch, UnpairedBatch, batches, first_mixtures, unpaired_batches
 from .norms import has_statistics, measure_statistics
 from .run_log import RunLog
+from .schedule import learning_rate
 from .signals import StopSignals
 from .validation import Scores, Validation
 
@@ -299,7 +300,8 @@ class Trainer:
     def _stream(self, pools: Pools, workers: int) -> Generator[tuple[Batch, UnpairedBatch | None], None, None]:
         """Yield the batches of each remaining step: a paired one, and an unpaired one in semi-supervised training."""
         fabric, done = self.fabric, self.progress.step
-        paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, _on_gpu(fabric))
+        pin = fabric.device.type == "cuda"
+        paired = batches(pools, self.config, done, fabric.global_rank, fabric.world_size, workers, pin)
         unpaired: Generator[UnpairedBatch, None, None] | None = None
         try:
             for step, batch in enumerate(paired, done):
@@ -409,26 +411,8 @@ class Trainer:
         return value
 
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Return the learning rate of a step: a linear rise, then half a cosine down to ``final_lr * lr``.
-
-    In semi-supervised training it is constant.
-    """
-    settings = config.training
-    if step >= settings.steps:
-        return config.adversarial.lr
-    if step < settings.warmup:
-        return settings.lr * (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return settings.lr * (settings.final_lr + (1 - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
-
-
 def _line(step: int, row: Mapping[str, Any], scores: Scores) -> str:
     return (
         f"step {step}: loss {row['loss']:.4f}; validation uSDR {scores.vocals:.2f} dB vocals, "
         f"{scores.accompaniment:.2f} dB accompaniment (mixture as vocals: {scores.mixture:.2f} dB)"
     )
-
-
-def _on_gpu(fabric: Fabric) -> bool:
-    return bool(fabric.device.type == "cuda")

@@ -30,7 +30,8 @@ from . import losses
 from .config import TrainingConfig, read_toml
 from .data import gather
 from .folder import RunFolder
-from .loop import Trainer, TrainResult, learning_rate
+from .loop import Trainer, TrainResult
+from .schedule import learning_rate
 from .state import Progress, load_progress
 from .validation import Scores, Validation
 
