@@ -12,7 +12,7 @@ from fastapi import HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from .context import PROBLEM_RESPONSES, CurrentStudio, FinishedSong, Key, Song, Tempo
+from .context import PROBLEM_RESPONSES, CurrentStudio, FinishedSong, Key, RequestedSong, Tempo
 from .exports import file_name
 from .library import DONE
 from .ranges import range_response
@@ -48,7 +48,7 @@ class TemporaryFileResponse(FileResponse):
 
 @router.get("/songs/{song_id}/stems/{stem}.wav", response_class=Response)
 def get_stem(
-    song: Song, stem: Stem, request: Request, studio: CurrentStudio, key: Key = 0.0, tempo: Tempo = 100.0
+    song: RequestedSong, stem: Stem, request: Request, studio: CurrentStudio, key: Key = 0.0, tempo: Tempo = 100.0
 ) -> Response:
     """Return a stem as a WAV file; while the song is separated, ranges of what is ready."""
     if key or tempo != 100:
@@ -84,7 +84,7 @@ async def make_version(
 
 
 @router.get("/songs/{song_id}/peaks")
-def get_peaks(song: Song, studio: CurrentStudio) -> dict[str, Any]:
+def get_peaks(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
     """Return the waveform peaks of both stems, as far as they are separated."""
     return dict(studio.worker.peaks(song))
 
@@ -120,7 +120,7 @@ async def get_archive(song: FinishedSong, studio: CurrentStudio, format_name: St
 
 
 @router.get("/songs/{song_id}/original", response_class=Response)
-def get_original(song: Song, request: Request, studio: CurrentStudio) -> Response:
+def get_original(song: RequestedSong, request: Request, studio: CurrentStudio) -> Response:
     """Return the uploaded file."""
     path = studio.library.original(song)
     file = _open(path, "the file is gone", status=404)

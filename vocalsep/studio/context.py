@@ -103,10 +103,10 @@ def _song(song_id: SongId, studio: CurrentStudio) -> LibrarySong:
     return studio.get_song(song_id)
 
 
-Song = Annotated[LibrarySong, Depends(_song)]
+RequestedSong = Annotated[LibrarySong, Depends(_song)]
 
 
-def _finished_song(song: Song) -> LibrarySong:
+def _finished_song(song: RequestedSong) -> LibrarySong:
     if song.state != DONE:
         raise HTTPException(409, "this song is not separated yet")
     return song

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
-from .context import PROBLEM_RESPONSES, CurrentStudio, Song, Studio
+from .context import PROBLEM_RESPONSES, CurrentStudio, RequestedSong, Studio
 from .events import format_event
 from .uploads import drain, open_info, receive_upload
 from .worker import QueueFull
@@ -74,26 +74,26 @@ async def upload_song(
 
 
 @router.get("/songs/{song_id}")
-def get_song(song: Song, studio: CurrentStudio) -> dict[str, Any]:
+def get_song(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
     """Return one song."""
     return studio.describe(song)
 
 
 @router.delete("/songs/{song_id}", status_code=204)
-def delete_song(song: Song, studio: CurrentStudio) -> None:
+def delete_song(song: RequestedSong, studio: CurrentStudio) -> None:
     """Delete a song with its stems."""
     studio.worker.remove(song)
     studio.events.publish("gone", {"id": song.id})
 
 
 @router.post("/songs/{song_id}/cancel")
-def cancel_song(song: Song, studio: CurrentStudio) -> dict[str, Any]:
+def cancel_song(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
     """Remove a song from the queue, or stop its separation."""
     return studio.describe(studio.worker.cancel(song))
 
 
 @router.post("/songs/{song_id}/restart")
-def restart_song(song: Song, studio: CurrentStudio, audio_stream: AudioStream | None = None) -> dict[str, Any]:
+def restart_song(song: RequestedSong, studio: CurrentStudio, audio_stream: AudioStream | None = None) -> dict[str, Any]:
     """Put a song that failed, was cancelled or was interrupted into the queue again.
 
     With `audio_stream` also one that is done, to separate another of its audio streams.

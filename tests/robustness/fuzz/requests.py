@@ -251,7 +251,7 @@ class Requests:
             else b"{}" * random_.randrange(3)
         )
         if random_.random() < 0.05:
-            data = bytes(LIMITS.upload_bytes + 1)
+            data = bytes(LIMITS.max_upload_bytes + 1)
         cut = random_.randint(0, len(data))
         return [data[:cut], data[cut:]]
 
