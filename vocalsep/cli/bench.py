@@ -47,11 +47,11 @@ def bench(
             raise UsageError(f"{song}: no such file")
         lengths = _lengths(minutes)
 
-        from ..benchmark.run import Plan, as_text, benchmark
+        from ..benchmark.run import BenchmarkPlan, as_text, benchmark
         from ..training.config import TrainingConfig, read_toml
 
         training = None if train is None else TrainingConfig.from_dict(read_toml(train))
-        plan = Plan(
+        plan = BenchmarkPlan(
             song,
             seconds,
             model,

@@ -71,7 +71,7 @@ def compare(
 
         import torch
 
-        from ..comparison.entries import Entry, entries
+        from ..comparison.candidates import Candidate, candidates
         from ..comparison.run import Budget, compare
         from ..comparison.table import as_markdown
         from ..model_files import registry
@@ -80,8 +80,8 @@ def compare(
 
         if threads is not None:
             torch.set_num_threads(threads)
-        loaded = [Entry(registry.find(name).stem, None, registry.find(name)) for name in model or []]
-        trained = entries(tables, arch or [], out) if arch or tables.get("models") or not loaded else []
+        loaded = [Candidate(registry.find(name).stem, None, registry.find(name)) for name in model or []]
+        trained = candidates(tables, arch or [], out) if arch or tables.get("models") or not loaded else []
         # Only the judge's songs count: no network of its own has to fit their frames.
         songs = {name: table for name, table in tables["data"].items() if name != "frames"}
         judge = TrainingConfig.from_dict({"data": songs})

@@ -18,10 +18,10 @@ from . import options, session
 
 if TYPE_CHECKING:
     from ..datasets.songs import Song
+    from ..evaluation.methods import Method
     from ..evaluation.results import TrackResult
-    from ..evaluation.rows import Row
-    from ..evaluation.runner import Plan
-    from ..evaluation.scoring import Settings
+    from ..evaluation.runner import EvaluationPlan
+    from ..evaluation.scoring import ScoringSettings
 
 Names = list[str] | None
 
@@ -68,16 +68,16 @@ def evaluate(
     changed.
     """
     with session.one_line_errors():
-        from ..evaluation.runner import Plan
-        from ..evaluation.scoring import METRICS, Settings
+        from ..evaluation.runner import EvaluationPlan
+        from ..evaluation.scoring import METRICS, ScoringSettings
 
         chosen = _chosen("--metrics", metrics, METRICS)
         if not window > 0 or not hop > 0:
             raise UsageError("--window and --hop are above 0 seconds")
-        settings = Settings(chosen, window, hop, snr)
+        settings = ScoringSettings(chosen, window, hop, snr)
         rows = _rows(model, [one.value for one in precision or [options.Precision.FLOAT32]], estimates, oracles)
         songs = _songs(musdb, subset, split, stems)[:limit]
-        plan = Plan(tuple(rows), settings, device.value, out, out is not None)
+        plan = EvaluationPlan(tuple(rows), settings, device.value, out, out is not None)
         results = _scored(songs, plan, jobs or os.cpu_count() or 1, quiet)
         _tell(results, plan, as_json, quiet)
 
@@ -92,29 +92,29 @@ def _chosen(option: str, said: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) -> list[Row]:
+def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) -> list[Method]:
+    from ..evaluation.methods import Method
     from ..evaluation.oracles import ORACLES
-    from ..evaluation.rows import Row
     from ..model_files import registry
 
-    rows = [Row("mixture", "mixture")]
+    rows = [Method("mixture", "mixture")]
     if oracles != "none":
-        rows += [Row("oracle", f"oracle {name}", name) for name in _chosen("--oracles", oracles, tuple(ORACLES))]
+        rows += [Method("oracle", f"oracle {name}", name) for name in _chosen("--oracles", oracles, tuple(ORACLES))]
     for folder in estimates or []:
         if not pathlib.Path(folder).is_dir():
             raise UsageError(f"{folder}: no such folder")
-        rows.append(Row("estimates", pathlib.Path(folder).resolve().name, folder))
+        rows.append(Method("estimates", pathlib.Path(folder).resolve().name, folder))
     several = len(set(precisions)) > 1
     for model in models or ([] if estimates else [registry.DEFAULT]):
         path = registry.find(model)
         name = path.stem if path.stem != "model" else path.parent.name
         for precision in dict.fromkeys(precisions):
-            rows.append(Row("model", f"{name} {precision}" if several else name, model, precision))
+            rows.append(Method("model", f"{name} {precision}" if several else name, model, precision))
     names = [row.name for row in rows]
     return [row if names.count(row.name) == 1 else _spelt_out(row, several) for row in rows]
 
 
-def _spelt_out(row: Row, several: bool) -> Row:
+def _spelt_out(row: Method, several: bool) -> Method:
     """Name a row by all of its source, as another has the same short name."""
     said = row.source or row.name
     return dataclasses.replace(row, name=f"{said} {row.precision}" if several and row.kind == "model" else said)
@@ -136,7 +136,7 @@ def _songs(musdb: str | None, subset: str | None, split: str | None, stems: Name
     return songs
 
 
-def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[TrackResult]:
+def _scored(songs: list[Song], plan: EvaluationPlan, jobs: int, quiet: bool) -> list[TrackResult]:
     from ..evaluation.runner import evaluate as run
     from ..system.progress import Bar
 
@@ -144,7 +144,7 @@ def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[Track
         return run(songs, plan, jobs, lambda _: bar.update())
 
 
-def _measured(settings: Settings) -> Iterator[str]:
+def _measured(settings: ScoringSettings) -> Iterator[str]:
     if "bss" in settings.metrics:
         yield f"BSS Eval v4: medians over windows of {settings.window_s:g} s, then over tracks"
     means = [name for metric, name in (("usdr", "uSDR"), ("si-sdr", "SI-SDR")) if metric in settings.metrics]
@@ -154,15 +154,15 @@ def _measured(settings: Settings) -> Iterator[str]:
         yield "BSS Eval v3 in mono: NSDR is the mean over tracks, GNSDR, GSIR, GSAR are weighted by length"
 
 
-def _tell(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) -> None:
+def _tell(results: list[TrackResult], plan: EvaluationPlan, as_json: bool, quiet: bool) -> None:
     from ..evaluation.results import plain
-    from ..evaluation.tables import as_csv, as_text, summarise
+    from ..evaluation.tables import as_csv, as_text, summarize
 
-    summary = summarise(results)
+    summary = summarize(results)
     said = {
         "vocalsep": __version__,
         "settings": dataclasses.asdict(plan.settings),
-        "rows": [dataclasses.asdict(row) for row in plan.rows],
+        "rows": [dataclasses.asdict(row) for row in plan.methods],
         "summary": summary,
         "tracks": [dataclasses.asdict(result) for result in results],
     }

@@ -70,7 +70,7 @@ def _draw(
 ) -> None:
     import numpy as np
 
-    from ..evaluation.pictures import spectrograms
+    from ..evaluation.plots import spectrograms
     from ..separator import Separator
     from ..system.plotting import save
 
