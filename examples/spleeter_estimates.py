@@ -19,7 +19,7 @@ import soxr
 
 from vocalsep.datasets.musdb18 import find_tracks
 from vocalsep.datasets.stems import find_songs
-from vocalsep.evaluation.rows import Stems, load
+from vocalsep.evaluation.methods import ReferenceTrack, load_track
 
 RATE = 44100
 
@@ -52,13 +52,13 @@ def take_songs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--snr", type=float)
 
 
-def tracks(args: argparse.Namespace) -> Iterator[Stems]:
+def tracks(args: argparse.Namespace) -> Iterator[ReferenceTrack]:
     """Read the songs that those options name, one at a time."""
     songs = find_songs(args.stems) if args.stems else []
     if args.musdb:
         songs += find_tracks(args.musdb, args.subset or ("train" if args.split else "test"), args.split)
     for song in songs:
-        yield load(song, args.snr)
+        yield load_track(song, args.snr)
 
 
 def main() -> None:

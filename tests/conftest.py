@@ -20,6 +20,9 @@ REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Fra
 DEMO = HERE.parent / "examples"
 RATE = 44100
 
+# After the number of threads is set: it is read when libraries are loaded.
+import fork_server  # noqa: E402
+
 
 def tones(seconds: float, rate: int = RATE, channels: int = 2, seed: int = 0) -> np.ndarray:
     """A chord, a gliding 'voice' with vibrato and some noise: (channels, samples), peak about 0.5."""
@@ -53,6 +56,8 @@ def sdr(truth: np.ndarray, estimate: np.ndarray) -> float:
 
 def vocalsep(*arguments: object, stdin: bytes | None = None, cwd: pathlib.Path | None = None):
     """Run the real command line in a process of its own; returns the finished process, output as bytes."""
+    if fork_server.can_run():
+        return fork_server.run([str(argument) for argument in arguments], stdin or b"", cwd, timeout=300)
     command = [sys.executable, "-m", "vocalsep", *map(str, arguments)]
     return subprocess.run(command, input=stdin or b"", capture_output=True, cwd=cwd, timeout=300)
 

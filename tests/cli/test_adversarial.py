@@ -81,6 +81,7 @@ def test_supervised_first_then_semi_supervised_and_both_are_kept(finished):
     assert any(not torch.equal(supervised[name], model[name]) for name in supervised)
 
 
+@pytest.mark.slow
 def test_killed_in_between_it_ends_the_same(finished, material):
     whole, broken = finished[0], material / "broken"
     command = [sys.executable, "-m", "vocalsep", *map(str, begun(material, broken))]

@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import tones, vocalsep, write
 
-from vocalsep.benchmark.processes import run, song_of
+from vocalsep.benchmark.processes import run, write_song
 from vocalsep.errors import UsageError
 
 RECIPE = """
@@ -61,7 +61,7 @@ def test_memory_is_that_of_the_program_itself():
 def test_songs_that_are_made_have_their_length(tmp_path):
     import soundfile
 
-    info = soundfile.info(song_of(61.5, tmp_path / "a.flac"))
+    info = soundfile.info(write_song(61.5, tmp_path / "a.flac"))
     assert (info.frames, info.channels) == (round(61.5 * 44100), 2)
 
 

@@ -261,7 +261,14 @@ def _start(song: pathlib.Path, out: pathlib.Path) -> subprocess.Popen:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_stopped_leaves_nothing_under_a_final_name(tmp_path, number):
     song = write(tmp_path / "song.wav", np.tile(tones(10), 60), subtype="PCM_16")
     process = _start(song, tmp_path / "out")
@@ -288,6 +295,7 @@ def test_a_read_only_folder(tmp_path):
     assert b"permission denied" in done.stderr
 
 
+@pytest.mark.slow
 def test_memory_does_not_depend_on_the_length(tmp_path):
     """Peak resident memory of the whole command for 3 minutes and for 12."""
     peaks = []

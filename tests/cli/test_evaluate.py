@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import HERE, read, tones, vocalsep, write
 
-from vocalsep.evaluation.oracles import ORACLES, oracle
+from vocalsep.evaluation.oracles import ORACLES, oracle_vocals
 from vocalsep.networks.unet import UNetConfig
 
 RATE = 8000
@@ -68,7 +68,7 @@ def test_figures_are_musevals_own(songs, estimates):
         vocals, rest = (read(songs / f"s{number}/{stem}.wav", "float32") for stem in ("vocals", "accompaniment"))
         mixture = vocals + rest
         found = read(estimates / f"s{number}/vocals.wav", "float32")
-        ideal = oracle("IRM1", vocals, rest, mixture)
+        ideal = oracle_vocals("IRM1", vocals, rest, mixture)
         for row, estimate in ((estimates.name, found), ("oracle IRM1", ideal), ("mixture", None)):
             pair = (mixture, mixture) if estimate is None else (estimate, mixture - estimate)
             true, heard = (np.stack(stems).transpose(0, 2, 1).astype(np.float64) for stems in ((vocals, rest), pair))
@@ -108,7 +108,7 @@ def test_mixing_anew_at_0_db(songs, estimates):
 @pytest.mark.parametrize("name", ORACLES)
 def test_oracles_beat_the_mixture_and_keep_to_it(name, songs):
     vocals, rest = (read(songs / f"s0/{stem}.wav", "float32") for stem in ("vocals", "accompaniment"))
-    estimate = oracle(name, vocals, rest, vocals + rest)
+    estimate = oracle_vocals(name, vocals, rest, vocals + rest)
     assert estimate.shape == vocals.shape
 
     def ratio(found):
@@ -246,7 +246,7 @@ def test_musdb18_validation_songs_score_as_museval_scores_them():
         song = tracks[track["track"]]
         vocals, rest = (song.targets[stem].audio.T.astype(np.float32) for stem in ("vocals", "accompaniment"))
         mixture = song.audio.T.astype(np.float32)
-        ideal = oracle("IRM2", vocals, rest, mixture)
+        ideal = oracle_vocals("IRM2", vocals, rest, mixture)
         true = np.stack([vocals, rest]).transpose(0, 2, 1)
         for row, pair in (("oracle IRM2", (ideal, mixture - ideal)), ("mixture", (mixture, mixture))):
             heard = np.stack(pair).transpose(0, 2, 1)

@@ -15,8 +15,8 @@ import pytest
 from conftest import DEMO, RATE, read, sdr, tones, write
 
 from vocalsep.cli.studio import PORT
-from vocalsep.comparison.entries import entries
-from vocalsep.comparison.measuring import Measured
+from vocalsep.comparison.candidates import candidates
+from vocalsep.comparison.measurement import ModelMeasurement
 from vocalsep.comparison.table import as_markdown
 from vocalsep.training.config import TrainingConfig, read_toml
 
@@ -84,9 +84,12 @@ def test_the_container_serves_a_studio():
 
 
 def test_the_table_of_architectures_is_the_one_that_is_told():
-    types = typing.get_type_hints(Measured)
+    types = typing.get_type_hints(ModelMeasurement)
     with (DEMO / "architectures.csv").open(encoding="utf-8", newline="") as file:
-        rows = [Measured(**{name: types[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+        rows = [
+            ModelMeasurement(**{name: types[name](value) for name, value in row.items()})
+            for row in csv.DictReader(file)
+        ]
     assert as_markdown(rows) in (DEMO.parent / "models" / "README.md").read_text("utf-8")
     assert {row.name for row in rows} == set(read_toml(DEMO / "compare.toml")["models"])
     assert (DEMO / "architectures.png").read_bytes().startswith(b"\x89PNG")
@@ -118,7 +121,7 @@ def test_leakage_measures_both_folders(tmp_path):
 @pytest.mark.parametrize("recipe", sorted(DEMO.glob("*.toml")), ids=lambda path: path.name)
 def test_recipes_are_understood(recipe):
     tables = read_toml(recipe)
-    assert entries(tables, [], pathlib.Path("out")) if "models" in tables else TrainingConfig.from_dict(tables)
+    assert candidates(tables, [], pathlib.Path("out")) if "models" in tables else TrainingConfig.from_dict(tables)
 
 
 def test_a_client_of_the_studio(tmp_path):

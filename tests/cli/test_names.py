@@ -19,7 +19,7 @@ from vocalsep.datasets.pairs import find_pairs
 from vocalsep.datasets.stems import find_songs as find_stems
 from vocalsep.datasets.stems import find_sounds
 from vocalsep.errors import AudioError
-from vocalsep.evaluation.estimates import estimates_of
+from vocalsep.evaluation.estimates import find_estimates
 from vocalsep.jobs.inputs import find_inputs
 from vocalsep.jobs.name_template import fill_template
 from vocalsep.jobs.outputs import single_stem
@@ -263,7 +263,7 @@ def test_which_estimate_is_whose(tmp_path):
         "song (2)/vocals.wav",
         "AC_DC_/vocals.wav",
     )
-    find = functools.partial(estimates_of, tmp_path)
+    find = functools.partial(find_estimates, tmp_path)
     assert find("A") == tmp_path / "test/A/mixture"
     assert find("B").name == "B"
     assert find("C") == tmp_path / "x/C"

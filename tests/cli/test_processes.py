@@ -97,7 +97,7 @@ def test_closing_it_stops_the_processes_and_leaves_nothing_unfinished(tmp_path):
     assert not list(tmp_path.glob(".vocalsep-*"))
 
 
-@pytest.mark.parametrize("seconds", [1, 2, 4])
+@pytest.mark.parametrize("seconds", [1, *(pytest.param(late, marks=pytest.mark.slow) for late in (2, 4))])
 def test_interrupted_at_any_time_it_ends_soon_and_quietly(seconds, tmp_path):
     for number in range(6):
         write(tmp_path / "long" / f"{number}.wav", np.zeros((2, 60 * RATE)), RATE)

@@ -117,6 +117,7 @@ def test_the_same_seed_gives_the_same_weights_with_and_without_workers(finished,
     assert (run / "model.safetensors").read_bytes() == (material / "again/model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_at_random_steps_and_resumed_ends_with_the_same_weights(material):
     config = material / "often.toml"
     config.write_text(CONFIG + "checkpoint_minutes = 0.000001\n")
@@ -179,6 +180,7 @@ def test_interrupting_politely_saves_and_says_how_to_go_on(material):
     assert _step(run) > 20
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_at_the_doubled_batch(material):
     more = ("--stems", material / "songs", "--quiet")
     one, two = material / "one", material / "two"
@@ -207,6 +209,7 @@ def test_voices_instrumentals_and_noise(material):
     assert "held-out" in data["valid"]
 
 
+@pytest.mark.slow
 def test_one_song_can_be_learned_by_heart(material, tmp_path):
     config = tmp_path / "heart.toml"
     plain = dataclasses.asdict(MixingConfig.plain())
@@ -346,6 +349,7 @@ def test_a_run_that_has_ended_goes_on_for_more_steps(finished, material, tmp_pat
     assert not same(weights(run), weights(finished[0]))
 
 
+@pytest.mark.slow
 def test_a_longer_run_that_is_killed_goes_on_exactly(finished, material, tmp_path):
     runs = [tmp_path / name for name in ("whole", "broken")]
     for run in runs:

@@ -71,7 +71,9 @@ def test_a_clip_whose_end_is_gone_is_neither_silence_nor_a_shorter_song(suffix, 
             clip.read(start, count)
 
 
-@pytest.mark.parametrize("change", [vanish, truncate, replace])
+@pytest.mark.parametrize(
+    "change", [truncate, *(pytest.param(change, marks=pytest.mark.slow) for change in (vanish, replace))]
+)
 def test_a_song_that_changes_amid_a_batch(change, tmp_path):
     for number in range(2):
         write(tmp_path / f"songs/{number}.wav", np.tile(tones(20, seed=number), 12), RATE, subtype="PCM_16")
@@ -112,6 +114,7 @@ def test_an_evaluation_never_scores_half_a_song(stems, tmp_path):
     assert b"1 was not scored" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_training_whose_songs_change_goes_on_or_says_so(stems, tmp_path):
     songs, run = tmp_path / "songs", tmp_path / "run"
     subprocess.run(["cp", "-r", str(stems / "songs"), str(songs)], check=True)

@@ -54,7 +54,16 @@ def files(place):
     return {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("name", ["split", "batch", "karaoke", "plot", "export", "evaluate", "train"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "split",
+        "karaoke",
+        "plot",
+        "evaluate",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("batch", "export", "train")),
+    ],
+)
 def test_a_disk_that_is_full_or_read_only(name, material, tmp_path):
     if name == "export":
         pytest.importorskip("onnxscript")
@@ -86,6 +95,7 @@ def test_a_disk_that_fills_up_amid_a_batch_costs_only_what_does_not_fit(material
         assert vocalsep(*command, "--stem", "vocals").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_amid_a_training_keeps_the_last_checkpoint(material, tmp_path):
     with small_disk(tmp_path / "disk", 12_000) as disk:
         out = disk / "out"
@@ -98,6 +108,7 @@ def test_a_disk_that_fills_up_amid_a_training_keeps_the_last_checkpoint(material
         assert (out / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_events_that_find_no_room_end_the_training_instead_of_keeping_it_waiting(material, tmp_path):
     with small_disk(tmp_path / "out/tensorboard", 4) as disk:
         fill(disk)

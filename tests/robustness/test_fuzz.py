@@ -42,26 +42,29 @@ def test_the_same_seed_makes_the_same_inputs(tmp_path):
     assert 5 < sum(first) < 35
 
 
-def test_sound_files(tmp_path):
+@pytest.mark.parametrize("inputs", [80, pytest.param(400, marks=pytest.mark.slow)])
+def test_sound_files(inputs, tmp_path):
     from fuzz.audio import Audio
 
-    assert defects([Task(Audio, case) for case in range(400)], tmp_path) == {}
+    assert defects([Task(Audio, case) for case in range(inputs)], tmp_path) == {}
 
 
-def test_models_folders_and_configurations(tmp_path):
+@pytest.mark.parametrize("inputs", [30, pytest.param(120, marks=pytest.mark.slow)])
+def test_models_folders_and_configurations(inputs, tmp_path):
     pytest.importorskip("onnxruntime")
     from fuzz.folders import Folders
     from fuzz.models import Models
 
-    counts = {Models: 120, Folders: 80, Configs: 120}
+    counts = {Models: inputs, Folders: inputs * 2 // 3, Configs: inputs}
     assert defects([Task(kind, case) for kind, count in counts.items() for case in range(count)], tmp_path) == {}
 
 
-def test_requests(tmp_path):
+@pytest.mark.parametrize("inputs", [60, pytest.param(250, marks=pytest.mark.slow)])
+def test_requests(inputs, tmp_path):
     pytest.importorskip("fastapi")
     from fuzz.requests import Requests
 
-    assert defects([Task(Requests, case) for case in range(250)], tmp_path) == {}
+    assert defects([Task(Requests, case) for case in range(inputs)], tmp_path) == {}
 
 
 KEYS = st.sampled_from(

@@ -31,6 +31,7 @@ def interrupt(process, gaps, group):
             os.killpg(process.pid, signal.SIGINT) if group else process.send_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_interrupted_several_times_it_tidies_up_and_goes_on(name, tmp_path):
     rng = random.Random(name)

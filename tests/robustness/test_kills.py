@@ -4,6 +4,8 @@ import pytest
 from faults.cases import CASES
 from faults.run import torment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_killed_command_loses_nothing(name, tmp_path):

@@ -7,6 +7,8 @@ pytest.importorskip("fastapi")
 
 from run_load import load
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_few_visitors_at_once(tmp_path):
     report = load(4, 5.0, 0, tmp_path)

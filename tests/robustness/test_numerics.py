@@ -1,7 +1,7 @@
 """What a separation promises of any song, however it is cut and whatever computes it.
 
-``NUMERICS=2000 pytest tests/robustness/test_numerics.py`` tries so many examples of each, other ones every time, and a
-twentieth of that with the shipped model.
+``NUMERICS=2000 pytest -m 'slow or not slow' tests/robustness/test_numerics.py`` tries so many examples of each, other
+ones every time, and a twentieth of that with the shipped model.
 """
 
 import dataclasses
@@ -160,6 +160,7 @@ def test_however_a_song_is_cut_its_stems_are_the_same(open_model, data):
         assert np.abs(stems[0] - expected.vocals).max(initial=0) < AGREED
 
 
+@pytest.mark.slow
 @tried(15)
 @given(data=st.data(), decibels=st.floats(-60, 20))
 def test_a_louder_song_has_louder_stems(open_model, data, decibels):
@@ -183,6 +184,7 @@ def test_a_song_upside_down_has_its_stems_upside_down(open_model, data):
         assert np.array_equal(turned, -stem)
 
 
+@pytest.mark.slow
 @tried(15)
 @given(data=st.data())
 def test_what_goes_through_the_network_by_itself_may_change_places(open_model, data):
@@ -201,6 +203,7 @@ def test_what_goes_through_the_network_by_itself_may_change_places(open_model, d
         assert np.array_equal(moved, stem[order])
 
 
+@pytest.mark.slow
 @tried(15)
 @given(data=st.data())
 def test_what_comes_before_a_song_moves_its_stems(open_model, data):
@@ -223,6 +226,7 @@ def test_what_comes_before_a_song_moves_its_stems(open_model, data):
     assert np.abs(behind - alone)[:, deaf:end].max() < AGREED
 
 
+@pytest.mark.slow
 @tried(15)
 @given(data=st.data())
 def test_silence_stays_silent(open_model, data):
@@ -265,6 +269,7 @@ def test_stem_files_add_up_to_the_bit(open_model, tmp_path_factory, data, subtyp
         check_sum(mixture, vocals.astype(mixture.dtype), accompaniment.astype(mixture.dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 @tried(2, share=20)
 @given(data=st.data())

@@ -11,6 +11,8 @@ import pytest
 
 import vocalsep
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("hatchling")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

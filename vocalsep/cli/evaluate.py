@@ -18,10 +18,10 @@ from .options import Device, Precision, ReportOptions, finite
 
 if TYPE_CHECKING:
     from ..datasets.songs import Song
+    from ..evaluation.methods import Method
     from ..evaluation.results import TrackResult
-    from ..evaluation.rows import Row
-    from ..evaluation.runner import Plan
-    from ..evaluation.scoring import Settings
+    from ..evaluation.runner import EvaluationPlan
+    from ..evaluation.scoring import ScoringSettings
 
 Names = list[str] | None
 
@@ -89,17 +89,17 @@ def evaluate(options: EvaluateOptions) -> None:
     With --out, what is finished is kept: the same command goes on where it was stopped, and does again only what has
     changed.
     """
-    from ..evaluation.runner import Plan
-    from ..evaluation.scoring import METRICS, Settings
+    from ..evaluation.runner import EvaluationPlan
+    from ..evaluation.scoring import METRICS, ScoringSettings
 
     metrics = _chosen("--metrics", options.metrics, METRICS)
     if not options.window > 0 or not options.hop > 0:
         raise UsageError("--window and --hop are above 0 seconds")
-    settings = Settings(metrics, options.window, options.hop, options.snr)
+    settings = ScoringSettings(metrics, options.window, options.hop, options.snr)
     precisions = [precision.value for precision in options.precision or [Precision.FLOAT32]]
     rows = _rows(options.model, precisions, options.estimates, options.oracles)
     songs = _songs(options)[: options.limit]
-    plan = Plan(tuple(rows), settings, options.device.value, options.out, options.out is not None)
+    plan = EvaluationPlan(tuple(rows), settings, options.device.value, options.out, options.out is not None)
     results = _scored(songs, plan, options.jobs or os.cpu_count() or 1, options.quiet)
     _report(results, plan, options.as_json, options.quiet)
 
@@ -114,29 +114,29 @@ def _chosen(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) -> list[Row]:
+def _rows(models: Names, precisions: list[str], estimates: Names, oracles: str) -> list[Method]:
+    from ..evaluation.methods import Method
     from ..evaluation.oracles import ORACLES
-    from ..evaluation.rows import Row
     from ..model_files import registry
 
-    rows = [Row("mixture", "mixture")]
+    rows = [Method("mixture", "mixture")]
     if oracles != "none":
-        rows += [Row("oracle", f"oracle {name}", name) for name in _chosen("--oracles", oracles, tuple(ORACLES))]
+        rows += [Method("oracle", f"oracle {name}", name) for name in _chosen("--oracles", oracles, tuple(ORACLES))]
     for folder in estimates or []:
         if not pathlib.Path(folder).is_dir():
             raise UsageError("no such folder", path=folder)
-        rows.append(Row("estimates", pathlib.Path(folder).resolve().name, folder))
+        rows.append(Method("estimates", pathlib.Path(folder).resolve().name, folder))
     several = len(set(precisions)) > 1
     for model in models or ([] if estimates else [registry.DEFAULT]):
         path = registry.find(model)
         name = path.stem if path.stem != "model" else path.parent.name
         for precision in dict.fromkeys(precisions):
-            rows.append(Row("model", f"{name} {precision}" if several else name, model, precision))
+            rows.append(Method("model", f"{name} {precision}" if several else name, model, precision))
     names = [row.name for row in rows]
     return [row if names.count(row.name) == 1 else _with_full_name(row, several) for row in rows]
 
 
-def _with_full_name(row: Row, several: bool) -> Row:
+def _with_full_name(row: Method, several: bool) -> Method:
     """Return a row that is named by its whole source, as another has the same short name."""
     name = row.source or row.name
     return dataclasses.replace(row, name=f"{name} {row.precision}" if several and row.kind == "model" else name)
@@ -159,7 +159,7 @@ def _songs(options: EvaluateOptions) -> list[Song]:
     return songs
 
 
-def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[TrackResult]:
+def _scored(songs: list[Song], plan: EvaluationPlan, jobs: int, quiet: bool) -> list[TrackResult]:
     from ..evaluation.runner import evaluate as run
     from ..system.progress import Bar
 
@@ -167,7 +167,7 @@ def _scored(songs: list[Song], plan: Plan, jobs: int, quiet: bool) -> list[Track
         return run(songs, plan, jobs, lambda _: bar.update())
 
 
-def _measured(settings: Settings) -> Iterator[str]:
+def _measured(settings: ScoringSettings) -> Iterator[str]:
     if "bss" in settings.metrics:
         yield f"BSS Eval v4: medians over windows of {settings.window_s:g} s, then over tracks"
     means = [name for metric, name in (("usdr", "uSDR"), ("si-sdr", "SI-SDR")) if metric in settings.metrics]
@@ -177,15 +177,15 @@ def _measured(settings: Settings) -> Iterator[str]:
         yield "BSS Eval v3 in mono: NSDR is the mean over tracks, GNSDR, GSIR, GSAR are weighted by length"
 
 
-def _report(results: list[TrackResult], plan: Plan, as_json: bool, quiet: bool) -> None:
+def _report(results: list[TrackResult], plan: EvaluationPlan, as_json: bool, quiet: bool) -> None:
     from ..evaluation.results import plain
-    from ..evaluation.tables import as_csv, as_text, summarise
+    from ..evaluation.tables import as_csv, as_text, summarize
 
-    summary = summarise(results)
+    summary = summarize(results)
     report = {
         "vocalsep": __version__,
         "settings": dataclasses.asdict(plan.settings),
-        "rows": [dataclasses.asdict(row) for row in plan.rows],
+        "rows": [dataclasses.asdict(row) for row in plan.methods],
         "summary": summary,
         "tracks": [dataclasses.asdict(result) for result in results],
     }

@@ -70,7 +70,7 @@ def _read_excerpt(
 def _draw(options: PlotOptions, mixture: np.ndarray, sample_rate: int, start: float, target: pathlib.Path) -> None:
     import numpy as np
 
-    from ..evaluation.pictures import spectrograms
+    from ..evaluation.plots import spectrograms
     from ..separator import Separator
     from ..system.plotting import save
 

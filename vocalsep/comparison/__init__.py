@@ -1,1 +1,1 @@
-"""Architectures trained alike and put on one table."""
+"""Compare architectures that are trained on the same data for the same time."""

@@ -1,4 +1,4 @@
-"""How many steps fit into a time."""
+"""Choose the number of training steps that fit into a given time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ TRIAL_STEPS = 7
 VALIDATIONS = 4
 
 
-def within(config: TrainingConfig, minutes: float, place: RunLocation, say: Callable[[str], None]) -> TrainingConfig:
+def fit_budget(
+    config: TrainingConfig, minutes: float, place: RunLocation, log: Callable[[str], None]
+) -> TrainingConfig:
     """Return a configuration with as many steps as a short trial says fit into some minutes of training.
 
     The steps are fixed by it once and for all, so that the run can be stopped and resumed like any other.
@@ -25,7 +27,7 @@ def within(config: TrainingConfig, minutes: float, place: RunLocation, say: Call
     minutes : float
     place : RunLocation
         Where the run itself will be; the trial is beside it and is removed.
-    say : callable
+    log : callable
 
     Raises
     ------
@@ -34,7 +36,7 @@ def within(config: TrainingConfig, minutes: float, place: RunLocation, say: Call
     """
     outcome = trial(config, place, TRIAL_STEPS)
     steps = max(1, math.floor(outcome.steps_per_second * 60 * minutes))
-    say(f"{outcome.steps_per_second:.2f} steps a second: {steps} steps in {minutes:g} minutes")
+    log(f"{outcome.steps_per_second:.2f} steps a second: {steps} steps in {minutes:g} minutes")
     return with_steps(config, steps)
 
 

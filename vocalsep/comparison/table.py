@@ -1,4 +1,4 @@
-"""The comparison as a table and as a picture."""
+"""Format a comparison as a table and plot it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..evaluation.pictures import COLOURS
 from ..system.plotting import new_figure
-from .measuring import Measured
+from .measurement import ModelMeasurement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ AXES = (
 )
 
 
-def as_markdown(rows: Sequence[Measured]) -> str:
+def as_markdown(rows: Sequence[ModelMeasurement]) -> str:
     """Return a Markdown table, the best vocals first."""
     lines = [f"| {' | '.join(HEAD)} |", "|---" + "|---:" * (len(HEAD) - 1) + "|"]
     for row in sorted(rows, key=lambda row: -row.vocals_usdr):
@@ -54,16 +54,16 @@ def as_markdown(rows: Sequence[Measured]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_csv(rows: Sequence[Measured]) -> str:
+def as_csv(rows: Sequence[ModelMeasurement]) -> str:
     """Return all figures, one line a row, in plain units."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Measured)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(ModelMeasurement)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(dataclasses.asdict(row) for row in rows)
     return text.getvalue()
 
 
-def as_picture(rows: Sequence[Measured]) -> Figure:
+def as_figure(rows: Sequence[ModelMeasurement]) -> Figure:
     """Draw vocals uSDR against parameters, computation and speed."""
     figure = new_figure(14, 5)
     for axes, (name, scale, label) in zip(figure.subplots(1, 3, sharey=True), AXES, strict=True):

@@ -1,1 +1,1 @@
-"""Evaluation: scores as papers print them, oracles to hold them against, and a report to look at."""
+"""Evaluation: standard scores, oracle masks as upper bounds, and a report."""

@@ -45,7 +45,7 @@ def bss_v4(
     if references.shape[2] < window:
         window = hop = references.shape[2]
     if not references.any(axis=(1, 2)).all() or not estimates.any(axis=(1, 2)).all():
-        # museval looks for the filters of a silent source for long, and finds none.
+        # museval would search long for the filters of a silent source, and find none.
         windows = max(1, (references.shape[2] - window + hop) // hop)
         return {name: np.full((len(references), windows), math.nan) for name in V4}
     first, second = (
@@ -77,13 +77,13 @@ def bss_v3(references: np.ndarray, estimates: np.ndarray, mixture: np.ndarray) -
         For each source ``NSDR`` (the gain of SDR over the mixture's own), ``SIR3`` and ``SAR3`` in dB; nan where a
         reference or estimate is silent.
     """
-    true, found = (sources.mean(axis=1, dtype=np.float64) for sources in (references, estimates))
+    true, estimated = (sources.mean(axis=1, dtype=np.float64) for sources in (references, estimates))
     raw = np.repeat(mixture.mean(axis=0, dtype=np.float64)[None], len(true), axis=0)
-    if not true.any(axis=1).all() or not found.any(axis=1).all() or not raw.any():
+    if not true.any(axis=1).all() or not estimated.any(axis=1).all() or not raw.any():
         return [dict.fromkeys(V3, math.nan) for _ in true]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sdr, sir, sar, _ = _metrics().bss_eval_sources(true, found, compute_permutation=False)
+        sdr, sir, sar, _ = _metrics().bss_eval_sources(true, estimated, compute_permutation=False)
         before = _metrics().bss_eval_sources(true, raw, compute_permutation=False)[0]
     return [
         {"NSDR": float(sdr[j][0] - before[j][0]), "SIR3": float(sir[j][0]), "SAR3": float(sar[j][0])}
@@ -96,11 +96,11 @@ def _metrics() -> Any:
     """Museval's metrics alone: the package itself imports musdb, which needs the ffmpeg program."""
     found = importlib.util.find_spec("museval")
     if found is None or not found.submodule_search_locations:
-        raise UsageError("museval is not installed; pip install museval")
+        raise UsageError("museval is not installed", hint="pip install museval")
     path = pathlib.Path(next(iter(found.submodule_search_locations))) / "metrics.py"
     spec = importlib.util.spec_from_file_location("museval_metrics", path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path}: museval's metrics are not where they should be; install museval again")
+        raise UsageError("museval's metrics are missing", path=path, hint="install museval again")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -17,7 +17,7 @@ SUBSETS = ("train", "test", "valid")
 NUMBER = re.compile(r" \(\d+\)$")
 
 
-def estimates_of(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+def find_estimates(folder: pathlib.Path, name: str) -> pathlib.Path | None:
     """Return the folder of a track's estimates; None if there is none.
 
     That is a folder with ``vocals.*`` that is called as the track is, by its whole path or the end of it, or one called

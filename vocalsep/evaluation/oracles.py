@@ -1,4 +1,4 @@
-"""What masks could do at best: masks made from the true stems, applied as a model's would be.
+"""Oracle masks: computed from the true stems, an upper bound of what a mask can reach.
 
 E. Vincent, R. Gribonval, M. Plumbley: "Oracle estimators for the benchmarking of source separation algorithms", 2007;
 H. Erdogan, J. Hershey, S. Watanabe, J. Le Roux: "Phase-sensitive and recognition-boosted speech separation using deep
@@ -50,7 +50,7 @@ ORACLES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def oracle(name: str, vocals: np.ndarray, accompaniment: np.ndarray, mixture: np.ndarray) -> np.ndarray:
+def oracle_vocals(name: str, vocals: np.ndarray, accompaniment: np.ndarray, mixture: np.ndarray) -> np.ndarray:
     """Separate a mixture with a mask made from its true stems.
 
     Parameters
@@ -72,9 +72,9 @@ def oracle(name: str, vocals: np.ndarray, accompaniment: np.ndarray, mixture: np
     def masked(true: np.ndarray, rest: np.ndarray, mixed: np.ndarray) -> np.ndarray:
         return inverse.push(mixed * ORACLES[name](true, rest))
 
-    made = []
-    for at in range(0, mixture.shape[1], PIECE):
-        pieces = [np.asarray(stem[:, at : at + PIECE], np.float32) for stem in stems]
-        made.append(masked(*(each.push(piece) for each, piece in zip(forward, pieces, strict=True))))
-    made.append(masked(*(each.flush() for each in forward)))
-    return np.concatenate(made, axis=1)[:, : mixture.shape[1]]
+    blocks = []
+    for start in range(0, mixture.shape[1], PIECE):
+        pieces = [np.asarray(stem[:, start : start + PIECE], np.float32) for stem in stems]
+        blocks.append(masked(*(each.push(piece) for each, piece in zip(forward, pieces, strict=True))))
+    blocks.append(masked(*(each.flush() for each in forward)))
+    return np.concatenate(blocks, axis=1)[:, : mixture.shape[1]]

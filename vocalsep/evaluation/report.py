@@ -9,8 +9,8 @@ import pathlib
 from collections.abc import Sequence
 
 from ..system.plotting import as_png
-from .pictures import boxplots
-from .results import TrackResult, picture_path
+from .plots import boxplots
+from .results import TrackResult, plot_path
 from .scoring import SCORED
 from .tables import Summary
 
@@ -39,7 +39,7 @@ def as_html(
     ----------
     results : sequence of TrackResult
     summary : dict
-        Of the same results, see `tables.summarise`.
+        Of the same results, see `tables.summarize`.
     folder : pathlib.Path
         Where the tracks' pictures are.
     title : str
@@ -76,7 +76,7 @@ def _track(result: TrackResult, folder: pathlib.Path) -> str:
         f"<h3>{stem}</h3>" + _table({row: stems[stem] for row, stems in result.scores.items()}, "method")
         for stem in SCORED
     )
-    picture = picture_path(folder, result.track)
+    picture = plot_path(folder, result.track)
     if picture.is_file():
         inner += _picture(picture.read_bytes(), "webp", f"spectrograms of {result.track}")
     return f"<details><summary>{name}, {result.seconds:.1f} s{silent}</summary>{inner}</details>"

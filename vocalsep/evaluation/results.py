@@ -1,4 +1,4 @@
-"""One track's figures, and where they and its picture are kept."""
+"""Results of one track, and the paths of its stored figures and plot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TrackResult:
     scores : dict
         By row, stem and figure, in dB.
     silent : tuple of str
-        Stems that are silent and have no score.
+        ReferenceTrack that are silent and have no score.
     error : str
         Why the track could not be scored, else empty.
     """
@@ -40,17 +40,17 @@ def result_path(folder: pathlib.Path, track: str) -> pathlib.Path:
     return folder / TRACKS / f"{_named(track)}.json"
 
 
-def picture_path(folder: pathlib.Path, track: str) -> pathlib.Path:
-    """Where a track's picture is kept."""
+def plot_path(folder: pathlib.Path, track: str) -> pathlib.Path:
+    """Where a track's plot is kept."""
     return folder / TRACKS / f"{_named(track)}.webp"
 
 
 def plain(value: Any) -> Any:
     """Return a value that strict JSON can hold: nan becomes null, infinity text."""
     if isinstance(value, dict):
-        return {name: plain(held) for name, held in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(held) for held in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
     return value

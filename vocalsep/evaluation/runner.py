@@ -18,49 +18,51 @@ from ..datasets.songs import Song
 from ..errors import AudioError, OutputError, VocalsepError
 from ..system.atomic_files import reason, write_text
 from ..system.process_pool import blocked_signals, init_worker, interruptible, process_pool
-from .estimates import estimates_of
-from .results import TRACKS, TrackResult, picture_path, plain, result_path
-from .rows import Row, load
-from .scoring import Settings, score, silent_stems
+from .estimates import find_estimates
+from .methods import Method, load_track
+from .results import TRACKS, TrackResult, plain, plot_path, result_path
+from .scoring import ScoringSettings, score, silent_stems
 
 # Results of other versions of the scoring code are made again.
 VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What every worker has to know.
+class EvaluationPlan:
+    """Settings that all worker processes share.
 
     Parameters
     ----------
-    rows : tuple of Row
-    settings : Settings
+    methods : tuple of Method
+    settings : ScoringSettings
     device : str
         Where models run.
     folder : pathlib.Path, optional
         Where finished tracks are kept.
-    pictures : bool
+    plots : bool
         Whether to draw each track's spectrograms beside its results.
     """
 
-    rows: tuple[Row, ...]
-    settings: Settings
+    methods: tuple[Method, ...]
+    settings: ScoringSettings
     device: str
     folder: pathlib.Path | None
-    pictures: bool
+    plots: bool
 
 
-def evaluate(songs: Sequence[Song], plan: Plan, jobs: int, done: Callable[[TrackResult], None]) -> list[TrackResult]:
+def evaluate(
+    songs: Sequence[Song], plan: EvaluationPlan, jobs: int, done: Callable[[TrackResult], None]
+) -> list[TrackResult]:
     """Score songs and return their results in the songs' order.
 
     Parameters
     ----------
     songs : sequence of Song
-    plan : Plan
+    plan : EvaluationPlan
     jobs : int
         Processes; the machine's cores are shared out among them.
     done : callable
-        Told of each track as it is finished.
+        Called with the result of each track.
 
     Raises
     ------
@@ -86,7 +88,9 @@ def evaluate(songs: Sequence[Song], plan: Plan, jobs: int, done: Callable[[Track
     return [results[number] for number in range(len(songs))]
 
 
-def _scored(songs: Sequence[Song], waiting: Sequence[int], plan: Plan, jobs: int) -> Iterator[tuple[int, TrackResult]]:
+def _scored(
+    songs: Sequence[Song], waiting: Sequence[int], plan: EvaluationPlan, jobs: int
+) -> Iterator[tuple[int, TrackResult]]:
     if not waiting:
         return
     workers = min(jobs, len(waiting))
@@ -112,27 +116,27 @@ def _begin(threads: int) -> None:
     threadpool_limits(threads)
 
 
-def score_track(song: Song, plan: Plan, threads: int) -> TrackResult:
+def score_track(song: Song, plan: EvaluationPlan, threads: int) -> TrackResult:
     """Score all rows on one song, and keep the result; an unreadable song has an error instead of scores."""
     with interruptible():
         return _scored_track(song, plan, threads)
 
 
-def _scored_track(song: Song, plan: Plan, threads: int) -> TrackResult:
+def _scored_track(song: Song, plan: EvaluationPlan, threads: int) -> TrackResult:
     try:
-        track = load(song, plan.settings.snr_db)
+        track = load_track(song, plan.settings.snr_db)
         seconds = track.mixture.shape[1] / track.sample_rate
         scores = {}
         estimates = {}
-        for row in plan.rows:
+        for row in plan.methods:
             estimates[row.name] = row.separate(track, plan.device, threads)
             scores[row.name] = score(track, estimates[row.name], plan.settings)
         result = TrackResult(song.name, seconds, scores, tuple(silent_stems(track)))
-        if plan.folder is not None and plan.pictures:
-            from .pictures import save_track
+        if plan.folder is not None and plan.plots:
+            from .plots import save_track_plot
 
-            last = plan.rows[-1].name
-            save_track(picture_path(plan.folder, song.name), track, estimates[last][0], last)
+            last = plan.methods[-1].name
+            save_track_plot(plot_path(plan.folder, song.name), track, estimates[last][0], last)
     except VocalsepError as error:
         return TrackResult(song.name, 0.0, {}, error=str(error))
     if plan.folder is not None:
@@ -140,30 +144,30 @@ def _scored_track(song: Song, plan: Plan, threads: int) -> TrackResult:
     return result
 
 
-def _known(song: Song, plan: Plan) -> TrackResult | None:
+def _known(song: Song, plan: EvaluationPlan) -> TrackResult | None:
     if plan.folder is None:
         return None
     try:
-        said = json.loads(result_path(plan.folder, song.name).read_text("utf-8"))
-        if said["key"] != _key(song, plan) or (plan.pictures and not picture_path(plan.folder, song.name).is_file()):
+        stored = json.loads(result_path(plan.folder, song.name).read_text("utf-8"))
+        if stored["key"] != _key(song, plan) or (plan.plots and not plot_path(plan.folder, song.name).is_file()):
             return None
         scores = {
-            row: {stem: {name: _number(value) for name, value in held.items()} for stem, held in stems.items()}
-            for row, stems in said["scores"].items()
+            row: {stem: {name: _number(value) for name, value in figures.items()} for stem, figures in stems.items()}
+            for row, stems in stored["scores"].items()
         }
-        return TrackResult(song.name, float(said["seconds"]), scores, tuple(said["silent"]))
+        return TrackResult(song.name, float(stored["seconds"]), scores, tuple(stored["silent"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _keep(plan: Plan, song: Song, result: TrackResult) -> None:
+def _keep(plan: EvaluationPlan, song: Song, result: TrackResult) -> None:
     if plan.folder is None:
         return
-    said = {"key": _key(song, plan), **dataclasses.asdict(result)}
-    write_text(result_path(plan.folder, song.name), json.dumps(plain(said)))
+    content = {"key": _key(song, plan), **dataclasses.asdict(result)}
+    write_text(result_path(plan.folder, song.name), json.dumps(plain(content)))
 
 
-def _key(song: Song, plan: Plan) -> str:
+def _key(song: Song, plan: EvaluationPlan) -> str:
     """Digest of all that a track's figures depend on."""
     files = []
     for clip in song.clips:
@@ -172,17 +176,17 @@ def _key(song: Song, plan: Plan) -> str:
         except OSError:
             continue
         files.append([str(clip.path.resolve()), clip.stream, state.st_size, state.st_mtime_ns])
-    rows = [[row.kind, row.name, row.identity, _estimate_state(row, song)] for row in plan.rows]
-    said = [VERSION, files, rows, dataclasses.asdict(plan.settings)]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    rows = [[row.kind, row.name, row.identity, _estimate_state(row, song)] for row in plan.methods]
+    content = [VERSION, files, rows, dataclasses.asdict(plan.settings)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _estimate_state(row: Row, song: Song) -> list[list[Any]]:
+def _estimate_state(row: Method, song: Song) -> list[list[Any]]:
     home = None
     if row.kind == "estimates":
         # Several that fit are an error where the song is scored.
         with contextlib.suppress(AudioError):
-            home = estimates_of(pathlib.Path(row.source), song.name)
+            home = find_estimates(pathlib.Path(row.source), song.name)
     if home is None:
         return []
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in sorted(home.iterdir())]
@@ -196,4 +200,4 @@ def _make(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({reason(error)})") from None
+        raise OutputError(f"cannot be created ({reason(error)})", path=folder) from None

@@ -1,4 +1,4 @@
-"""Score one way of separating one track."""
+"""Score the estimate of one track."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 from ..dsp.metrics import si_sdr, usdr
 from .bss import bss_v3, bss_v4, median_v4
-from .rows import Pair, Stems
+from .methods import ReferenceTrack, StemPair
 
 METRICS = ("bss", "usdr", "si-sdr", "nsdr")
 SCORED = ("vocals", "accompaniment")
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """What is measured.
+class ScoringSettings:
+    """Metrics and their settings.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Settings:
     window_s, hop_s : float
         Windows of BSS Eval v4 in seconds.
     snr_db : float, optional
-        See `rows.load`.
+        See `methods.load_track`.
     """
 
     metrics: tuple[str, ...] = METRICS
@@ -35,15 +35,15 @@ class Settings:
     snr_db: float | None = None
 
 
-def score(track: Stems, estimate: Pair, settings: Settings) -> dict[str, dict[str, float]]:
+def score(track: ReferenceTrack, estimate: StemPair, settings: ScoringSettings) -> dict[str, dict[str, float]]:
     """Return the figures of vocals and of accompaniment, by the names that tables print.
 
     Parameters
     ----------
-    track : Stems
+    track : ReferenceTrack
     estimate : tuple of ndarray (channels, samples)
         Vocals and accompaniment.
-    settings : Settings
+    settings : ScoringSettings
 
     Returns
     -------
@@ -53,25 +53,25 @@ def score(track: Stems, estimate: Pair, settings: Settings) -> dict[str, dict[st
     """
     references = np.stack([track.vocals, track.accompaniment])
     estimates = np.stack(estimate)
-    found: dict[str, dict[str, float]] = {stem: {} for stem in SCORED}
+    figures: dict[str, dict[str, float]] = {stem: {} for stem in SCORED}
     if "bss" in settings.metrics:
         frames = bss_v4(references, estimates, track.sample_rate, settings.window_s, settings.hop_s)
-        for place, stem in enumerate(SCORED):
-            found[stem] |= median_v4(frames, place)
+        for index, stem in enumerate(SCORED):
+            figures[stem] |= median_v4(frames, index)
     for name, metric in (("usdr", usdr), ("si-sdr", si_sdr)):
         if name in settings.metrics:
-            for place, stem in enumerate(SCORED):
-                found[stem][_PRINTED[name]] = metric(references[place], estimates[place])
+            for index, stem in enumerate(SCORED):
+                figures[stem][_PRINTED[name]] = metric(references[index], estimates[index])
     if "nsdr" in settings.metrics:
-        for stem, figures in zip(SCORED, bss_v3(references, estimates, track.mixture), strict=True):
-            found[stem] |= figures
-    return found
+        for stem, v3 in zip(SCORED, bss_v3(references, estimates, track.mixture), strict=True):
+            figures[stem] |= v3
+    return figures
 
 
 _PRINTED = {"usdr": "uSDR", "si-sdr": "SI-SDR"}
 
 
-def silent_stems(track: Stems) -> list[str]:
+def silent_stems(track: ReferenceTrack) -> list[str]:
     """Return which stems of a track are silent, and so have no score."""
     stems = {"vocals": track.vocals, "accompaniment": track.accompaniment}
     return [name for name, stem in stems.items() if math.isclose(float(np.abs(stem).max(initial=0.0)), 0.0)]

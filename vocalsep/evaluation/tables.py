@@ -1,4 +1,4 @@
-"""From tracks to the table that papers print."""
+"""Summarize the results of tracks as a table."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GLOBAL = {"NSDR": "GNSDR", "SIR3": "GSIR", "SAR3": "GSAR"}
 Summary = dict[str, dict[str, dict[str, float]]]
 
 
-def summarise(results: Sequence[TrackResult]) -> Summary:
-    """Sum up tracks, by row, stem and figure.
+def summarize(results: Sequence[TrackResult]) -> Summary:
+    """Summarize results by method, stem and figure.
 
     BSS Eval v4's figures are medians over tracks of the medians over windows (SiSEC 2018); uSDR, SI-SDR and NSDR are
     means over tracks; GNSDR, GSIR and GSAR are means weighted by length (MIR-1K). Tracks on which a figure is not
@@ -29,20 +29,20 @@ def summarise(results: Sequence[TrackResult]) -> Summary:
     summary: Summary = {row: {stem: {} for stem in SCORED} for row in rows}
     for row in rows:
         for stem in SCORED:
-            held = [(result.seconds, result.scores[row][stem]) for result in results if row in result.scores]
-            names = dict.fromkeys(name for _, figures in held for name in figures)
-            found = summary[row][stem]
+            scored = [(result.seconds, result.scores[row][stem]) for result in results if row in result.scores]
+            names = dict.fromkeys(name for _, figures in scored for name in figures)
+            totals = summary[row][stem]
             for name in names:
-                pairs = [(seconds, figures[name]) for seconds, figures in held if not math.isnan(figures[name])]
+                pairs = [(seconds, figures[name]) for seconds, figures in scored if not math.isnan(figures[name])]
                 weights, values = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
                 finite = np.isfinite(values)
                 if name in V4:
-                    found[name] = float(np.median(values)) if values.size else math.nan
+                    totals[name] = float(np.median(values)) if values.size else math.nan
                 if name in MEANS or name == "NSDR":
-                    found[name] = float(values[finite].mean()) if finite.any() else math.nan
+                    totals[name] = float(values[finite].mean()) if finite.any() else math.nan
                 if name in V3:
                     kept = finite & (weights > 0)
-                    found[GLOBAL[name]] = (
+                    totals[GLOBAL[name]] = (
                         float(np.average(values[kept], weights=weights[kept])) if kept.any() else math.nan
                     )
     return summary

@@ -1,4 +1,4 @@
-"""What a model costs and how well it separates."""
+"""Measure the cost of models and how well they separate."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..datasets.songs import Song
-from ..evaluation.rows import Row
-from ..evaluation.runner import Plan, evaluate
-from ..evaluation.scoring import Settings
-from ..evaluation.tables import Summary, summarise
+from ..evaluation.methods import Method
+from ..evaluation.runner import EvaluationPlan, evaluate
+from ..evaluation.scoring import ScoringSettings
+from ..evaluation.tables import Summary, summarize
 from ..inference.cost import network_flops
 from ..model_files.checkpoint import read_info
 from ..separator import Separator
-from .entries import Entry
+from .candidates import Candidate
 
 SPEED_S = 20.0
 SPEED_RATE = 44100
@@ -26,7 +26,7 @@ ROUNDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class ModelMeasurement:
     """One row of the table.
 
     Parameters
@@ -58,12 +58,14 @@ class Measured:
     accompaniment_usdr: float
 
 
-def scores(entries: Sequence[Entry], songs: Sequence[Song], device: str, folder: pathlib.Path, jobs: int) -> Summary:
-    """Score all entries' models on the same songs.
+def scores(
+    candidates: Sequence[Candidate], songs: Sequence[Song], device: str, folder: pathlib.Path, jobs: int
+) -> Summary:
+    """Score all candidates' models on the same songs.
 
     Parameters
     ----------
-    entries : sequence of Entry
+    candidates : sequence of Candidate
     songs : sequence of Song
     device : str
         Where the models run.
@@ -72,39 +74,41 @@ def scores(entries: Sequence[Entry], songs: Sequence[Song], device: str, folder:
     jobs : int
         Processes.
     """
-    rows = tuple(Row("model", entry.name, str(entry.model)) for entry in entries)
-    plan = Plan(rows, Settings(metrics=("bss", "usdr")), device, folder, pictures=False)
-    return summarise(evaluate(songs, plan, jobs, lambda _: None))
+    rows = tuple(Method("model", candidate.name, str(candidate.model)) for candidate in candidates)
+    plan = EvaluationPlan(rows, ScoringSettings(metrics=("bss", "usdr")), device, folder, plots=False)
+    return summarize(evaluate(songs, plan, jobs, lambda _: None))
 
 
-def speeds(entries: Sequence[Entry], device: str, threads: int | None) -> list[float]:
-    """Return each entry's speed, in seconds of stereo audio per second.
+def speeds(candidates: Sequence[Candidate], device: str, threads: int | None) -> list[float]:
+    """Return each candidate's speed, in seconds of stereo audio per second.
 
-    All take turns, so that a machine that is slow for a while is so for all; each gets the median of its rounds.
+    The models take turns, so that other load on the machine affects all of them; each speed is a median.
     """
     noise = np.random.default_rng(0).standard_normal((2, int(SPEED_S * SPEED_RATE))).astype(np.float32) * 0.1
-    separators = [Separator(entry.model, device=device, threads=threads) for entry in entries]
-    taken: list[list[float]] = [[] for _ in entries]
+    separators = [Separator(candidate.model, device=device, threads=threads) for candidate in candidates]
+    taken: list[list[float]] = [[] for _ in candidates]
     for turn in range(ROUNDS + 1):
         for separator, times in zip(separators, taken, strict=True):
             started = time.perf_counter()
             separator.separate(noise, SPEED_RATE)
-            # The first turn pays for memory, not for music.
+            # The first turn warms up memory and threads.
             if turn:
                 times.append(time.perf_counter() - started)
     return [SPEED_S / statistics.median(times) for times in taken]
 
 
-def measured(entry: Entry, summary: Summary, speed: float, steps: int, seconds: float) -> Measured:
+def measurement_of(
+    candidate: Candidate, summary: Summary, speed: float, steps: int, seconds: float
+) -> ModelMeasurement:
     """Put together a row; `steps` and `seconds` are those of its training."""
-    info = read_info(entry.model)
-    figures = summary.get(entry.name, {})
+    info = read_info(candidate.model)
+    figures = summary.get(candidate.name, {})
 
     def figure(stem: str, name: str) -> float:
         return figures.get(stem, {}).get(name, float("nan"))
 
-    return Measured(
-        name=entry.name,
+    return ModelMeasurement(
+        name=candidate.name,
         architecture=info.config.architecture,
         parameters=info.parameters,
         flops=network_flops(info.config),

@@ -1,4 +1,4 @@
-"""What is compared: the mixture, oracles, models, and estimates of others. Each is a row of the table."""
+"""Separation methods to score: the mixture itself, oracles, models, and estimates of other programs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..datasets.clips import open_clip
 from ..datasets.songs import PADDING_S, Song
 from ..errors import AudioError
 from ..model_files import registry
-from .estimates import estimate, estimates_of
+from .estimates import estimate, find_estimates
 
 if TYPE_CHECKING:
     from ..separator import Separator
 
-Pair = tuple[np.ndarray, np.ndarray]
+StemPair = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Stems:
+class ReferenceTrack:
     """A track to score: true stems and mixture, (channels, samples) each, at `sample_rate` Hz."""
 
     name: str
@@ -34,8 +34,8 @@ class Stems:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """One way of separating.
+class Method:
+    """A separation method, one row of the results.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Row:
         checksum = registry.checksum(registry.find(self.source))
         return checksum if self.precision == "float32" else f"{checksum} {self.precision}"
 
-    def separate(self, track: Stems, device: str, threads: int) -> Pair:
+    def separate(self, track: ReferenceTrack, device: str, threads: int) -> StemPair:
         """Return vocals and accompaniment of a track, of its own shape; models run on a device, by so many threads.
 
         Raises
@@ -77,9 +77,9 @@ class Row:
         if self.kind == "estimates":
             return _estimates(pathlib.Path(self.source), track)
         if self.kind == "oracle":
-            from .oracles import oracle
+            from .oracles import oracle_vocals
 
-            vocals = oracle(self.source, track.vocals, track.accompaniment, track.mixture)
+            vocals = oracle_vocals(self.source, track.vocals, track.accompaniment, track.mixture)
         else:
             separator = _separator(self.source, device, self.precision, threads)
             vocals = separator.separate(track.mixture, track.sample_rate).vocals
@@ -94,8 +94,8 @@ def _separator(model: str, device: str, precision: str, threads: int) -> Separat
     return Separator(model, device=device, precision=precision, threads=threads)
 
 
-def _estimates(folder: pathlib.Path, track: Stems) -> Pair:
-    home = estimates_of(folder, track.name)
+def _estimates(folder: pathlib.Path, track: ReferenceTrack) -> StemPair:
+    home = find_estimates(folder, track.name)
     vocals = None if home is None else _estimate(home, "vocals", track)
     if home is None or vocals is None:
         raise AudioError(f"{track.name}: {folder} holds no estimate of it (a folder of that name with vocals.*)")
@@ -103,7 +103,7 @@ def _estimates(folder: pathlib.Path, track: Stems) -> Pair:
     return vocals, track.mixture - vocals if rest is None else rest
 
 
-def _estimate(home: pathlib.Path, stem: str, track: Stems) -> np.ndarray | None:
+def _estimate(home: pathlib.Path, stem: str, track: ReferenceTrack) -> np.ndarray | None:
     path = estimate(home, stem)
     if path is None:
         return None
@@ -111,38 +111,40 @@ def _estimate(home: pathlib.Path, stem: str, track: Stems) -> np.ndarray | None:
     samples = track.mixture.shape[1]
     length = round(clip.samples * track.sample_rate / clip.sample_rate)
     if abs(length - samples) > PADDING_S * track.sample_rate:
-        raise AudioError(f"{path}: has {length} samples, the track {samples}; an estimate is as long as its track")
+        raise AudioError(
+            f"has {length} samples, the track {samples}", path=path, hint="an estimate is as long as its track"
+        )
     channels = track.mixture.shape[0]
     if clip.channels not in (1, channels):
-        raise AudioError(f"{path}: has {clip.channels} channels, the track {channels}; write it with as many")
+        raise AudioError(f"has {clip.channels} channels, the track {channels}", path=path, hint="write it with as many")
     if clip.sample_rate == track.sample_rate:
         return np.broadcast_to(clip.read(0, samples), track.mixture.shape)
     # Opus knows no other rate than 48000 Hz, whatever the track's.
     resampler = Resampler(clip.channels, clip.sample_rate, track.sample_rate)
-    found = np.concatenate([resampler.push(clip.read()), resampler.flush()], axis=1)[:, :samples]
-    return np.broadcast_to(np.pad(found, ((0, 0), (0, samples - found.shape[1]))), track.mixture.shape)
+    resampled = np.concatenate([resampler.push(clip.read()), resampler.flush()], axis=1)[:, :samples]
+    return np.broadcast_to(np.pad(resampled, ((0, 0), (0, samples - resampled.shape[1]))), track.mixture.shape)
 
 
-def load(song: Song, snr_db: float | None) -> Stems:
+def load_track(song: Song, snr_db: float | None) -> ReferenceTrack:
     """Read a song whole.
 
     Parameters
     ----------
     song : Song
     snr_db : float, optional
-        Mix the stems anew, with the vocals at this level over the accompaniment in dB, as papers do with MIR-1K.
+        Mix the stems again, with the vocals at this level over the accompaniment in dB, as papers do with MIR-1K.
 
     Raises
     ------
     AudioError
         A stem is damaged.
     """
-    read = [song.read(stem) for stem in ("vocals", "accompaniment", "mixture")]
-    shortest = min(stem.shape[1] for stem in read)
-    vocals, accompaniment, mixture = (stem[:, :shortest] for stem in read)
+    stems = [song.read(stem) for stem in ("vocals", "accompaniment", "mixture")]
+    shortest = min(stem.shape[1] for stem in stems)
+    vocals, accompaniment, mixture = (stem[:, :shortest] for stem in stems)
     if snr_db is None:
-        return Stems(song.name, song.sample_rate, vocals, accompaniment, mixture)
+        return ReferenceTrack(song.name, song.sample_rate, vocals, accompaniment, mixture)
     own, other = (float(np.sqrt(np.square(stem, dtype=np.float64).mean())) for stem in (vocals, accompaniment))
     if own > 0 and other > 0:
         vocals = vocals * np.float32(other / own * 10 ** (snr_db / 20))
-    return Stems(song.name, song.sample_rate, vocals, accompaniment, vocals + accompaniment)
+    return ReferenceTrack(song.name, song.sample_rate, vocals, accompaniment, vocals + accompaniment)

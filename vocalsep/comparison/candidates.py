@@ -1,4 +1,4 @@
-"""What is compared: architectures with their settings, by name."""
+"""Models to compare: architectures with their settings, and finished models."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..training.config import TrainingConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
-    """One row of the table.
+class Candidate:
+    """A model to compare.
 
     Parameters
     ----------
@@ -35,19 +35,19 @@ class Entry:
         return self.model.parent
 
 
-def entries(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Path) -> list[Entry]:
-    """Return an entry for each name.
+def candidates(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Path) -> list[Candidate]:
+    """Return an candidate for each name.
 
     Parameters
     ----------
     tables : mapping
-        A training configuration, and besides it ``[models.NAME]``: what that entry has in place of ``[model]``, setting
-        by setting, and its ``loss``, where a network cannot learn by that of the others. Another architecture begins
-        with its own defaults.
+        A training configuration, and besides it ``[models.NAME]``: settings of that candidate which
+        override those of ``[model]``, and its ``loss`` where the network needs one of its own. Another architecture
+        starts from its own defaults.
     names : sequence of str
         Of such tables, or of architectures with their own defaults; none means all such tables.
     out : pathlib.Path
-        Folder in which each entry gets one of its own.
+        Folder in which each candidate gets one of its own.
 
     Raises
     ------
@@ -58,11 +58,11 @@ def entries(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Path) 
     known = tables.pop("models", {})
     if not isinstance(known, Mapping) or not all(isinstance(table, Mapping) for table in known.values()):
         raise UsageError("[models] must hold a table for each name")
-    found: list[Entry] = []
+    found: list[Candidate] = []
     for name in names or list(known):
         if name not in known and name not in ARCHITECTURES:
             raise UsageError(f"unknown architecture {name!r}; known are {', '.join([*known, *ARCHITECTURES])}")
-        if any(name == entry.name for entry in found):
+        if any(name == candidate.name for candidate in found):
             raise UsageError(f"{name} is named twice; once will do")
         own = dict(known.get(name, {"architecture": name}))
         loss = {"loss": own.pop("loss")} if "loss" in own else {}
@@ -70,9 +70,9 @@ def entries(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Path) 
         config = TrainingConfig.from_dict(
             {**tables, "training": training, "model": _model(tables.get("model", {}), own)}
         )
-        found.append(Entry(name, config, out / name / "model.safetensors"))
+        found.append(Candidate(name, config, out / name / "model.safetensors"))
     if not found:
-        raise UsageError("there is nothing to compare; name architectures with --arch, or models with --model")
+        raise UsageError("there is nothing to compare; name architectures (--arch) or models (--model)")
     return found
 
 

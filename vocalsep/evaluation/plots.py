@@ -1,4 +1,4 @@
-"""Pictures of spectrograms and of scores."""
+"""Plot spectrograms and scores."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..system.plotting import new_figure, save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .methods import ReferenceTrack
     from .results import TrackResult
-    from .rows import Stems
 
 N_FFT = 2048
 RANGE_DB = 80.0
-# Pictures of tracks show this much of them, round the middle.
+# Plots of tracks show this many seconds from the middle.
 SHOWN_S = 20.0
 COLUMNS = 900
 COLOURS = ("#30638e", "#d1495b", "#edae49", "#00798c", "#7f6a93", "#8c8c8c", "#4c956c", "#b56576")
@@ -66,7 +66,7 @@ def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: fl
     return figure
 
 
-def save_track(path: pathlib.Path, track: Stems, estimate: np.ndarray, name: str) -> None:
+def save_track_plot(path: pathlib.Path, track: ReferenceTrack, estimate: np.ndarray, name: str) -> None:
     """Draw mixture, estimate, truth and mask of one track; raises OutputError."""
     total = track.mixture.shape[1]
     length = min(total, round(SHOWN_S * track.sample_rate))
