@@ -142,14 +142,14 @@ def test_one_mask_for_both_adds_up_and_learns_from_the_critics_only():
     torch.manual_seed(0)
     mask = torch.full((1,), 0.4, requires_grad=True)
     with_critics = Adversary(AdversarialConfig(additivity=1.0), FRONT_END, 2, torch.device("cpu"))
-    with_critics.term(unpaired(), separate_with(mask)).backward()
+    with_critics.loss_term(unpaired(), separate_with(mask)).backward()
     assert mask.grad.isfinite().all()
     assert mask.grad.abs() > 0
     without = Adversary(AdversarialConfig(additivity=1.0, weight=0.0), FRONT_END, 2, torch.device("cpu"))
-    assert without.term(unpaired(), separate_with(mask)).item() == pytest.approx(0, abs=1e-6)
+    assert without.loss_term(unpaired(), separate_with(mask)).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_critics_learn_to_tell_real_from_made():
+def test_critics_learn_to_distinguish_estimates_from_real_sources():
     torch.manual_seed(0)
     config = AdversarialConfig(critic_lr=1e-3, critic_steps=1)
     adversary = Adversary(config, FRONT_END, 2, torch.device("cpu"))
@@ -165,7 +165,7 @@ def test_critics_learn_to_tell_real_from_made():
 
     before = lead()
     for _ in range(40):
-        adversary._teach(fakes, reals)
+        adversary._train_critics(fakes, reals)
     assert all(after > max(0.1, start) for after, start in zip(lead(), before, strict=True))
 
 
