@@ -6,14 +6,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .errors import AudioError, ModelError, OutputError, UsageError, VocalsepError
+    from .errors import (
+        AudioError,
+        DamagedError,
+        DiskFullError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        OutputExistsError,
+        UsageError,
+        VocalsepError,
+    )
     from .separator import Separator, Stems
 
 __version__ = "0.1.0"
 __all__ = [
     "AudioError",
+    "DamagedError",
+    "DiskFullError",
+    "MissingExtraError",
     "ModelError",
     "OutputError",
+    "OutputExistsError",
     "Separator",
     "Stems",
     "UsageError",

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import sys
 from collections.abc import Iterator
 
 from ..errors import UsageError
@@ -28,7 +29,7 @@ def lock_folder(folder: pathlib.Path, hint: str) -> Iterator[None]:
     UsageError
         Another process has locked it.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         yield
         return
     import fcntl

@@ -68,7 +68,7 @@ def interruptible() -> WorkerInterruptHandler:
 def init_worker() -> None:
     """Prepare a worker process that was started in `blocked_signals`: handle signals, and end with the parent."""
     signal.signal(signal.SIGINT, interruptible())
-    if os.name == "posix":
+    if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     exit_with_parent(interruptible().stop)
 
@@ -101,7 +101,7 @@ def exit_with_parent(clean_up: Callable[[], None] | None = None) -> None:
 @contextlib.contextmanager
 def blocked_signals() -> Iterator[None]:
     """Block SIGINT and SIGTERM here and in processes started meanwhile: amid its imports, a worker would print one."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
