@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..evaluation.pictures import COLOURS
+from ..evaluation.plots import COLOURS
 from ..system.plotting import new_figure
 from .measurement import ModelMeasurement
 
