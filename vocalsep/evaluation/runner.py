@@ -103,7 +103,7 @@ def _scored(
                 yield running[future], future.result()
     except BrokenProcessPool:
         raise VocalsepError(
-            "a process that scored songs died, for want of memory perhaps; --jobs 1 needs less, and with --out the "
+            "a process that scored songs ended, perhaps for lack of memory; --jobs 1 needs less, and with --out the "
             "same command goes on"
         ) from None
 
