@@ -297,7 +297,7 @@ def test_impossible_configurations_are_refused(architecture, settings):
 def test_a_pair_of_waveform_networks_is_refused_and_so_is_another_number_of_bins():
     with pytest.raises(ModelError, match="must estimate masks"):
         build("pair", config_class("pair")(architecture="wave-unet"))
-    with pytest.raises(ModelError, match="made for 512 bins"):
+    with pytest.raises(ModelError, match="is for 512 bins"):
         ModelConfig(FrontEndConfig(), config_class("tfc-tdf")(bins=512), "tfc-tdf")
 
 

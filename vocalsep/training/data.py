@@ -73,7 +73,7 @@ def gather(config: TrainingConfig, cache: Cache, unusable: list[str]) -> tuple[P
     validation = Validation(held_out, held_out_sources, data, config.model)
     if validation.count == 0:
         raise UsageError("there is nothing to validate on", hint="add validation data: a folder of songs with stems")
-    summary["valid"] = [song.name for song in validation.songs] or "held_out-out voices over held_out-out instrumentals"
+    summary["valid"] = [song.name for song in validation.songs] or "held-out voices over held-out instrumentals"
     return all_pools, validation, summary
 
 
