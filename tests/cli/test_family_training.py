@@ -113,8 +113,8 @@ def test_minutes_become_steps(material, tmp_path):
     ("more", "message"),
     [
         (("--arch", "vnet", "--steps", 3), "unknown architecture 'vnet'"),
-        (("--arch", "unet"), "either --minutes or --steps"),
-        (("--arch", "unet", "--steps", 3, "--minutes", 1), "either --minutes or --steps"),
+        (("--arch", "unet"), "either minutes or steps"),
+        (("--arch", "unet", "--steps", 3, "--minutes", 1), "either minutes or steps"),
         (("--steps", 3), "nothing to compare"),
         (("--model", "nobody"), "unknown model 'nobody'"),
         (("--arch", "unet", "--arch", "unet", "--steps", 3), "named twice"),

@@ -72,7 +72,7 @@ def candidates(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Pat
         )
         found.append(Candidate(name, config, out / name / "model.safetensors"))
     if not found:
-        raise UsageError("there is nothing to compare; name architectures (--arch) or models (--model)")
+        raise UsageError("there is nothing to compare", hint="name architectures or models")
     return found
 
 

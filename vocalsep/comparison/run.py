@@ -34,10 +34,10 @@ class Budget:
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
-            raise UsageError("give either --minutes or --steps, so that all train equally long")
-        for name, value in (("--minutes", self.minutes), ("--steps", self.steps)):
+            raise UsageError("give either minutes or steps, so that all train equally long")
+        for name, value in (("minutes", self.minutes), ("steps", self.steps)):
             if value is not None and not value > 0:
-                raise UsageError(f"{name} must be above 0")
+                raise UsageError(f"{name} must be above 0, not {value}")
 
 
 def compare(
@@ -88,7 +88,7 @@ def compare(
                 return None
     songs = gather(scoring, Cache(cache), [])[1].songs
     if not songs:
-        raise UsageError("there are no songs with stems to score on; give --musdb, --stems or --valid")
+        raise UsageError("there are no songs to score on", hint="add songs with stems to the data")
     log(f"scoring {len(candidates)} models on {len(songs)} songs")
     summary = scores(candidates, songs, place.device, place.out / SCORES, jobs)
     rates = speeds(candidates, place.device, threads)
@@ -123,7 +123,9 @@ def _check_same(wanted: TrainingConfig, existing: TrainingConfig, out: pathlib.P
     """Raise UsageError where a run that is there was begun with other settings than are asked for now."""
     for name, first, second in _settings(wanted, existing):
         if first != second:
-            raise UsageError(f"{out} was begun with another {name}; choose another --out, or remove it")
+            raise UsageError(
+                f"was trained with another {name}", path=out, hint="choose another folder, or remove this one"
+            )
 
 
 def _settings(wanted: TrainingConfig, existing: TrainingConfig) -> list[tuple[str, Any, Any]]:

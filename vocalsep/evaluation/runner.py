@@ -103,8 +103,8 @@ def _scored(
                 yield running[future], future.result()
     except BrokenProcessPool:
         raise VocalsepError(
-            "a process that scored songs ended, perhaps for lack of memory; --jobs 1 needs less, and with --out the "
-            "same command goes on"
+            "a process that scored songs ended, perhaps for lack of memory",
+            hint="one process needs less; with a folder for the results, what is finished is kept",
         ) from None
 
 
