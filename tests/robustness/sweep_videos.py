@@ -6,6 +6,7 @@ Run as ``python tests/robustness/sweep_videos.py [KIND...]``; needs the ffmpeg p
 from __future__ import annotations
 
 import argparse
+import fractions
 import hashlib
 import json
 import pathlib
@@ -21,6 +22,8 @@ SONG = pathlib.Path(__file__).resolve().parents[2] / "examples" / "song.ogg"
 SECONDS = 3
 RATE = 48000
 SYNC_S = 0.001
+# What the times of sound may differ from its length: containers round them, some to a packet.
+LONGEST_JITTER_S = 0.04
 X264 = "-c:v libx264 -preset ultrafast -bf 2 -pix_fmt yuv420p"
 X265 = "-c:v libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p"
 AV1 = "-c:v libaom-av1 -cpu-used 8 -usage realtime -b:v 200k"
@@ -135,7 +138,10 @@ def faults(before: pathlib.Path, after: pathlib.Path) -> list[str]:
 
 
 class Film:
-    """What a video holds: packets and pictures as hashes, their times, and the sound, from the first picture's time."""
+    """What a video holds: packets and pictures as hashes, their times, and the sound, from the first picture's time.
+
+    Where the times of its sound leave a gap, as behind the first packet of a fragmented MP4, there is silence.
+    """
 
     def __init__(self, path: pathlib.Path, sound: int = 0):
         with av.open(str(path)) as film:
@@ -150,9 +156,14 @@ class Film:
             self.pictures = [hashlib.md5(frame.to_ndarray(format="rgb24").tobytes()).digest() for _, frame in shown]
         with av.open(str(path)) as film:
             resampler = av.AudioResampler("fltp", "mono", RATE)
-            start, parts = None, []
+            start = end = None
+            parts = []
             for frame in film.decode(audio=sound):
-                start = frame.pts * frame.time_base if start is None else start
+                time = end if frame.pts is None else frame.pts * frame.time_base
+                start, end = (time, time) if start is None else (start, end)
+                if time - end > LONGEST_JITTER_S:
+                    parts.append(np.zeros(round(float(time - end) * RATE), np.float32))
+                end = time + fractions.Fraction(frame.samples, frame.sample_rate)
                 parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
             self.sound = np.concatenate(parts)
             self.start = float(start - first)
