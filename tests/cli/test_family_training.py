@@ -94,7 +94,7 @@ def test_a_comparison_is_a_table_and_goes_on_where_it_was_stopped(material, tmp_
     assert (tmp_path / "out/table.md").read_text() in both.stdout
     changed = invoke("compare", *base, "--steps", 4, "--lr", 0.1)
     assert changed.exit_code == 2
-    assert "begun with another" in changed.output
+    assert "trained with another" in changed.output
 
 
 def test_minutes_become_steps(material, tmp_path):
