@@ -36,7 +36,8 @@ from torch import Tensor
 
 from vocalsep.dsp.exact_sum import STEMS
 from vocalsep.dsp.metrics import usdr
-from vocalsep.dsp.stft import istft, stft
+from vocalsep.inference.streams import Streams
+from vocalsep.inference.torch_backend import torch_backend
 from vocalsep.model_files.checkpoint import save
 from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.network import MaskNetwork
@@ -342,15 +343,8 @@ def validate(network: MaskNetwork, config: ModelConfig, bank: Bank, device: torc
     front_end = config.front_end
     for index, entry in enumerate(bank.entries):
         vocals, music = (bank.read(index, stem)[:, : 44100 * 30] for stem in STEMS)
-        mixture = torch.from_numpy(vocals + music).to(device)
-        spectrum = stft(mixture, front_end)
-        frames = spectrum.shape[-1]
-        padded = torch.nn.functional.pad(spectrum, (0, -frames % config.network.stride))
-        inputs = network.network_input(padded[None], front_end.bins)
-        masks = network.masks_between(inputs, 0, padded.shape[-1])[0, ..., :frames]
-        top = masks[:, -front_end.bins // 8 :].mean(1, keepdim=True)
-        masks = torch.cat([masks, top.expand(-1, front_end.all_bins - front_end.bins, -1)], dim=1)
-        estimate = istft(spectrum * masks.float(), front_end, mixture.shape[1]).cpu().numpy()
+        stream = Streams(torch_backend(network, front_end.bins, device), front_end).open(2)
+        estimate = np.concatenate([stream.push(vocals + music), stream.flush()], axis=1)
         pair = usdr(vocals, estimate), usdr(music, vocals + music - estimate)
         if np.isfinite(pair).all():
             scores.setdefault(entry["name"].split("/")[0], []).append(pair)
