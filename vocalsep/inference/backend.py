@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,15 @@ from ..checks import LONGEST_TILE, whole_number
 from ..errors import ModelError
 
 LONGEST_CONTEXT = 1 << 16
+# How the samples of a segment are weighted where segments overlap, see `segment_stream.weights`.
+WINDOWS = ("triangle", "hann", "hamming", "flat")
+# What becomes of the last segment of a song, see `SegmentShape`.
+ENDINGS = ("centred", "shifted", "silence")
+# What the vocals and all the rest are called.
+VOCALS, ACCOMPANIMENT = "vocals", "accompaniment"
+MOST_SOURCES = 16
+# Sources become names of files.
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Names in files that earlier versions exported.
 FORMER_NAMES = {"heard": "input_samples", "reach": "context_samples"}
 
@@ -73,6 +84,59 @@ class WaveShape:
         whole_number("context_samples", self.context_samples, 0, self.input_samples - self.tile)
 
 
+@dataclasses.dataclass(frozen=True)
+class SegmentShape:
+    """Shape of the input and output of a network that takes segments of one length, each as a whole.
+
+    Parameters
+    ----------
+    channels : int
+        Audio channels of input and output.
+    samples : int
+        Samples of a segment.
+    hop : int
+        Samples from the start of a segment to that of the next, by default; the rest of a segment overlaps.
+    sources : tuple of str
+        Names of what the network separates. Without ``vocals`` among them, the vocals are the mixture minus all of
+        them, as for a network that gives the ``accompaniment``.
+    window : str
+        Weights of a segment's samples where segments overlap, one of `WINDOWS`.
+    ending : str
+        The segment that reaches beyond the end of the song is ``centred``: the part of it that is inside the song is in
+        the middle of the input, and what surrounds it in the song around it (as Demucs does); ``shifted`` back to end
+        with the song (as RoFormers are run); or followed by ``silence``.
+    before : int
+        Samples of silence before the song at the start of the first segment.
+    """
+
+    channels: int
+    samples: int
+    hop: int
+    sources: tuple[str, ...]
+    window: str = "triangle"
+    ending: str = "centred"
+    before: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number("channels", self.channels, 1, 2)
+        whole_number("samples", self.samples, 1, LONGEST_TILE)
+        whole_number("hop", self.hop, 1, self.samples)
+        whole_number("before", self.before, 0, self.samples - 1)
+        if self.window not in WINDOWS:
+            raise ModelError(f"window must be one of {', '.join(WINDOWS)}, not {self.window!r}")
+        if self.ending not in ENDINGS:
+            raise ModelError(f"ending must be one of {', '.join(ENDINGS)}, not {self.ending!r}")
+        # JSON has lists.
+        names = tuple(self.sources) if isinstance(self.sources, (list, tuple)) else ()
+        if not all(isinstance(name, str) and SOURCE_NAME.fullmatch(name) for name in names):
+            names = ()
+        if not 0 < len(names) <= MOST_SOURCES or len(set(names)) < len(names):
+            raise ModelError(
+                f"sources must be 1 to {MOST_SOURCES} different names of small letters, not {self.sources!r}"
+            )
+        object.__setattr__(self, "sources", names)
+
+
 class MaskBackend(abc.ABC):
     """Computes the masks for a mixture's spectrum.
 
@@ -108,10 +172,36 @@ class WaveBackend(abc.ABC):
         """Return the vocals (batch, channels, tile) in mixtures (batch, channels, input_samples)."""
 
 
-Backend = MaskBackend | WaveBackend
+class SegmentBackend(abc.ABC):
+    """Computes the sources in segments of a mixture.
+
+    Attributes
+    ----------
+    shape : SegmentShape
+    parallel_calls : int
+        Number of calls, each from a thread of its own, with which the backend is fastest.
+    """
+
+    shape: SegmentShape
+    parallel_calls: int = 1
+
+    @abc.abstractmethod
+    def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Return sources (batch, len(names), channels, samples) of mixtures (batch, channels, samples), float32.
+
+        Parameters
+        ----------
+        mixtures : ndarray (batch, channels, samples), float32
+        names : sequence of str
+            Which of the shape's sources, in which order. The others need not be computed.
+        """
 
 
-def shape_to_dict(shape: MaskShape | WaveShape) -> dict[str, Any]:
+Backend = MaskBackend | WaveBackend | SegmentBackend
+Shape = MaskShape | WaveShape | SegmentShape
+
+
+def shape_to_dict(shape: Shape) -> dict[str, Any]:
     """Return a shape as a dictionary for `shape_from_dict`."""
     values = dataclasses.asdict(shape)
     if not values.get("mid_side", True):
@@ -120,7 +210,9 @@ def shape_to_dict(shape: MaskShape | WaveShape) -> dict[str, Any]:
     return values
 
 
-def shape_from_dict(values: dict[str, Any]) -> MaskShape | WaveShape:
+def shape_from_dict(values: dict[str, Any]) -> Shape:
     """Rebuild a shape; raises ModelError on impossible values, TypeError on unknown names."""
     values = {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+    if "sources" in values:
+        return SegmentShape(**values)
     return WaveShape(**values) if "tile" in values else MaskShape(**values)
