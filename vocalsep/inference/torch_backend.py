@@ -42,7 +42,7 @@ class TorchMasks(MaskBackend):
             inputs = torch.from_numpy(np.abs(spectra[:, :, : self.bins])).to(self.device)
         else:
             inputs = self.network.network_input(torch.from_numpy(spectra).to(self.device), self.bins)
-        with _autocast(self.device, self.precision):
+        with autocast(self.device, self.precision):
             masks = self.network.masks_between(inputs, start, stop)
         return masks.float().cpu().numpy()
 
@@ -61,7 +61,7 @@ class TorchWaves(WaveBackend):
     @torch.inference_mode()
     def vocals(self, mixtures: np.ndarray) -> np.ndarray:
         """Return vocals, see `WaveBackend.vocals`."""
-        with _autocast(self.device, self.precision):
+        with autocast(self.device, self.precision):
             estimates = self.network(torch.from_numpy(mixtures).to(self.device))
         return estimates[:, : self.shape.channels, : self.shape.tile].float().cpu().numpy()
 
@@ -77,7 +77,8 @@ def torch_backend(
     return TorchMasks(network, bins, device, precision)
 
 
-def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which a network computes its products with a precision, one of `devices.PRECISIONS`."""
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))

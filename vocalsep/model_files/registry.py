@@ -1,4 +1,4 @@
-"""Find models by name, for those that ship with vocalsep, or by path."""
+"""Find models by name, for those that ship with vocalsep and those that the user has added, or by path."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import pathlib
 
 from ..errors import ModelError
+from . import store
 
 SUFFIX = ".safetensors"
 EXPORTED_SUFFIX = ".onnx"
@@ -25,25 +26,31 @@ def shipped() -> dict[str, pathlib.Path]:
     return {path.name.removesuffix(SUFFIX): path for path in sorted(models_folder().glob(f"*{SUFFIX}"))}
 
 
+def named() -> dict[str, pathlib.Path]:
+    """Return name and path of every model that has a name; an added one never hides a shipped one."""
+    return {**store.added(), **shipped()}
+
+
 def find(model: str | pathlib.Path) -> pathlib.Path:
     """Turn a model's name or path into the path of its file.
 
-    The checksum of a shipped model is verified, to detect a damaged installation.
+    The checksum of a model with a name is verified, to detect damage.
 
     Raises
     ------
     ModelError
         There is no such name or file, or the checksum is wrong.
     """
-    named = shipped().get(str(model))
-    if named is not None:
-        return _verified(named)
+    if str(model) in shipped():
+        return _verified(shipped()[str(model)])
+    if str(model) in store.added():
+        return _verified_added(store.added()[str(model)])
     path = pathlib.Path(model)
     if path.is_file():
         return path
     if path.suffix in (SUFFIX, EXPORTED_SUFFIX) or len(path.parts) > 1:
-        raise ModelError("no such model file", path=path, hint="`vocalsep models` lists the names of those that ship")
-    raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(shipped()) or 'none'}, or give a path")
+        raise ModelError("no such model file", path=path, hint="`vocalsep models` lists those with a name")
+    raise ModelError(f"unknown model {str(model)!r}; known are {', '.join(named()) or 'none'}, or give a path")
 
 
 def exported(model: pathlib.Path) -> pathlib.Path | None:
@@ -87,4 +94,14 @@ def _verified(path: pathlib.Path) -> pathlib.Path:
     expected = published_checksums().get(path.name)
     if expected is not None and checksum(path) != expected:
         raise ModelError("the checksum is wrong", path=path, hint="install vocalsep again")
+    return path
+
+
+def _verified_added(path: pathlib.Path) -> pathlib.Path:
+    if checksum(path) != store.read_record(path).sha256:
+        raise ModelError(
+            "the checksum is wrong: it has changed since it was added",
+            path=path,
+            hint=f"add it again, after `vocalsep models remove {path.stem}`",
+        )
     return path
