@@ -343,7 +343,7 @@ def validate(network: MaskNetwork, config: ModelConfig, bank: Bank, device: torc
     front_end = config.front_end
     for index, entry in enumerate(bank.entries):
         vocals, music = (bank.read(index, stem)[:, : 44100 * 30] for stem in STEMS)
-        stream = Streams(torch_backend(network, front_end.bins, device), front_end).open(2)
+        stream = Streams(torch_backend(network, front_end.bins, device), front_end.sample_rate, front_end).open(2)
         estimate = np.concatenate([stream.push(vocals + music), stream.flush()], axis=1)
         pair = usdr(vocals, estimate), usdr(music, vocals + music - estimate)
         if np.isfinite(pair).all():

@@ -21,10 +21,11 @@ from ..audio.resample import Resampler
 from ..audio.sink import Sink
 from ..audio.source import BLOCK_SAMPLES
 from ..dsp.exact_sum import exact_accompaniment
+from ..dsp.front_end import FrontEndConfig
 from ..dsp.streaming_stft import InverseStft, Stft
 from ..inference.backend import MaskBackend
 from ..inference.channels import to_network
-from ..inference.cost import network_flops
+from ..inference.cost import model_flops
 from ..inference.mask_stream import STFT_FRAMES
 from ..inference.opening import model_info
 from ..separator import Separator
@@ -73,15 +74,14 @@ def time_stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path,
     named: dict[str, Callable[[], object]] = {
         "decode": lambda: _decoded(song),
         f"resample {OTHER_RATE} to {separator.sample_rate} Hz": work.resample,
-        "STFT": work.analyse,
-        "network": work.network,
-        "inverse STFT": work.synthesise,
+    }
+    if isinstance(separator.backend, MaskBackend) and separator.front_end is not None:
+        masking = _Masking(separator.backend, separator.front_end, separator.streams.core, work.mixture_at_model_rate)
+        named |= {"STFT": masking.analyse, "network": masking.network, "inverse STFT": masking.synthesise}
+    named |= {
         "encode both stems (wav)": lambda: work.encode(scratch),
         "all of it, in process": lambda: separator.separate_file(song, scratch / "whole", overwrite=True),
     }
-    if not isinstance(separator.backend, MaskBackend):
-        for name in ("STFT", "network", "inverse STFT"):
-            del named[name]
     taken: dict[str, list[float]] = {name: [] for name in named}
     for turn in range(rounds + 1):
         for name, step in named.items():
@@ -109,11 +109,11 @@ def matrix_peak(rounds: int) -> float:
 def network_rate(separator: Separator, found: list[Stage]) -> float:
     """Return the operations per second that the network reached in its stage; 0 where it was not timed."""
     factor = next((stage.factor for stage in found if stage.name == "network"), 0.0)
-    return factor * network_flops(model_info(separator.path).config)
+    return factor * (model_flops(model_info(separator.path)) or 0.0)
 
 
 class _Work:
-    """The steps, each on what the step before it gave."""
+    """The steps that any model has."""
 
     def __init__(self, separator: Separator, mixture: np.ndarray, rate: int, channels: int):
         self.separator = separator
@@ -123,39 +123,10 @@ class _Work:
         resampled = np.concatenate([resampler.push(self.mixture), resampler.flush()], axis=1)
         self.mixture_at_model_rate = resampled
         self.rate = rate
-        self.spectrum = np.concatenate(self.analyse(), axis=2)
 
     def resample(self) -> list[np.ndarray]:
         resampler = Resampler(self.channels, OTHER_RATE, self.separator.sample_rate)
         return [resampler.push(self.mixture), resampler.flush()]
-
-    def analyse(self) -> list[np.ndarray]:
-        forward = Stft(self.separator.front_end, self.channels)
-        step = STFT_FRAMES * self.separator.front_end.hop
-        pieces = (
-            self.mixture_at_model_rate[:, at : at + step] for at in range(0, self.mixture_at_model_rate.shape[1], step)
-        )
-        return [*(forward.push(piece) for piece in pieces), forward.flush()]
-
-    def network(self) -> None:
-        backend = self.separator.backend
-        if not isinstance(backend, MaskBackend):
-            raise TypeError("only a network on spectra has a step of its own")
-        pending: collections.deque[concurrent.futures.Future[np.ndarray]] = collections.deque()
-        for at in range(0, self.spectrum.shape[2], self.separator.streams.core):
-            chunk = self.spectrum[:, :, at : at + self.separator.streams.core]
-            padded = np.pad(chunk, ((0, 0), (0, 0), (0, -chunk.shape[2] % backend.shape.stride)))
-            if len(pending) == backend.parallel_calls:
-                pending.popleft().result()
-            spectra = to_network(padded, backend.shape.channels)
-            pending.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
-        for masks in pending:
-            masks.result()
-
-    def synthesise(self) -> list[np.ndarray]:
-        inverse = InverseStft(self.separator.front_end, self.channels)
-        steps = range(0, self.spectrum.shape[2], STFT_FRAMES)
-        return [inverse.push(self.spectrum[:, :, at : at + STFT_FRAMES]) for at in steps]
 
     def encode(self, scratch: pathlib.Path) -> None:
         with contextlib.ExitStack() as stack:
@@ -170,6 +141,41 @@ class _Work:
     def _sink(self, path: pathlib.Path) -> Sink:
         form = FORMATS["wav"]
         return Sink(path, form, sample_rate=self.rate, channels=self.channels, subtype="PCM_16", bitrate=0)
+
+
+class _Masking:
+    """The steps of a network on spectrograms, each on what the step before it gave."""
+
+    def __init__(self, backend: MaskBackend, front_end: FrontEndConfig, core: int, mixture: np.ndarray):
+        self.backend = backend
+        self.front_end = front_end
+        self.core = core
+        self.mixture = mixture
+        self.spectrum = np.concatenate(self.analyse(), axis=2)
+
+    def analyse(self) -> list[np.ndarray]:
+        forward = Stft(self.front_end, len(self.mixture))
+        step = STFT_FRAMES * self.front_end.hop
+        pieces = (self.mixture[:, at : at + step] for at in range(0, self.mixture.shape[1], step))
+        return [*(forward.push(piece) for piece in pieces), forward.flush()]
+
+    def network(self) -> None:
+        backend = self.backend
+        pending: collections.deque[concurrent.futures.Future[np.ndarray]] = collections.deque()
+        for at in range(0, self.spectrum.shape[2], self.core):
+            chunk = self.spectrum[:, :, at : at + self.core]
+            padded = np.pad(chunk, ((0, 0), (0, 0), (0, -chunk.shape[2] % backend.shape.stride)))
+            if len(pending) == backend.parallel_calls:
+                pending.popleft().result()
+            spectra = to_network(padded, backend.shape.channels)
+            pending.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
+        for masks in pending:
+            masks.result()
+
+    def synthesise(self) -> list[np.ndarray]:
+        inverse = InverseStft(self.front_end, len(self.mixture))
+        steps = range(0, self.spectrum.shape[2], STFT_FRAMES)
+        return [inverse.push(self.spectrum[:, :, at : at + STFT_FRAMES]) for at in steps]
 
 
 def _decoded(song: pathlib.Path) -> list[np.ndarray]:

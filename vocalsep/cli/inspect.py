@@ -14,6 +14,8 @@ from .paths import local_path
 
 if TYPE_CHECKING:
     from ..audio.source import SourceInfo
+    from ..inference.families.table import FamilyInfo
+    from ..model_files.checkpoint import ModelInfo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,10 +63,13 @@ def info(options: InfoOptions) -> None:
 
     path = local_path(options.file)
     if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
-        from ..inference.cost import network_flops
+        from ..inference.cost import model_flops
         from ..inference.opening import model_info
 
-        description = {**_describe_model(path.stem, path), "flops": network_flops(model_info(path).config)}
+        description = _describe_model(path.stem, path)
+        flops = model_flops(model_info(path))
+        if flops is not None:
+            description["flops"] = flops
     else:
         description = _describe_file(path, options)
     if options.as_json:
@@ -103,19 +108,35 @@ def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
     from ..model_files import registry
 
     model = model_info(path)
-    front_end = model.config.front_end
     return {
         "name": name,
         "path": str(path),
         "size_bytes": path.stat().st_size,
         "parameters": model.parameters,
-        "architecture": model.config.architecture,
-        "sample_rate": front_end.sample_rate,
-        "window": f"{front_end.n_fft} samples, hop {front_end.hop}, {front_end.bins} bins",
+        **_describe_network(model),
         "licence": model.card.get("licence", "not stated"),
         "trained_on": model.card.get("trained_on", "not stated"),
         "figures": model.card.get("figures", {}),
         "sha256": registry.checksum(path),
+    }
+
+
+def _describe_network(model: ModelInfo | FamilyInfo) -> dict[str, Any]:
+    from ..inference.families.table import FAMILIES, FamilyInfo
+
+    if isinstance(model, FamilyInfo):
+        shape, rate = model.config.shape, model.config.sample_rate
+        return {
+            "architecture": FAMILIES[model.family].title,
+            "sample_rate": rate,
+            "segment": f"{shape.samples / rate:.2f} s, one every {shape.hop / rate:.2f} s",
+            "sources": ", ".join(shape.sources),
+        }
+    front_end = model.config.front_end
+    return {
+        "architecture": model.config.architecture,
+        "sample_rate": front_end.sample_rate,
+        "window": f"{front_end.n_fft} samples, hop {front_end.hop}, {front_end.bins} bins",
     }
 
 

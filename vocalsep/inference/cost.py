@@ -10,8 +10,10 @@ import numpy as np
 
 from ..audio.formats import FORMATS, SAMPLE_BYTES
 from ..audio.source import SourceInfo
+from ..model_files.checkpoint import ModelInfo
 from ..model_files.config import ModelConfig
 from .engine import GROUPS, Engine
+from .families.table import FamilyInfo
 
 TRIAL_S = 12.0
 COUNTED_STRIDES = 8
@@ -40,6 +42,11 @@ def split_cost(song: SourceInfo, model: str) -> Cost:
     seconds = factor * len(GROUPS[song.channels]) * song.samples / song.sample_rate
     subtype = FORMATS["wav"].subtype_for(song.subtype, None) or "FLOAT"
     return Cost(seconds, 2 * song.samples * song.channels * SAMPLE_BYTES[subtype])
+
+
+def model_flops(model: ModelInfo | FamilyInfo) -> float | None:
+    """Count a model's operations as `network_flops`; None for a model of a family, whose network is not ours."""
+    return None if isinstance(model, FamilyInfo) else network_flops(model.config)
 
 
 def network_flops(config: ModelConfig) -> float:

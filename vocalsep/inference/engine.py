@@ -59,10 +59,12 @@ class Engine:
         self.path = opened.path
         self._model = str(model) if str(model) in registry.shipped() else opened.path.resolve()
         self.backend = opened.backend
+        self.sample_rate = opened.sample_rate
         self.front_end = opened.front_end
-        self.sample_rate = self.front_end.sample_rate
         self.where, self.device, self.fallback = opened.where, opened.device, opened.fallback
-        self.streams = Streams(self.backend, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard)
+        self.streams = Streams(
+            self.backend, self.sample_rate, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard
+        )
 
     def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
         # A backend cannot be pickled. Another process, perhaps in another working folder, opens the model again.

@@ -22,7 +22,8 @@ from ..networks.phases import PhasedConvTranspose2d, divides
 from ..networks.shared import BatchNorm2d
 from ..system.atomic_files import write_bytes
 from .backend import shape_to_dict
-from .onnx_backend import EXTERNAL_DATA_KEY, MASK_INPUTS, METADATA_KEY, OUTPUT, WAVE_INPUTS
+from .onnx_backend import MASK_INPUTS, METADATA_KEY, OUTPUT, WAVE_INPUTS
+from .onnx_session import EXTERNAL_DATA_KEY
 from .torch_backend import TorchMasks, TorchWaves, torch_backend
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ..errors import ModelError, UsageError
 from ..model_files import registry
 from .backend import Backend
 from .devices import PRECISIONS, choose_device, torch_has_gpu
+from .families.table import FAMILIES, FamilyInfo, Runtime, parse_family
 
 if TYPE_CHECKING:
     from ..model_files.checkpoint import ModelInfo
@@ -26,7 +28,10 @@ class Opened:
     Parameters
     ----------
     backend : Backend
-    front_end : FrontEndConfig
+    sample_rate : int
+        Hz.
+    front_end : FrontEndConfig or None
+        None for a model of a family, see `families`.
     path : pathlib.Path
         The model's file.
     where : str
@@ -37,7 +42,8 @@ class Opened:
     """
 
     backend: Backend
-    front_end: FrontEndConfig
+    sample_rate: int
+    front_end: FrontEndConfig | None
     path: pathlib.Path
     where: str
     device: str
@@ -64,6 +70,9 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
     path = registry.find(model)
+    info = family_info(path)
+    if info is not None:
+        return _open_family(path, info, backend, Runtime(device, precision, threads))
     exported = registry.exported(path)
     if backend == "auto":
         backend = "onnx" if _prefers_onnx(path, exported, device, precision) else "torch"
@@ -78,10 +87,13 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
     return _open_onnx(exported, threads)
 
 
-def model_info(path: pathlib.Path) -> ModelInfo:
+def model_info(path: pathlib.Path) -> ModelInfo | FamilyInfo:
     """Read the configuration and card of a model file of any kind; raises ModelError, or UsageError as `open_model`."""
     from ..model_files.checkpoint import parse_info, read_info
 
+    family = family_info(path)
+    if family is not None:
+        return family
     if path.suffix != registry.EXPORTED_SUFFIX:
         return read_info(path)
     from .onnx_backend import load_onnx
@@ -89,6 +101,32 @@ def model_info(path: pathlib.Path) -> ModelInfo:
     metadata = load_onnx(path, 1).metadata
     try:
         return parse_info(metadata, metadata["parameters"])
+    except ModelError as error:
+        raise error.about(path) from None
+
+
+def family_info(path: pathlib.Path) -> FamilyInfo | None:
+    """Return the configuration and card of a model of a family; None for other files, also broken ones.
+
+    Raises
+    ------
+    ModelError
+        The family is unknown, or its configuration is invalid.
+    """
+    from ..model_files.checkpoint import HEADER_KEY, read_metadata
+    from ..model_files.onnx_metadata import read_metadata as read_onnx_metadata
+
+    try:
+        if path.suffix == registry.EXPORTED_SUFFIX:
+            metadata = json.loads(read_onnx_metadata(path)[HEADER_KEY])
+        else:
+            metadata, _ = read_metadata(path)
+    except (ModelError, KeyError, ValueError, RecursionError):
+        return None
+    if not isinstance(metadata, dict) or "family" not in metadata:
+        return None
+    try:
+        return parse_family(metadata)
     except ModelError as error:
         raise error.about(path) from None
 
@@ -118,7 +156,7 @@ def _open_torch(path: pathlib.Path, device: str, precision: str, threads: int | 
     fold(network)
     backend = torch_backend(network.to(chosen).to_channels_last(), front_end.bins, chosen, precision)
     where = f"on {chosen.type}, {torch.get_num_threads()} threads"
-    return Opened(backend, front_end, path, where, chosen.type, fallback)
+    return Opened(backend, front_end.sample_rate, front_end, path, where, chosen.type, fallback)
 
 
 def _open_onnx(path: pathlib.Path, threads: int | None) -> Opened:
@@ -126,4 +164,12 @@ def _open_onnx(path: pathlib.Path, threads: int | None) -> Opened:
 
     opened = load_onnx(path, threads)
     where = f"by ONNX Runtime, {opened.threads} threads"
-    return Opened(opened.backend, opened.front_end, path, where, "cpu", "")
+    return Opened(opened.backend, opened.front_end.sample_rate, opened.front_end, path, where, "cpu", "")
+
+
+def _open_family(path: pathlib.Path, info: FamilyInfo, backend: str, runtime: Runtime) -> Opened:
+    own = "onnx" if path.suffix == registry.EXPORTED_SUFFIX else "torch"
+    if backend not in ("auto", own):
+        raise UsageError(f"this model is computed by the {own} backend alone", path=path)
+    running = FAMILIES[info.family].load().open_backend(path, info.config, runtime)
+    return Opened(running.backend, info.config.sample_rate, None, path, running.where, running.device, running.fallback)

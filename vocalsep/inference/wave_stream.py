@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .backend import WaveBackend
-from .channels import from_network, to_network
-from .one_sided import no_replacement, replace_quiet_side, restore_vocals
-
-# Samples per column of side weights.
-WEIGHT_HOP = 1024
+from .channels import from_network
+from .mixture_buffer import MixtureBuffer, is_one_sided, network_input
+from .one_sided import restore_vocals
 
 
 class WaveStream:
@@ -34,24 +32,17 @@ class WaveStream:
         self.wanted = wanted
         shape = backend.shape
         self.tile, self.input_samples, self.context = shape.tile, shape.input_samples, shape.context_samples
-        self._last_weights = no_replacement(0)
-        # Rows of the mixture, followed by three rows of its side weights.
-        self._buffer = np.zeros((channels + 3, 0), np.float32)
-        self._first = 0  # index in the song of the first sample in the buffer
+        self._buffer = MixtureBuffer(channels)
         self._done = 0
 
     def push(self, samples: np.ndarray, side_weights: np.ndarray | None = None) -> np.ndarray:
         """Take mixture samples (channels, samples), float32; return the vocals' samples that are ready.
 
-        `side_weights` (3, hops), see `one_sided`, has one column for `WEIGHT_HOP` samples; the last hop may be shorter.
+        `side_weights`: see `MixtureBuffer.push`.
         """
-        if side_weights is None:
-            each = no_replacement(samples.shape[1])
-        else:
-            each = self._interpolated(side_weights)[:, : samples.shape[1]]
-        self._buffer = np.concatenate([self._buffer, np.concatenate([samples, each])], axis=1)
+        self._buffer.push(samples, side_weights)
         out = []
-        while self._end() >= self._done - self.context + self.input_samples:
+        while self._buffer.end >= self._done - self.context + self.input_samples:
             out.append(self._tile(self._done))
             self._done += self.tile
             self._drop_old()
@@ -60,7 +51,7 @@ class WaveStream:
     def flush(self) -> np.ndarray:
         """Return the remaining samples, so that the vocals have as many samples as the mixture."""
         out = [np.zeros((self.channels, 0), np.float32)]
-        end = self._end()
+        end = self._buffer.end
         while end - self._done >= self.tile:
             out.append(self._tile(self._done))
             self._done += self.tile
@@ -74,34 +65,17 @@ class WaveStream:
     def close(self) -> None:
         """Do nothing: unlike `MaskStream`, it has no computations in other threads."""
 
-    def _interpolated(self, weights: np.ndarray) -> np.ndarray:
-        """Return the weights of each sample (3, samples), interpolated between those of its hop and the one before."""
-        # The first hop has no predecessor.
-        before = self._last_weights if self._last_weights.size else weights[:, :1]
-        corners = np.concatenate([before, weights], axis=1)
-        self._last_weights = corners[:, -1:]
-        share = np.arange(1, WEIGHT_HOP + 1, dtype=np.float32) / WEIGHT_HOP
-        each: np.ndarray = (corners[:, :-1, None] * (1 - share) + corners[:, 1:, None] * share).reshape(3, -1)
-        return each
-
-    def _end(self) -> int:
-        return self._first + self._buffer.shape[1]
-
     def _tile(self, start: int) -> np.ndarray:
         """Return one tile of vocals, starting at sample `start` of the song."""
         if self.wanted is not None and (start >= self.wanted[1] or start + self.tile <= self.wanted[0]):
             return np.zeros((self.channels, self.tile), np.float32)
-        first, last = start - self.context, start - self.context + self.input_samples
-        known = self._buffer[:, max(0, first - self._first) : max(0, last - self._first)]
-        before = max(0, self._first - first)
-        padded = np.pad(known, ((0, 0), (before, self.input_samples - before - known.shape[1])))
-        mixture, weights = padded[: self.channels], padded[self.channels :]
-        one_sided = bool(weights[:2].any())
-        inputs = to_network(replace_quiet_side(mixture, weights) if one_sided else mixture, self.backend.shape.channels)
+        mixture, weights = self._buffer.part(start - self.context, self.input_samples)
+        inputs = network_input(mixture, weights, self.backend.shape.channels)
         vocals = from_network(self.backend.vocals(inputs), self.channels)
-        return restore_vocals(vocals, weights[:, self.context : self.context + self.tile]) if one_sided else vocals
+        if not is_one_sided(weights):
+            return vocals
+        return restore_vocals(vocals, weights[:, self.context : self.context + self.tile])
 
     def _drop_old(self) -> None:
         """Drop samples that are input of neither the next tile nor the last one, which is shifted back."""
-        kept = max(self._first, self._done - self.tile - self.context)
-        self._buffer, self._first = self._buffer[:, kept - self._first :].copy(), kept
+        self._buffer.drop_before(self._done - self.tile - self.context)

@@ -49,6 +49,21 @@ def read_info(path: pathlib.Path) -> ModelInfo:
     ModelError
         The file is missing, not a safetensors file, or not written by vocalsep.
     """
+    metadata, parameters = read_metadata(path)
+    try:
+        return parse_info(metadata, parameters)
+    except ModelError as error:
+        raise error.about(path) from None
+
+
+def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], int]:
+    """Read vocalsep's metadata in the header of a safetensors file, and count the values in the file.
+
+    Raises
+    ------
+    ModelError
+        As `read_info`.
+    """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -58,19 +73,19 @@ def read_info(path: pathlib.Path) -> ModelInfo:
         sizes = [
             math.prod(int(size) for size in entry["shape"]) for name, entry in header.items() if name != "__metadata__"
         ]
-        return parse_info(json.loads(header["__metadata__"][HEADER_KEY]), sum(sizes))
+        return dict(json.loads(header["__metadata__"][HEADER_KEY])), sum(sizes)
     except FileNotFoundError:
         raise ModelError("no such model file", path=path) from None
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from None
-    except ModelError as error:
-        raise error.about(path) from None
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise ModelError("not a vocalsep model (its header has no vocalsep configuration)", path=path) from None
 
 
 def parse_info(metadata: Any, parameters: int) -> ModelInfo:
     """Parse the metadata in a model file's header; raises ModelError."""
+    if isinstance(metadata, dict) and "family" in metadata:
+        raise ModelError("is a model of another program, which separates but cannot be trained, averaged or exported")
     try:
         return ModelInfo(ModelConfig.from_dict(metadata["config"]), dict(metadata["card"]), parameters)
     except (KeyError, TypeError, ValueError):

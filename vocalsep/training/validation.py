@@ -106,7 +106,9 @@ class Validation:
 
 def separate(network: Network, front_end: FrontEndConfig, mixture: np.ndarray, device: torch.device) -> np.ndarray:
     """Return the vocals (channels, samples) of a mixture of one or two channels at the model's rate."""
-    stream = Streams(torch_backend(network, front_end.bins, device), front_end).open(mixture.shape[0])
+    stream = Streams(torch_backend(network, front_end.bins, device), front_end.sample_rate, front_end).open(
+        mixture.shape[0]
+    )
     return np.concatenate([stream.push(mixture), stream.flush()], axis=1)
 
 

@@ -1,0 +1,122 @@
+"""Sessions of ONNX Runtime: opening graphs that may come from anywhere, and computing them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+LARGEST_FILE = 1 << 30
+# Key of a tensor that names another file with its values. ONNX Runtime reads such files, also for a graph from memory:
+# then from the working folder, in older releases from anywhere. No model file has the key.
+EXTERNAL_DATA_KEY = "location"
+# Environment variable that disables ONNX Runtime's telemetry, and its list of programs in the user's cache.
+DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+# Log severity of ONNX Runtime: only fatal errors.
+FATAL = 4
+
+
+@contextlib.contextmanager
+def graph_errors(path: pathlib.Path) -> Iterator[None]:
+    """Turn what goes wrong while a graph is opened into a ModelError about its file.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, damaged or no graph.
+    MissingExtraError
+        ONNX Runtime is not installed.
+    """
+    os.environ.setdefault(DISABLE_TELEMETRY, "1")
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtraError("ONNX Runtime is not installed", hint="pip install 'vocalsep[onnx]'") from None
+    # Sessions have a log severity of their own, see `_session`.
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        yield
+    except FileNotFoundError:
+        raise ModelError("no such model file", path=path) from None
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", path=path) from None
+    except ModelError as error:
+        raise error.about(path) from None
+    except Exception:  # ONNX Runtime has an exception class for each of its status codes, none of them public.
+        raise ModelError(
+            "damaged, or not an exported vocalsep model", path=path, hint="`vocalsep export` writes such files"
+        ) from None
+
+
+class Graph:
+    """A graph in memory, for sessions that compute it; open it inside `graph_errors`.
+
+    Attributes
+    ----------
+    plain : onnxruntime.InferenceSession
+        A session without optimization, to check the graph's inputs: the optimizer aborts the process if the first
+        layers cannot take them.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        import onnxruntime
+
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelError(f"too large for a model, which has at most {LARGEST_FILE >> 20} MB")
+        self._data = path.read_bytes()
+        if EXTERNAL_DATA_KEY.encode() in self._data:
+            raise ModelError("has values in other files, which no vocalsep model has")
+        self.plain = _session(self._data, 1, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+
+    def optimized(self, threads: int) -> onnxruntime.InferenceSession:
+        """Return the session that computes the graph, in place of the plain one."""
+        import onnxruntime
+
+        del self.plain
+        return _session(self._data, threads, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+
+
+def fits(shape: Sequence[object], expected: Sequence[int | None]) -> bool:
+    """Return whether dimensions of a graph, some of which have no fixed size but a name, can be those expected."""
+    return len(shape) == len(expected) and all(
+        not isinstance(size, int) or size == right for size, right in zip(shape, expected, strict=True)
+    )
+
+
+def compute(
+    session: onnxruntime.InferenceSession, inputs: Sequence[np.ndarray], expected: Sequence[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """Compute a graph's outputs; raises ModelError unless they are float32 arrays of the shapes `expected`."""
+    # By position, because the names differ between releases.
+    named = {each.name: value for each, value in zip(session.get_inputs(), inputs, strict=True)}
+    try:
+        outputs = session.run(None, named)
+    except Exception as error:  # As in `graph_errors`.
+        raise ModelError(f"the model's graph cannot be computed: {error}") from None
+    for output, shape in zip(outputs, expected, strict=True):
+        if not isinstance(output, np.ndarray) or output.shape != shape or output.dtype != np.float32:
+            raise ModelError("the model's graph returns something else than its metadata declares")
+    return list(outputs)
+
+
+def _session(data: bytes, threads: int, optimization: object) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = FATAL
+    # Spinning idle threads would slow down decoding and encoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.graph_optimization_level = optimization
+    # A fallback would print, and try the same provider again.
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
