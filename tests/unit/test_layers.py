@@ -19,7 +19,7 @@ LAYERS = [
     {"tags", "networks"},
     {"model_files"},
     {"inference", "datasets"},
-    {"mixing", "jobs"},
+    {"mixing", "jobs", "model_store"},
     {"separator", "training"},
     {"evaluation"},
     {"comparison", "benchmark"},

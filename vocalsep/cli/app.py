@@ -17,12 +17,13 @@ from . import (
     import_spleeter,
     inspect,
     karaoke,
+    models,
     plot,
     split,
     studio,
     train,
 )
-from .command import add_command
+from .command import add_command, add_group
 from .errors import show_debug_log
 
 app = typer.Typer(
@@ -43,7 +44,7 @@ add_command(app, "studio", studio.studio)
 add_command(app, "serve", studio.serve)
 add_command(app, "bench", bench.bench)
 add_command(app, "plot", plot.plot)
-add_command(app, "models", inspect.models)
+add_group(app, "models", models.models, {"add": models.add, "remove": models.remove})
 add_command(app, "info", inspect.info)
 add_command(app, "doctor", doctor.doctor)
 add_command(app, "export", export.export)

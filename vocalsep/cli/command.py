@@ -8,7 +8,7 @@ import inspect
 import operator
 import pathlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
@@ -72,6 +72,28 @@ def add_command(app: typer.Typer, name: str, function: Callable[[Options], None]
     """
     summary = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
     app.command(name, cls=Command, short_help=summary)(typer_function(function))
+
+
+def add_group(
+    app: typer.Typer, name: str, function: Callable[[Options], None], commands: Mapping[str, Callable[[Any], None]]
+) -> None:
+    """Add a command that does something by itself and has commands below it; parameters as `add_command`."""
+    alone = typer_function(function)
+
+    def run(context: typer.Context, **values: Any) -> None:
+        if context.invoked_subcommand is None:
+            alone(**values)
+
+    signature = inspect.signature(alone)
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    run.__name__, run.__doc__ = alone.__name__, alone.__doc__
+    run.__annotations__ = {"context": typer.Context, **alone.__annotations__}
+    run.__signature__ = signature.replace(parameters=[context, *signature.parameters.values()])  # type: ignore[attr-defined]
+    group = typer.Typer(rich_markup_mode=None, add_completion=False)
+    group.callback(invoke_without_command=True)(run)
+    for below, its_function in commands.items():
+        add_command(group, below, its_function)
+    app.add_typer(group, name=name)
 
 
 def typer_function(function: Callable[[Options], None]) -> Callable[..., None]:

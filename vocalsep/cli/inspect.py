@@ -1,4 +1,4 @@
-"""`vocalsep models` and `vocalsep info`."""
+"""`vocalsep info`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .descriptions import describe_model, label, readable
 from .options import AudioStream, Json, Model
 from .paths import local_path
 
 if TYPE_CHECKING:
     from ..audio.source import SourceInfo
-    from ..inference.families.table import FamilyInfo
-    from ..model_files.checkpoint import ModelInfo
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelsOptions:
-    """The options of models."""
-
-    as_json: Json = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,22 +30,6 @@ class InfoOptions:
     audio_stream: AudioStream = None
 
 
-def models(options: ModelsOptions) -> None:
-    """List the models that ship with vocalsep."""
-    from ..model_files import registry
-
-    descriptions = [_describe_model(name, path) for name, path in registry.shipped().items()]
-    if options.as_json:
-        typer.echo(json.dumps(descriptions, indent=2))
-        return
-    for description in descriptions:
-        name = description["name"]
-        typer.echo(f"{name}{' (default)' if name == registry.DEFAULT else ''}")
-        for key, value in description.items():
-            if key != "name":
-                typer.echo(f"  {_label(key):<12} {_readable(key, value)}")
-
-
 def info(options: InfoOptions) -> None:
     """Say what a song, a video or a model file is.
 
@@ -66,7 +42,7 @@ def info(options: InfoOptions) -> None:
         from ..inference.cost import model_flops
         from ..inference.opening import model_info
 
-        description = _describe_model(path.stem, path)
+        description = describe_model(path.stem, path)
         flops = model_flops(model_info(path))
         if flops is not None:
             description["flops"] = flops
@@ -76,7 +52,7 @@ def info(options: InfoOptions) -> None:
         typer.echo(json.dumps(description, indent=2))
         return
     for key, value in _without_streams(description).items():
-        typer.echo(f"{_label(key):<16} {_readable(key, value)}")
+        typer.echo(f"{label(key):<16} {readable(key, value)}")
 
 
 def _without_streams(description: dict[str, Any]) -> dict[str, Any]:
@@ -101,43 +77,6 @@ def _describe_file(path: pathlib.Path, options: InfoOptions) -> dict[str, Any]:
     except AudioError as error:
         error.about(options.file)
         raise
-
-
-def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
-    from ..inference.opening import model_info
-    from ..model_files import registry
-
-    model = model_info(path)
-    return {
-        "name": name,
-        "path": str(path),
-        "size_bytes": path.stat().st_size,
-        "parameters": model.parameters,
-        **_describe_network(model),
-        "licence": model.card.get("licence", "not stated"),
-        "trained_on": model.card.get("trained_on", "not stated"),
-        "figures": model.card.get("figures", {}),
-        "sha256": registry.checksum(path),
-    }
-
-
-def _describe_network(model: ModelInfo | FamilyInfo) -> dict[str, Any]:
-    from ..inference.families.table import FAMILIES, FamilyInfo
-
-    if isinstance(model, FamilyInfo):
-        shape, rate = model.config.shape, model.config.sample_rate
-        return {
-            "architecture": FAMILIES[model.family].title,
-            "sample_rate": rate,
-            "segment": f"{shape.samples / rate:.2f} s, one every {shape.hop / rate:.2f} s",
-            "sources": ", ".join(shape.sources),
-        }
-    front_end = model.config.front_end
-    return {
-        "architecture": model.config.architecture,
-        "sample_rate": front_end.sample_rate,
-        "window": f"{front_end.n_fft} samples, hop {front_end.hop}, {front_end.bins} bins",
-    }
 
 
 def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, Any]:
@@ -170,27 +109,3 @@ def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, A
         description["split_time_s"] = cost.seconds
         description["split_size_bytes"] = cost.size
     return description
-
-
-def _label(key: str) -> str:
-    """Return the name of a value without its unit, which `_readable` shows."""
-    return key.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
-
-
-def _readable(key: str, value: Any) -> str:
-    if value is None:
-        return "unknown"
-    if key.endswith("_bytes"):
-        return f"{value / 1e6:.1f} MB"
-    if key.endswith("_s"):
-        minutes, seconds = divmod(value, 60)
-        return f"{int(minutes)}:{seconds:04.1f}"
-    if key == "flops":
-        return f"{value / 1e9:.2f} GFLOP per second of audio"
-    if key == "sample_rate":
-        return f"{value} Hz"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

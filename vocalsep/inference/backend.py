@@ -17,7 +17,7 @@ LONGEST_CONTEXT = 1 << 16
 # How the samples of a segment are weighted where segments overlap, see `segment_stream.weights`.
 WINDOWS = ("triangle", "hann", "hamming", "flat")
 # What becomes of the last segment of a song, see `SegmentShape`.
-ENDINGS = ("centred", "shifted", "silence")
+ENDINGS = ("centred", "short", "shifted", "silence", "padded")
 # What the vocals and all the rest are called.
 VOCALS, ACCOMPANIMENT = "vocals", "accompaniment"
 MOST_SOURCES = 16
@@ -93,7 +93,7 @@ class SegmentShape:
     channels : int
         Audio channels of input and output.
     samples : int
-        Samples of a segment.
+        Samples of the input and output of a segment.
     hop : int
         Samples from the start of a segment to that of the next, by default; the rest of a segment overlaps.
     sources : tuple of str
@@ -103,10 +103,14 @@ class SegmentShape:
         Weights of a segment's samples where segments overlap, one of `WINDOWS`.
     ending : str
         The segment that reaches beyond the end of the song is ``centred``: the part of it that is inside the song is in
-        the middle of the input, and what surrounds it in the song around it (as Demucs does); ``shifted`` back to end
-        with the song (as RoFormers are run); or followed by ``silence``.
+        the middle of the input, and what surrounds it in the song around it (as Demucs does); ``short``, without
+        silence in its place; ``shifted`` back to end with the song (as RoFormers are run); followed by ``silence``; or
+        ``padded``: its window ends with the silence that makes the song a multiple of ``samples - 2 * before`` samples
+        longer, and ``before`` more (as MDX-Nets are run).
     before : int
         Samples of silence before the song at the start of the first segment.
+    context : int
+        How many of the samples, half of them on either side, are input only: of a segment's output, the middle is used.
     """
 
     channels: int
@@ -116,12 +120,14 @@ class SegmentShape:
     window: str = "triangle"
     ending: str = "centred"
     before: int = 0
+    context: int = 0
 
     def __post_init__(self) -> None:
         whole_number("channels", self.channels, 1, 2)
         whole_number("samples", self.samples, 1, LONGEST_TILE)
-        whole_number("hop", self.hop, 1, self.samples)
-        whole_number("before", self.before, 0, self.samples - 1)
+        whole_number("context", self.context, 0, self.samples - 1)
+        whole_number("hop", self.hop, 1, self.used)
+        whole_number("before", self.before, 0, (self.samples - 1) // (2 if self.ending == "padded" else 1))
         if self.window not in WINDOWS:
             raise ModelError(f"window must be one of {', '.join(WINDOWS)}, not {self.window!r}")
         if self.ending not in ENDINGS:
@@ -135,6 +141,11 @@ class SegmentShape:
                 f"sources must be 1 to {MOST_SOURCES} different names of small letters, not {self.sources!r}"
             )
         object.__setattr__(self, "sources", names)
+
+    @property
+    def used(self) -> int:
+        """Samples of a segment's output that are used."""
+        return self.samples - self.context
 
 
 class MaskBackend(abc.ABC):

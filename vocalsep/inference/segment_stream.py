@@ -31,14 +31,14 @@ class Segment:
         How many samples are used.
     left : int
         Samples of the network's input before them.
-    times : int
-        How often it counts.
+    inputs : int
+        Samples of the network's input.
     """
 
     start: int
     samples: int
-    left: int = 0
-    times: int = 1
+    left: int
+    inputs: int
 
     @property
     def stop(self) -> int:
@@ -82,7 +82,7 @@ class SegmentStream:
         self.shape = backend.shape
         self._buffer = MixtureBuffer(channels)
         self._next = -self.shape.before  # start of the next segment
-        self._weights = weights(self.shape.window, self.shape.samples)
+        self._weights = weights(self.shape.window, self.shape.used)
         # Segments that are being computed, the oldest first; None if they are not needed.
         self._pending: collections.deque[tuple[Segment, concurrent.futures.Future[np.ndarray] | None]] = (
             collections.deque()
@@ -99,8 +99,8 @@ class SegmentStream:
         self._buffer.push(samples, side_weights)
         out = []
         length = self.shape.samples
-        while self._buffer.end >= self._next + length:
-            out += self._start(Segment(self._next, length))
+        while self._buffer.end >= self._next - self._left + length:
+            out += self._start(Segment(self._next, self.shape.used, self._left, length))
             self._next += self.hop
             # A last segment that is shorter is computed with what surrounds it.
             self._buffer.drop_before(min(self._next, self._buffer.end - length) - length)
@@ -123,13 +123,28 @@ class SegmentStream:
 
     def _last_segments(self) -> list[Segment]:
         """Return the segments that begin inside the song and reach beyond its end."""
-        end, length = self._buffer.end, self.shape.samples
+        end, length, used = self._buffer.end, self.shape.samples, self.shape.used
         starts = range(self._next, end, self.hop)
-        if self.shape.ending == "silence" or not starts:
-            return [Segment(start, length) for start in starts]
+        if self.shape.ending == "silence":
+            return [Segment(start, used, self._left, length) for start in starts]
+        if self.shape.ending == "padded":
+            whole = length - 2 * self.shape.before
+            stop = (end // whole + 1) * whole + self.shape.before
+            return [Segment(start, min(used, stop - start), self._left, length) for start in starts]
         if self.shape.ending == "shifted":
-            return [Segment(max(-self.shape.before, end - length), length, times=len(starts))]
-        return [Segment(start, end - start, (length - (end - start)) // 2) for start in starts]
+            # The segment before may have ended with the song.
+            if not starts or self._next - self.hop + used == end:
+                return []
+            return [Segment(max(-self.shape.before, end - used), used, self._left, length)]
+        parts = [(start, min(used, end - start)) for start in starts]
+        if self.shape.ending == "short":
+            return [Segment(start, part, self._left, part + self.shape.context) for start, part in parts]
+        return [Segment(start, part, (length - part) // 2, length) for start, part in parts]
+
+    @property
+    def _left(self) -> int:
+        """Samples of a whole segment's input before those of its output that are used."""
+        return self.shape.context // 2
 
     def _concatenate(self, out: list[np.ndarray]) -> np.ndarray:
         return np.concatenate([np.zeros((len(self._sum) - 1, 0), np.float32), *out], axis=1)
@@ -147,7 +162,7 @@ class SegmentStream:
 
     def _sources(self, segment: Segment) -> Callable[[], np.ndarray]:
         """Return a function that computes the sources (names * channels, samples) of a segment."""
-        mixture, side_weights = self._buffer.part(segment.start - segment.left, self.shape.samples)
+        mixture, side_weights = self._buffer.part(segment.start - segment.left, segment.inputs)
         used = slice(segment.left, segment.left + segment.samples)
 
         def compute() -> np.ndarray:
@@ -178,11 +193,17 @@ class SegmentStream:
         self._sum = np.pad(self._sum, ((0, 0), (0, max(0, missing))))
         own = slice(max(0, self._done - segment.start), segment.samples)
         at = slice(max(0, segment.start - self._done), segment.stop - self._done)
-        weighted = segment.times * self._weights[: segment.samples][own]
+        weighted = self._window(segment)[own]
         self._sum[-1, at] += weighted
         if future is not None:
             self._sum[:-1, at] += weighted * future.result()[:, own]
         return [self._ready(self._safe_end(segment))]
+
+    def _window(self, segment: Segment) -> np.ndarray:
+        """Return the weights of the samples that are used of a segment."""
+        if self.shape.ending == "padded" and segment.samples < self.shape.used:
+            return weights(self.shape.window, segment.samples)
+        return self._weights[: segment.samples]
 
     def _safe_end(self, segment: Segment) -> int:
         """Return the index in the song of the first sample to which another segment after this one may be added."""

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import MissingExtraError, ModelError
 
 # The largest published checkpoints of separators have 1 GB.
 LARGEST_FILE = 4 << 30
@@ -42,6 +42,9 @@ STORAGES: dict[str, str] = {
 }
 FRACTION = re.compile(r"-?\d{1,12}(/\d{1,12})?")
 DOWNLOAD_AGAIN = "download it again"
+NOTHING_WAS_RUN = (
+    "nothing of it was run; if you trust it, save its weights alone by torch.save(network.state_dict(), FILE)"
+)
 
 
 class ClassName(str):
@@ -53,7 +56,7 @@ class ClassName(str):
         """Raise ModelError: the pickle asks for a call."""
         raise ModelError(
             f"would run {self} of another program",
-            hint="nothing of it was run; if you trust it, save its weights alone: torch.save(network.state_dict(), ...)",
+            hint=NOTHING_WAS_RUN,
         )
 
 
@@ -242,3 +245,44 @@ def _check_plain(content: Any) -> None:
             raise ModelError(f"holds a value of an unknown kind ({type(value).__name__})")
 
     visit(content, 0)
+
+
+def read_legacy_torch_file(path: pathlib.Path) -> Any:
+    """Read a checkpoint that PyTorch wrote before version 1.6, which is no archive, with torch's own safe reader.
+
+    Raises
+    ------
+    ModelError
+        As `read_torch_file`.
+    MissingExtraError
+        torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError("PyTorch is not installed", path=path, hint="pip install torch") from None
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelError(f"too large for a checkpoint, which has at most {LARGEST_FILE >> 30} GB", path=path)
+        content = torch.load(path, "cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror or error})", path=path) from None
+    except ModelError:
+        raise
+    except Exception:  # A pickle of random bytes raises nearly anything.
+        raise ModelError(
+            "not a checkpoint that can be read without running code",
+            path=path,
+            hint=NOTHING_WAS_RUN,
+        ) from None
+    return _as_arrays(content)
+
+
+def _as_arrays(value: Any) -> Any:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.detach().float().numpy() if value.is_floating_point() else value.numpy()
+    if isinstance(value, dict):
+        return {key: _as_arrays(each) for key, each in value.items()}
+    return [_as_arrays(each) for each in value] if isinstance(value, list | tuple) else value

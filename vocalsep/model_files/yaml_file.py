@@ -27,7 +27,7 @@ def read_yaml(path: pathlib.Path) -> dict[str, Any]:
     except ImportError:
         raise MissingExtraError("PyYAML is not installed", path=path, hint="pip install pyyaml") from None
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         def compose_node(self, parent: Any, index: Any) -> Any:
             # A few lines of references to references stand for any number of values.
             if self.check_event(yaml.events.AliasEvent):
@@ -39,7 +39,7 @@ def read_yaml(path: pathlib.Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > LARGEST_FILE:
             raise ModelError(f"too large for a configuration ({size >> 20} MB)")
-        content = yaml.load(path.read_bytes(), Loader)  # noqa: S506: it is a SafeLoader
+        content = yaml.load(path.read_bytes(), Loader)
     except FileNotFoundError:
         raise ModelError("no such configuration file", path=path) from None
     except OSError as error:

@@ -1,7 +1,8 @@
 """Demucs, Hybrid Demucs and Hybrid Transformer Demucs: single networks, and bags of several.
 
 A. Défossez: "Hybrid spectrogram and waveform source separation", MDX workshop at ISMIR 2021; S. Rouard, F. Massa,
-A. Défossez: "Hybrid transformers for music source separation", ICASSP 2023. The networks are those of the package demucs.
+A. Défossez: "Hybrid transformers for music source separation", ICASSP 2023. The networks are those of the package
+demucs.
 """
 
 from __future__ import annotations

@@ -104,6 +104,9 @@ class Family:
 # By the name in model files.
 FAMILIES = {
     "htdemucs-onnx": Family("htdemucs_onnx", "onnx", "HT-Demucs as an ONNX graph"),
+    "demucs": Family("demucs", "demucs", "Demucs"),
+    "mdx-net": Family("mdx_net", "onnx", "MDX-Net"),
+    "roformer": Family("roformer", "roformer", "RoFormer"),
 }
 
 

@@ -71,9 +71,9 @@ def load_weights(path: pathlib.Path, network: torch.nn.Module, prefix: str = "")
 
     try:
         with safe_open(path, "pt") as file:
-            weights: dict[str, Any] = {
-                name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)
-            }
+            every: list[str] = list(file.keys())
+            names = [name for name in every if name.startswith(prefix)]
+            weights: dict[str, Any] = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
         if any(parameter.is_meta for parameter in network.parameters()):
             _allocate(network, weights)
         network.load_state_dict(weights)

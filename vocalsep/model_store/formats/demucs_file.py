@@ -22,7 +22,9 @@ from ...model_files.yaml_file import read_yaml
 from .given import Converted, Given
 from .safetensors_file import is_safetensors, read_header, read_weights
 
-LICENCE = "not stated in the file; those that its author publishes are for research (issues 327 and 508 of its repository)"
+LICENCE = (
+    "not stated in the file; what the author of Demucs publishes is for research (issues 327 and 508 of its repository)"
+)
 QUANTIZED = "quantized by DiffQ, which vocalsep does not read"
 # The end of a file's name, when it is the start of the file's SHA-256.
 CHECKSUM = re.compile(r".*-([0-9a-f]{8,64})")
@@ -98,10 +100,10 @@ def _network(path: pathlib.Path) -> _Network | None:
         if "structure" in metadata:
             raise ModelError(QUANTIZED, path=path, hint="take the variant without _q in its name")
         try:
-            arguments = [_decoded(json.loads(metadata[key])) for key in ("args", "kwargs")]
+            args, kwargs = (_decoded(json.loads(metadata[key])) for key in ("args", "kwargs"))
         except (KeyError, ValueError, RecursionError):
             raise ModelError("the description of the network is damaged", path=path) from None
-        return _described(path, metadata["klass"], *arguments, read_weights(path))
+        return _described(path, metadata["klass"], args, kwargs, read_weights(path))
     if not is_torch_file(path):
         return None
     package = read_torch_file(path)
@@ -127,10 +129,10 @@ def _check_name(path: pathlib.Path) -> None:
 def _decoded(value: Any) -> Any:
     """Return a value of the model hub's JSON, in which fractions are dictionaries."""
     if isinstance(value, dict) and value.get("_type") == "fraction":
-        numbers = value.get("numerator"), value.get("denominator")
-        if not all(isinstance(each, int) for each in numbers) or not numbers[1]:
+        above, below = value.get("numerator"), value.get("denominator")
+        if not isinstance(above, int) or not isinstance(below, int) or not below:
             raise ValueError("no fraction")
-        return fractions.Fraction(*numbers)
+        return fractions.Fraction(above, below)
     if isinstance(value, dict):
         return {key: _decoded(each) for key, each in value.items()}
     return [_decoded(each) for each in value] if isinstance(value, list) else value
@@ -188,7 +190,7 @@ def _converted(given: Given, networks: Sequence[_Network], weights: Any, segment
             channels=first.get("audio_channels", 2),
             sample_rate=rate,
         )
-        named = {}
+        named: dict[str, np.ndarray] = {}
         for index, network in enumerate(networks):
             _check_weights(config.networks[index], network.weights)
             named |= {f"{index}.{name}": values for name, values in network.weights.items()}

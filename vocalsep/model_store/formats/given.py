@@ -60,7 +60,7 @@ class Given:
         with self.path.open("rb") as file:
             file.seek(max(0, self.path.stat().st_size - KNOWN_BY_BYTES))
             key = hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
-        listed = json.loads(importlib.resources.files(__package__).joinpath("..", FACTS).read_text("utf-8"))
+        listed = json.loads((importlib.resources.files(__package__) / FACTS).read_text("utf-8"))
         return listed["mdx_net"].get(key) or listed["configurations"].get(key) or {}
 
     def card(self, remarks: str = "", licence: str = NOT_STATED) -> dict[str, Any]:

@@ -98,5 +98,3 @@ def _htdemucs(given: Given, inputs: list[list[Any]], outputs: list[list[Any]]) -
 def _values(given: Given) -> int:
     """Return about how many 32-bit values a graph holds: nearly all of its file."""
     return given.path.stat().st_size // 4
-
-

@@ -1,0 +1,31 @@
+"""The readers of all kinds of files, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from ...errors import ModelError
+from . import demucs_file, onnx_graph, own, roformer_file
+from .given import Converted, Given
+
+READERS = (own.read, onnx_graph.read, demucs_file.read, roformer_file.read)
+KNOWN = "Demucs (.th, .yaml, .safetensors), MDX-Net (.onnx), RoFormer (.ckpt with its .yaml) and vocalsep's own models"
+
+
+def convert(given: Given) -> Converted:
+    """Convert a file to our own format.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged, or of no known kind.
+    MissingExtraError
+        What reads or computes it is not installed.
+    """
+    if given.start.lstrip()[:1] == b"<":
+        raise ModelError(
+            "is a web page, not a model", path=given.path, hint="take the address of the file itself, not of its page"
+        )
+    for read in READERS:
+        converted = read(given)
+        if converted is not None:
+            return converted
+    raise ModelError("is no model of a known family", path=given.path, hint=f"known are {KNOWN}")
