@@ -1,0 +1,261 @@
+"""Compare models of other programs in vocalsep with those programs: the same random weights, the same song.
+
+It needs an environment of its own, because these programs ask for packages of certain releases::
+
+    python3 -m venv peers && peers/bin/pip install torch==2.13.0 "audio-separator[cpu]" ".[onnx]"
+    peers/bin/pip install --no-deps "bs-roformer==0.3.10" demucs sphn lameenc
+    peers/bin/python tests/robustness/compare_families.py [--only NAME] [--seconds 40]
+
+For each family a network with random weights is saved as the public files are. python-audio-separator 0.47, or demucs 4.1
+without its random shifts, gives vocals, and so does vocalsep with the same file. It fails where they differ by more than
+1e-4. What is printed: the largest difference, the peak of the vocals, and the seconds that each took.
+"""
+
+import argparse
+import json
+import logging
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import warnings
+
+import numpy as np
+import soundfile
+import torch
+import yaml
+
+from vocalsep import Separator
+from vocalsep.model_store.adding import add
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOLERANCE = 1e-4
+RATE = 44100
+SOURCES = ["drums", "bass", "other", "vocals"]
+BANDS = [2] * 24 + [4] * 12 + [12] * 8 + [24] * 8 + [48] * 8 + [128, 129]
+
+
+def separator_settings(path, data):
+    """The settings with which python-audio-separator makes the classes of its architectures."""
+    return {
+        "logger": logging.getLogger("peer"),
+        "log_level": logging.WARNING,
+        "torch_device": torch.device("cpu"),
+        "torch_device_cpu": torch.device("cpu"),
+        "onnx_execution_provider": ["CPUExecutionProvider"],
+        "model_name": path.stem,
+        "model_path": str(path),
+        "model_data": data,
+        "normalization_threshold": 0.9,
+        "amplification_threshold": None,
+        "sample_rate": RATE,
+    }
+
+
+def mdx_net(folder, song, stem):
+    import onnx
+    from audio_separator.separator.architectures.mdx_separator import MDXSeparator
+    from onnx import TensorProto, helper, numpy_helper
+
+    bins, frames, n_fft, compensation = 2048, 256, 6144, 1.035
+    random = np.random.default_rng(1)
+    layers = [(4, 12), (12, 12), (12, 4)]
+    weights, nodes, last = [], [], "input"
+    for index, (before, after) in enumerate(layers):
+        values = random.standard_normal((after, before, 3, 3), np.float32) / np.float32(3 * before**0.5)
+        weights.append(numpy_helper.from_array(values, f"w{index}"))
+        nodes.append(helper.make_node("Conv", [last, f"w{index}"], [f"c{index}"], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Tanh", [f"c{index}"], [f"t{index}"]))
+        last = f"t{index}"
+    nodes[-1].output[0] = "output"
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch_size", 4, bins, frames])
+        for name in ("input", "output")
+    ]
+    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], weights)
+    path = folder / "mdx.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    data = {
+        "compensate": compensation,
+        "mdx_dim_f_set": bins,
+        "mdx_dim_t_set": 8,
+        "mdx_n_fft_scale_set": n_fft,
+        "primary_stem": stem,
+    }
+    (folder / "mdx.json").write_text(json.dumps(data))
+    architecture = {"hop_length": 1024, "segment_size": 256, "overlap": 0.25, "batch_size": 1, "enable_denoise": False}
+    peer = MDXSeparator(separator_settings(path, data), architecture)
+
+    def vocals():
+        source = peer.demix(song)
+        return source if stem == "Vocals" else song - compensation * source
+
+    return vocals, path, folder / "mdx.json"
+
+
+def roformer(folder, song, kind):
+    from audio_separator.separator.architectures.mdxc_separator import MDXCSeparator
+    from bs_roformer import BSRoformer, MelBandRoformer
+
+    model = {
+        "dim": 32,
+        "depth": 2,
+        "stereo": True,
+        "num_stems": 1,
+        "time_transformer_depth": 1,
+        "freq_transformer_depth": 1,
+        "dim_head": 16,
+        "heads": 4,
+        "attn_dropout": 0,
+        "ff_dropout": 0,
+        "flash_attn": True,
+        "dim_freqs_in": 1025,
+        "stft_n_fft": 2048,
+        "stft_hop_length": 441,
+        "stft_win_length": 2048,
+        "stft_normalized": False,
+        "mask_estimator_depth": 2,
+        "multi_stft_resolution_loss_weight": 1.0,
+        "multi_stft_resolutions_window_sizes": (4096, 2048, 1024, 512, 256),
+        "multi_stft_hop_size": 147,
+        "multi_stft_normalized": False,
+    }
+    if kind == "bs":
+        model["freqs_per_bands"] = tuple(BANDS)
+        network = BSRoformer(**model)
+    else:
+        model["num_bands"], model["sample_rate"] = 60, RATE
+        network = MelBandRoformer(**model)
+    content = {
+        "audio": {"chunk_size": 352800, "dim_t": 801, "hop_length": 441, "n_fft": 2048, "sample_rate": RATE},
+        "model": model,
+        "training": {"instruments": ["Vocals", "Instrumental"], "target_instrument": "Vocals"},
+        "inference": {"batch_size": 1, "dim_t": 801, "num_overlap": 4},
+    }
+    path = folder / f"{kind}_roformer.ckpt"
+    torch.save(network.state_dict(), path)
+    # As the public files are written, with tuples as Python objects.
+    path.with_suffix(".yaml").write_text(yaml.dump(content))
+    data = {**content, "is_roformer": True}
+    peer = MDXCSeparator(separator_settings(path, data), {"segment_size": 256, "pitch_shift": 0})
+    return lambda: peer.demix(song)["Vocals"], path, None
+
+
+def demucs_network(kind, seed):
+    import demucs.demucs
+    import demucs.hdemucs
+    import demucs.htdemucs
+
+    torch.manual_seed(seed)
+    settings = {"sources": SOURCES, "channels": 8, "samplerate": RATE}
+    if kind == "htdemucs":
+        from fractions import Fraction
+
+        extra = {"t_layers": 2, "t_heads": 2, "bottom_channels": 32, "segment": Fraction(39, 5)}
+        network = demucs.htdemucs.HTDemucs(**settings, **extra)
+    elif kind == "hdemucs":
+        network = demucs.hdemucs.HDemucs(**settings)
+    else:
+        network = demucs.demucs.Demucs(**settings)
+    return network.eval()
+
+
+def save_demucs(network, path):
+    args, kwargs = network._init_args_kwargs
+    state = {name: value.half() for name, value in network.state_dict().items()}
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+    package = {"klass": type(network), "args": args, "kwargs": kwargs, "state": state, "training_args": {"seed": 42}}
+    torch.save(package, path)
+
+
+def demucs_single(folder, song, kind):
+    network = demucs_network(kind, 0)
+    path = folder / f"{kind}.th"
+    save_demucs(network, path)
+    return lambda: demucs_vocals(network, song), path, None
+
+
+def demucs_bag(folder, song, kinds, weights, segment):
+    from demucs.apply import BagOfModels
+
+    networks = [demucs_network(kind, seed) for seed, kind in enumerate(kinds)]
+    for index, network in enumerate(networks):
+        save_demucs(network, folder / f"network{index}.th")
+    bag = {"models": [f"network{index}" for index in range(len(networks))], "weights": weights}
+    if segment is not None:
+        bag["segment"] = segment
+    path = folder / "bag.yaml"
+    path.write_text(yaml.dump(bag))
+    model = BagOfModels(networks, weights, segment)
+    return lambda: demucs_vocals(model, song), path, None
+
+
+def demucs_vocals(model, song):
+    """What `demucs --shifts 0` gives, which divides the song by its own level and multiplies again."""
+    from demucs.apply import apply_model
+
+    mixture = torch.from_numpy(song)
+    mono = mixture.mean(0)
+    mean, deviation = mono.mean(), mono.std() + 1e-8
+    estimates = apply_model(model, ((mixture - mean) / deviation)[None], shifts=0, split=True, overlap=0.25)
+    return (estimates[0] * deviation + mean)[SOURCES.index("vocals")].numpy()
+
+
+FINE_TUNED = [[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]]
+CASES = {
+    "mdx-net": lambda folder, song: mdx_net(folder, song, "Vocals"),
+    "mdx-net-instrumental": lambda folder, song: mdx_net(folder, song, "Instrumental"),
+    "bs-roformer": lambda folder, song: roformer(folder, song, "bs"),
+    "mel-band-roformer": lambda folder, song: roformer(folder, song, "mel"),
+    "htdemucs": lambda folder, song: demucs_single(folder, song, "htdemucs"),
+    "htdemucs-ft": lambda folder, song: demucs_bag(folder, song, ["htdemucs"] * 4, FINE_TUNED, None),
+    "hdemucs": lambda folder, song: demucs_bag(folder, song, ["hdemucs"] * 2, None, 11),
+    "demucs": lambda folder, song: demucs_single(folder, song, "demucs"),
+    "hdemucs-and-demucs": lambda folder, song: demucs_bag(
+        folder, song, ["demucs", "hdemucs"], [[1.0, 1, 0, 0], [1.0, 0, 1, 1]], 11
+    ),
+}
+
+
+def load_song(seconds):
+    """A song at its own level, below the peak at which python-audio-separator would turn it down."""
+    samples, rate = soundfile.read(ROOT / "examples" / "song.ogg", dtype="float32", always_2d=True)
+    assert rate == RATE
+    song = np.tile(samples, (int(seconds * rate / len(samples)) + 1, 1))[: int(seconds * rate)].T
+    return np.ascontiguousarray(song * np.float32(0.8 / np.abs(song).max()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(CASES), action="append")
+    parser.add_argument("--seconds", type=float, default=40.3)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    song = load_song(given.seconds)
+    worst = 0.0
+    print(f"{'network':<22}{'difference':>12}{'peak':>8}{'peer s':>9}{'ours s':>9}")
+    for name in given.only or CASES:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = pathlib.Path(temporary)
+            os.environ["VOCALSEP_MODELS"] = str(folder / "models")
+            torch.manual_seed(0)
+            peer, path, config = CASES[name](folder, song)
+            started = time.perf_counter()
+            with torch.no_grad():
+                expected = np.asarray(peer())
+            middle = time.perf_counter()
+            separator = Separator(add(str(path), config=None if config is None else str(config)).name)
+            opened = time.perf_counter()
+            vocals, accompaniment = separator.separate(song, RATE)
+            ended = time.perf_counter()
+            assert np.abs(vocals + accompaniment - song).max() < 1e-6
+            difference = float(np.abs(vocals - expected).max())
+            worst = max(worst, difference)
+            peak = np.abs(expected).max()
+            print(f"{name:<22}{difference:>12.1e}{peak:>8.2f}{middle - started:>9.1f}{ended - opened:>9.1f}", flush=True)
+    sys.exit(worst > TOLERANCE)
+
+
+if __name__ == "__main__":
+    main()
