@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import numbers
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, overload
 
 import numpy as np
 
+from .audio.arrays import check_rate, check_samples
 from .audio.formats import output_format
-from .audio.source import LOUDEST, MOST_CHANNELS
 from .audio.stem_file import STEM_FILE
 from .dsp.exact_sum import STEMS
 from .errors import AudioError, UsageError, VocalsepError
+from .inference.backend import VOCALS
 from .inference.engine import Engine
 from .jobs.inputs import InputFile
 from .jobs.name_template import fill_template
 from .jobs.outputs import Encoding, OutputSpec, WriteOptions, all_stems, single_stem
 from .jobs.rendering import render
+from .jobs.separation import exact_stems
 from .jobs.time_range import TimeRange, parse_time
 from .system.atomic_files import output_error, temporary_folder
 
@@ -30,6 +31,8 @@ from .system.atomic_files import output_error, temporary_folder
 BLOCK_SAMPLES = 1 << 16
 # Open files are copied in blocks of so many bytes.
 BLOCK_BYTES = 1 << 16
+# Called with the samples done, and with those in all, None where that is unknown.
+Progress = Callable[[int, int | None], None]
 
 
 class Stems(NamedTuple):
@@ -55,7 +58,8 @@ class Separator(Engine):
         CPU threads, with torch for the whole process; by default as many as there are cores.
     overlap : float, optional
         Context of each chunk on either side, in seconds. By default the network's whole receptive field, which makes
-        the result independent of the chunks; more changes nothing, less is faster and lets seams appear.
+        the result independent of the chunks; more changes nothing, less is faster and lets seams appear. Of a model
+        that takes segments: the share of each that overlaps with the next, by default the model's own.
     core_frames : int, optional
         Frames of each chunk without its context; a multiple of the network's stride. More needs more memory.
     hard : bool
@@ -77,6 +81,9 @@ class Separator(Engine):
         Why it is not the one that was asked for; empty if it is.
     sample_rate : int
         Rate in Hz at which the model works; mixtures of other rates are converted there and back.
+    stems : tuple of str
+        Names of the stems that the model has: ``vocals`` and ``accompaniment``, and of some models the parts of the
+        latter, ``drums``, ``bass`` and ``other``, say.
 
     Raises
     ------
@@ -95,9 +102,24 @@ class Separator(Engine):
     (2, 44100)
     """
 
+    @overload
     def separate(
-        self, mixture: Any, sample_rate: int, *, progress: Callable[[int, int | None], None] | None = None
-    ) -> Stems:
+        self, mixture: Any, sample_rate: int, *, progress: Progress | None = None, stems: None = None
+    ) -> Stems: ...
+
+    @overload
+    def separate(
+        self, mixture: Any, sample_rate: int, *, progress: Progress | None = None, stems: Sequence[str]
+    ) -> dict[str, Any]: ...
+
+    def separate(
+        self,
+        mixture: Any,
+        sample_rate: int,
+        *,
+        progress: Progress | None = None,
+        stems: Sequence[str] | None = None,
+    ) -> Stems | dict[str, Any]:
         """Separate a whole mixture.
 
         Parameters
@@ -108,12 +130,14 @@ class Separator(Engine):
             Hz, 4000 to 384000.
         progress : callable, optional
             Called with the samples done and the total.
+        stems : sequence of str, optional
+            Names of stems that the model has, see `stems`.
 
         Returns
         -------
-        Stems
-            Vocals and accompaniment, of the mixture's shape and kind (arrays or tensors), floating point of 32 bits or
-            more.
+        Stems, or dict
+            Vocals and accompaniment, or the stems that were named, of the mixture's shape and kind (arrays or tensors),
+            floating point of 32 bits or more.
 
         Raises
         ------
@@ -122,26 +146,52 @@ class Separator(Engine):
             unsupported rate.
         ModelError
             The model makes NaN or infinite samples of it.
+        UsageError
+            The model has no such stem.
         """
+        names = self._stem_names(stems)
         tensor_device = getattr(mixture, "device", None) if type(mixture).__module__.startswith("torch") else None
-        array = _check_samples(mixture)
-        sample_rate = _check_rate(sample_rate)
+        array = check_samples(mixture)
+        sample_rate = check_rate(sample_rate)
         whole = np.atleast_2d(array)
         starts = range(0, whole.shape[1], BLOCK_SAMPLES)
         blocks = (whole[:, start : start + BLOCK_SAMPLES] for start in starts)
-        vocals = np.zeros_like(whole)
+        separated = {name: np.zeros_like(whole) for name in names}
         done = 0
-        for _, block in self.vocals_of(blocks, sample_rate, whole.shape[0]):
-            vocals[:, done : done + block.shape[1]] = block
-            done += block.shape[1]
+        for block in self._stems_of(blocks, sample_rate, whole.shape[0], names):
+            for name, stem in block.items():
+                separated[name][:, done : done + stem.shape[1]] = stem
+            done += next(iter(block.values())).shape[1]
             if progress is not None:
                 progress(done, whole.shape[1])
-        stems = Stems(vocals.reshape(array.shape), array - vocals.reshape(array.shape))
-        if tensor_device is None:
-            return stems
-        import torch
+        found: dict[str, Any] = {name: stem.reshape(array.shape) for name, stem in separated.items()}
+        if tensor_device is not None:
+            import torch
 
-        return Stems(*(torch.from_numpy(stem).to(tensor_device) for stem in stems))
+            found = {name: torch.from_numpy(stem).to(tensor_device) for name, stem in found.items()}
+        return Stems(**found) if stems is None else found
+
+    @overload
+    def stream(
+        self,
+        blocks: Iterable[Any],
+        sample_rate: int,
+        *,
+        total: int | None = None,
+        progress: Progress | None = None,
+        stems: None = None,
+    ) -> Iterator[Stems]: ...
+
+    @overload
+    def stream(
+        self,
+        blocks: Iterable[Any],
+        sample_rate: int,
+        *,
+        total: int | None = None,
+        progress: Progress | None = None,
+        stems: Sequence[str],
+    ) -> Iterator[dict[str, np.ndarray]]: ...
 
     def stream(
         self,
@@ -149,8 +199,9 @@ class Separator(Engine):
         sample_rate: int,
         *,
         total: int | None = None,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> Iterator[Stems]:
+        progress: Progress | None = None,
+        stems: Sequence[str] | None = None,
+    ) -> Iterator[Stems] | Iterator[dict[str, np.ndarray]]:
         """Separate a stream of blocks, and yield stems while further blocks arrive.
 
         Memory does not depend on the length of the stream. The stems come in blocks of other lengths than the
@@ -166,26 +217,29 @@ class Separator(Engine):
             Samples expected, for `progress` only.
         progress : callable, optional
             Called with the samples done and `total`.
+        stems : sequence of str, optional
+            Names of stems that the model has, see `stems`.
 
         Yields
         ------
-        Stems
-            ndarrays (channels, samples).
+        Stems, or dict
+            ndarrays (channels, samples): vocals and accompaniment, or the stems that were named.
 
         Raises
         ------
-        AudioError, ModelError
+        AudioError, ModelError, UsageError
             As `separate`; or the number of channels changes.
         """
-        sample_rate = _check_rate(sample_rate)
-        arrays = (np.atleast_2d(_check_samples(block)) for block in blocks)
+        names = self._stem_names(stems)
+        sample_rate = check_rate(sample_rate)
+        arrays = (np.atleast_2d(check_samples(block)) for block in blocks)
         first = next(arrays, None)
         if first is None:
             return
         done = 0
-        for mixture, vocals in self.vocals_of(itertools.chain([first], arrays), sample_rate, first.shape[0]):
-            done += vocals.shape[1]
-            yield Stems(vocals, mixture - vocals)
+        for block in self._stems_of(itertools.chain([first], arrays), sample_rate, first.shape[0], names):
+            done += next(iter(block.values())).shape[1]
+            yield Stems(**block) if stems is None else block
             if progress is not None:
                 progress(done, total)
 
@@ -200,7 +254,7 @@ class Separator(Engine):
         bitrate: int = 256_000,
         overwrite: bool = False,
         salvage: bool = False,
-        progress: Callable[[int, int | None], None] | None = None,
+        progress: Progress | None = None,
         start: float | str = 0.0,
         duration: float | str | None = None,
         audio_stream: int | str | None = None,
@@ -212,12 +266,13 @@ class Separator(Engine):
         path : str, path or binary file
             An open file is read from its current position to its end, and need not be seekable.
         out : str or path
-            Folder of the outputs, which are called ``vocals`` and ``accompaniment`` with the format's suffix.
+            Folder of the outputs, which are called like the stems, ``vocals`` and ``accompaniment`` by default, with
+            the format's suffix.
         stems : sequence of str
-            Which of the two to write.
+            Which stems to write, of those in `stems`.
         format : str
             ``wav``, ``flac``, ``ogg``, ``opus``, ``mp3`` or ``m4a``; or ``stem.mp4``: one file with the song's name,
-            which holds the mixture and both stems.
+            which holds the mixture and its stems.
         subtype : str, optional
             Sample type such as ``pcm_16``; by default the input's, ``float`` for a lossy one.
         bitrate : int
@@ -254,7 +309,7 @@ class Separator(Engine):
         encoding = Encoding(output_format(format), subtype, bitrate)
         names = [stems] if isinstance(stems, str) else list(stems)
         if not names:
-            raise UsageError("stems is empty; choose vocals, accompaniment or both")
+            raise UsageError(f"stems is empty; choose some of {', '.join(self.stems)}")
         time_range = TimeRange(_seconds(start), None if duration is None else _seconds(duration))
         options = WriteOptions(
             encoding,
@@ -272,11 +327,30 @@ class Separator(Engine):
             else:
                 suffix = encoding.format.suffix
                 outputs = [
-                    OutputSpec(single_stem(stem), pathlib.Path(out) / f"{stem}{suffix}")
+                    OutputSpec(single_stem(stem, self.stems), pathlib.Path(out) / f"{stem}{suffix}")
                     for stem in dict.fromkeys(names)
                 ]
             render(self, song, outputs, options, progress)
         return {output.mix.name: output.target for output in outputs}
+
+    def _stem_names(self, stems: Sequence[str] | None) -> tuple[str, ...]:
+        """Return names of stems, by default vocals and accompaniment; raises UsageError."""
+        names = STEMS if stems is None else (stems,) if isinstance(stems, str) else tuple(stems)
+        if not names:
+            raise UsageError(f"stems is empty; choose some of {', '.join(self.stems)}")
+        for name in names:
+            if name not in self.stems:
+                raise UsageError(f"unknown stem {name!r}; this model has {', '.join(self.stems)}")
+        return names
+
+    def _stems_of(
+        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int, names: Sequence[str]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield stems of these names, block by block."""
+        instruments = () if set(names) <= set(STEMS) else self.instruments
+        for mixture, sources in self.sources_of(blocks, sample_rate, channels, sources=(VOCALS, *instruments)):
+            stems = exact_stems(mixture, sources, instruments)
+            yield {name: stems[name] for name in names}
 
 
 @contextlib.contextmanager
@@ -326,39 +400,3 @@ def _seconds(time: float | str) -> float:
     if not isinstance(time, numbers.Real):
         raise UsageError(f"a time is in seconds, or text such as '1:23.5', not {time!r}")
     return float(time)
-
-
-def _check_rate(sample_rate: Any) -> int:
-    """Return a rate in Hz as an int; raises AudioError unless it is a whole number."""
-    whole = isinstance(sample_rate, numbers.Real) and not isinstance(sample_rate, bool)
-    if not whole or not math.isfinite(sample_rate) or sample_rate != int(sample_rate):
-        raise AudioError(f"the rate is a whole number of Hz, not {sample_rate!r}")
-    return int(sample_rate)
-
-
-def _check_samples(mixture: Any) -> np.ndarray:
-    """Return floating-point samples of shape (samples,) or (channels, samples); raises AudioError for other input."""
-    try:
-        if type(mixture).__module__.partition(".")[0] == "torch":
-            mixture = mixture.detach().cpu()
-            # numpy has no 16-bit floats of this kind.
-            array = mixture.float().numpy() if str(mixture.dtype) == "torch.bfloat16" else mixture.numpy()
-        else:
-            array = np.asarray(mixture)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise AudioError(f"a mixture is an array of samples ({' '.join(str(error).split())})") from None
-    if array.ndim not in (1, 2):
-        raise AudioError(f"a mixture has the shape (samples,) or (channels, samples), not {array.shape}")
-    if array.ndim == 2 and not 1 <= array.shape[0] <= MOST_CHANNELS:
-        raise AudioError(
-            f"a mixture has the shape (channels, samples) with 1 to {MOST_CHANNELS} channels, not {array.shape}; "
-            "transpose arrays from soundfile"
-        )
-    if array.dtype.kind == "i":
-        array = array.astype(np.float64) / float(2 ** (8 * array.dtype.itemsize - 1))
-    elif array.dtype.kind != "f":
-        raise AudioError(f"a mixture holds real numbers, not {array.dtype}")
-    array = array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32, copy=False)
-    if not (np.abs(array) < LOUDEST).all():
-        raise AudioError("the mixture holds samples that are NaN, infinite or impossibly large")
-    return array

@@ -1,7 +1,7 @@
 """Write ``.stem.mp4`` files: the mixture and four stems as streams of one file, for DJ software and for musdb.
 
 Native Instruments' Stem format: five AAC streams, the mixture first, and in ``moov/udta/stem`` a JSON text that names
-them. Drums and bass are silent: the format requires four stems.
+them. The format requires four stems: drums and bass are silent unless the model separates them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import pathlib
 import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,11 @@ from .resample import Resampler
 from .sink import audio_frame, audio_stream, write_error
 
 STEM_FILE = FORMATS["stem.mp4"].name
-NAMES = (("drums", "#8c8c8c"), ("bass", "#7f6a93"), ("accompaniment", "#30638e"), ("vocals", "#d1495b"))
+DRUMS, BASS, ACCOMPANIMENT, VOCALS = "drums", "bass", "accompaniment", "vocals"
+# What the accompaniment is called without the drums or the bass.
+OTHER = "other"
+NAMES = (DRUMS, BASS, ACCOMPANIMENT, VOCALS)
+COLOURS = ("#8c8c8c", "#7f6a93", "#30638e", "#d1495b")
 DYNAMICS = {
     "compressor": {
         "enabled": False,
@@ -39,7 +44,7 @@ DYNAMICS = {
 
 
 class StemSink:
-    """Encode both stems to a stem file; used like `Sink`.
+    """Encode stems to a stem file; used like `Sink`.
 
     Parameters
     ----------
@@ -49,6 +54,13 @@ class StemSink:
     channels : int
     bitrate : int
         Bits per second of each stream, for stereo.
+    instruments : sequence of str
+        Stems that are written besides vocals and accompaniment, if ``drums`` or ``bass``.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the four stems.
 
     Raises
     ------
@@ -58,7 +70,9 @@ class StemSink:
         The file cannot be created or written.
     """
 
-    def __init__(self, path: pathlib.Path, *, sample_rate: int, channels: int, bitrate: int):
+    def __init__(
+        self, path: pathlib.Path, *, sample_rate: int, channels: int, bitrate: int, instruments: Sequence[str] = ()
+    ):
         import av
 
         form = FORMATS[STEM_FILE]
@@ -67,7 +81,9 @@ class StemSink:
         self.path = path
         self._written = 0
         self._open = True
-        self._resamplers = [Resampler(channels, sample_rate, rate) for _ in range(2)]
+        apart = [name for name in (DRUMS, BASS) if name in instruments]
+        self.names = (DRUMS, BASS, OTHER if apart else ACCOMPANIMENT, VOCALS)
+        self._resamplers = {name: Resampler(channels, sample_rate, rate) for name in (VOCALS, ACCOMPANIMENT, *apart)}
         try:
             # FFmpeg would not close a file that it opened itself on a full disk.
             self._file = path.open("wb")
@@ -81,13 +97,13 @@ class StemSink:
         except Exception as error:
             raise write_error(path, error) from None
 
-    def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
-        """Append (channels, samples) of both stems, full scale at +-1."""
-        self._write(*(r.push(stem) for r, stem in zip(self._resamplers, (vocals, accompaniment), strict=True)))
+    def write(self, stems: Mapping[str, np.ndarray]) -> None:
+        """Append (channels, samples) of each stem, full scale at +-1."""
+        self._write({name: resampler.push(stems[name]) for name, resampler in self._resamplers.items()})
 
     def finish(self) -> None:
         """Write buffered samples and close the file. The stems have no names yet, see `name_stems`."""
-        self._write(*(resampler.flush() for resampler in self._resamplers))
+        self._write({name: resampler.flush() for name, resampler in self._resamplers.items()})
         try:
             for stream in self._streams:
                 self._container.mux(stream.encode(None))
@@ -110,11 +126,13 @@ class StemSink:
         with contextlib.suppress(OSError):
             self._file.close()
 
-    def _write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+    def _write(self, stems: Mapping[str, np.ndarray]) -> None:
+        vocals, accompaniment = stems[VOCALS], stems[ACCOMPANIMENT]
         if vocals.shape[1] == 0:
             return
         silence = np.zeros_like(vocals)
-        sounds = (vocals + accompaniment, silence, silence, accompaniment, vocals)
+        drums, bass = (stems.get(name, silence) for name in (DRUMS, BASS))
+        sounds = (vocals + accompaniment, drums, bass, accompaniment - drums - bass, vocals)
         try:
             for stream, sound in zip(self._streams, sounds, strict=True):
                 self._container.mux(stream.encode(audio_frame(stream, sound, self._written)))
@@ -123,8 +141,8 @@ class StemSink:
         self._written += vocals.shape[1]
 
 
-def name_stems(path: pathlib.Path) -> None:
-    """Add the names of the stems to a finished stem file, as its last change.
+def name_stems(path: pathlib.Path, names: Sequence[str] = NAMES) -> None:
+    """Add the names of the four stems to a finished stem file, as its last change.
 
     Raises
     ------
@@ -132,12 +150,12 @@ def name_stems(path: pathlib.Path) -> None:
         The file cannot be written.
     """
     try:
-        _add_names(path)
+        _add_names(path, names)
     except OSError as error:
         raise write_error(path, error) from None
 
 
-def _add_names(path: pathlib.Path) -> None:
+def _add_names(path: pathlib.Path, names: Sequence[str]) -> None:
     """Add the names to an MP4 whose ``moov`` box is the last; everything before it stays in place."""
     with path.open("r+b") as file:
         end = path.stat().st_size
@@ -151,7 +169,7 @@ def _add_names(path: pathlib.Path) -> None:
                 file.seek(offset)
                 index = file.read(size)
                 file.seek(offset)
-                file.write(_with_names(index))
+                file.write(_with_names(index, names))
                 return
             if size < 8:
                 break
@@ -159,12 +177,12 @@ def _add_names(path: pathlib.Path) -> None:
     raise OutputError("the stem file's index is not at its end", path=path)
 
 
-def _with_names(index: bytes) -> bytes:
+def _with_names(index: bytes, names: Sequence[str]) -> bytes:
     """Return a ``moov`` box with the stems' names in its ``udta``."""
     metadata = {
         "version": 1,
         "mastering_dsp": DYNAMICS,
-        "stems": [{"name": name.capitalize(), "color": colour} for name, colour in NAMES],
+        "stems": [{"name": name.capitalize(), "color": colour} for name, colour in zip(names, COLOURS, strict=True)],
     }
     stem = _box(b"stem", json.dumps(metadata).encode())
     inner = index[8:]

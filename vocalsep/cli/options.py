@@ -35,13 +35,6 @@ def time_s(text: str) -> float:
         raise typer.BadParameter(f"{error}.") from None
 
 
-class Stem(str, enum.Enum):
-    """Which stem to write."""
-
-    VOCALS = "vocals"
-    ACCOMPANIMENT = "accompaniment"
-
-
 class Device(str, enum.Enum):
     """Where the network runs."""
 
@@ -158,7 +151,8 @@ class EngineOptions(DeviceOptions):
             "--overlap",
             min=0,
             metavar="SECONDS",
-            help="Context that each chunk has on either side; default: all that matters. Less is faster.",
+            help="Context that each chunk has on either side; default: all that matters. Less is faster. Models that "
+            "take segments: the share of each that overlaps with the next, such as 0.25.",
         ),
     ] = None
     hard_mask: Annotated[

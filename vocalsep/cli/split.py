@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from ..errors import UsageError
 from . import options, separation
 
 NAME = "{name}/{stem}.{ext}"
+ALL = "all"
 # For a format whose files hold all stems.
 STEM_FILE_NAME = "{name}.{ext}"
 
@@ -19,7 +21,15 @@ STEM_FILE_NAME = "{name}.{ext}"
 class SplitOptions(options.SeparationOptions):
     """The options of split."""
 
-    stem: Annotated[options.Stem | None, typer.Option("--stem", help="Write this stem only.")] = None
+    stem: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stem",
+            metavar="STEM",
+            help="Write these stems only: vocals, accompaniment (or instrumental), of some models drums, bass, other; "
+            "or all. Can be repeated.",
+        ),
+    ] = None
     name: options.NameTemplate = NAME
     format_name: options.FormatName = "wav"
 
@@ -31,7 +41,6 @@ def split(options: SplitOptions) -> None:
     2: nothing could be done.
     """
     from ..audio.stem_file import STEM_FILE
-    from ..dsp.exact_sum import STEMS
     from ..jobs.name_template import check_template
     from ..jobs.outputs import all_stems, single_stem
 
@@ -42,8 +51,24 @@ def split(options: SplitOptions) -> None:
         mixes = [all_stems()]
         template = STEM_FILE_NAME if template == NAME else template
     else:
-        mixes = [single_stem(name) for name in ([options.stem.value] if options.stem else STEMS)]
+        names, known = _stems(options)
+        mixes = [single_stem(name, known) for name in names]
     check_template(template, len(mixes))
     with separation.open_inputs(options) as inputs:
         jobs = separation.plan(options, inputs, [mixes] * len(inputs.files), template, encoding)
         separation.run(options, inputs, jobs, encoding)
+
+
+def _stems(options: SplitOptions) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names of the stems to write, each once, and of those that the model has."""
+    from ..dsp.exact_sum import STEMS
+    from ..inference.backend import ACCOMPANIMENT
+    from ..inference.opening import model_stems
+
+    names = list(dict.fromkeys(name.strip().lower() for name in options.stem or STEMS))
+    known = STEMS if set(names) <= set(STEMS) else model_stems(options.model)
+    if ALL not in names:
+        return names, known
+    # Where the accompaniment has parts, they stand for it.
+    parts = [name for name in known if name != ACCOMPANIMENT]
+    return (known if len(known) == len(STEMS) else parts), known

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import LONGEST_TILE, whole_number
+from ..dsp.exact_sum import STEMS
 from ..errors import ModelError
 
 LONGEST_CONTEXT = 1 << 16
@@ -18,8 +19,9 @@ LONGEST_CONTEXT = 1 << 16
 WINDOWS = ("triangle", "hann", "hamming", "flat")
 # What becomes of the last segment of a song, see `SegmentShape`.
 ENDINGS = ("centred", "short", "shifted", "silence", "padded")
-# What the vocals and all the rest are called.
-VOCALS, ACCOMPANIMENT = "vocals", "accompaniment"
+VOCALS, ACCOMPANIMENT = STEMS
+# What remains of the accompaniment without the sources that are named.
+OTHER = "other"
 MOST_SOURCES = 16
 # Sources become names of files.
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -97,8 +99,8 @@ class SegmentShape:
     hop : int
         Samples from the start of a segment to that of the next, by default; the rest of a segment overlaps.
     sources : tuple of str
-        Names of what the network separates. Without ``vocals`` among them, the vocals are the mixture minus all of
-        them, as for a network that gives the ``accompaniment``.
+        Names of what the network separates, in its order; ``vocals`` or ``accompaniment`` is among them. Without the
+        first, the vocals are the mixture minus the second.
     window : str
         Weights of a segment's samples where segments overlap, one of `WINDOWS`.
     ending : str
@@ -140,12 +142,19 @@ class SegmentShape:
             raise ModelError(
                 f"sources must be 1 to {MOST_SOURCES} different names of small letters, not {self.sources!r}"
             )
+        if not set(names) & set(STEMS):
+            raise ModelError(f"none of the sources {', '.join(names)} is vocals or accompaniment")
         object.__setattr__(self, "sources", names)
 
     @property
     def used(self) -> int:
         """Samples of a segment's output that are used."""
         return self.samples - self.context
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Sources of the accompaniment that can be had by themselves; what remains of it is ``other``."""
+        return tuple(name for name in self.sources if name not in (*STEMS, OTHER))
 
 
 class MaskBackend(abc.ABC):
@@ -227,3 +236,8 @@ def shape_from_dict(values: dict[str, Any]) -> Shape:
     if "sources" in values:
         return SegmentShape(**values)
     return WaveShape(**values) if "tile" in values else MaskShape(**values)
+
+
+def stem_names(instruments: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the stems of a model that separates these instruments from the accompaniment."""
+    return (*STEMS, *instruments, OTHER) if instruments else STEMS

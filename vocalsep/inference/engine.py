@@ -9,7 +9,7 @@ import functools
 import math
 import pathlib
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..audio.resample import Resampler
 from ..audio.source import MOST_CHANNELS, RATES_HZ
 from ..errors import AudioError, ModelError
 from ..model_files import registry
+from .backend import VOCALS, SegmentBackend, stem_names
 from .opening import open_model
 from .streams import Streams
 
@@ -66,6 +67,16 @@ class Engine:
             self.backend, self.sample_rate, self.front_end, core_frames=core_frames, overlap=overlap, hard=hard
         )
 
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Sources of the accompaniment that the model also separates, such as drums; empty for most models."""
+        return self.backend.shape.instruments if isinstance(self.backend, SegmentBackend) else ()
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of all stems: vocals and accompaniment, and of a model with instruments, those and the other ones."""
+        return stem_names(self.instruments)
+
     def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
         # A backend cannot be pickled. Another process, perhaps in another working folder, opens the model again.
         return functools.partial(type(self), self._model, **self._arguments), ()
@@ -82,6 +93,26 @@ class Engine:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield pairs of mixture and vocals, (channels, samples) each, for blocks of a mixture.
 
+        The parameters and errors are those of `sources_of`.
+        """
+        pairs = self.sources_of(blocks, sample_rate, channels, layout=layout, first=first, stop=stop)
+        with contextlib.closing(pairs):
+            for mixture, sources in pairs:
+                yield mixture, sources[0]
+
+    def sources_of(
+        self,
+        blocks: Iterable[np.ndarray],
+        sample_rate: int,
+        channels: int,
+        *,
+        sources: Sequence[str] = (VOCALS,),
+        layout: str = "",
+        first: int = 0,
+        stop: int | None = None,
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Yield pairs of mixture (channels, samples) and its sources (sources, channels, samples), block by block.
+
         `separate` and `stream` are built on it. The caller has to check the blocks.
 
         Parameters
@@ -91,6 +122,8 @@ class Engine:
         sample_rate : int
             Hz.
         channels : int
+        sources : sequence of str
+            Names: ``vocals``, and any of `instruments`.
         layout : str
             The speakers that the channels are for, as `audio.layouts` names it: it defines the stereo pairs.
         first, stop : int
@@ -109,39 +142,47 @@ class Engine:
         if channels not in GROUPS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
         position = 0
-        with contextlib.closing(self._all_vocals_of(blocks, sample_rate, channels, layout, first, stop)) as pairs:
-            for mixture, vocals in pairs:
+        pairs = self._all_sources_of(blocks, sample_rate, channels, sources, layout, first, stop)
+        with contextlib.closing(pairs):
+            for mixture, separated in pairs:
                 part = slice(max(0, first - position), None if stop is None else max(0, stop - position))
                 position += mixture.shape[1]
                 if mixture[:, part].shape[1]:
-                    yield mixture[:, part], vocals[:, part]
+                    yield mixture[:, part], separated[:, :, part]
                 if stop is not None and position >= stop:
                     return
 
-    def _all_vocals_of(
-        self, blocks: Iterable[np.ndarray], sample_rate: int, channels: int, layout: str, first: int, stop: int | None
+    def _all_sources_of(
+        self,
+        blocks: Iterable[np.ndarray],
+        sample_rate: int,
+        channels: int,
+        sources: Sequence[str],
+        layout: str,
+        first: int,
+        stop: int | None,
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """Yield pairs from the start of the song; before `first`, the vocals may be silence."""
+        """Yield pairs from the start of the song; before `first`, the sources may be silence."""
         parts = channel_groups(layout, channels)
         wanted = self._wanted(sample_rate, first, stop)
-        mixture, voices = _SampleQueue(), [_SampleQueue() for _ in parts]
+        mixture, separated = _SampleQueue(), [_SampleQueue() for _ in parts]
         with contextlib.ExitStack() as stack:
-            groups = [_Group(self, part, sample_rate, wanted) for part in parts]
+            groups = [_Group(self, part, sample_rate, wanted, sources) for part in parts]
             for group in groups:
                 stack.callback(group.stream.close)
             for block in blocks:
                 if block.shape[0] != channels:
                     raise AudioError(f"the mixture changes from {channels} to {block.shape[0]} channels")
                 mixture.put(block)
-                for group, voice in zip(groups, voices, strict=True):
-                    voice.put(group.push(block))
-                yield from _pairs(mixture, voices, parts)
-            for group, voice in zip(groups, voices, strict=True):
+                for group, queue in zip(groups, separated, strict=True):
+                    queue.put(group.push(block))
+                yield from _pairs(mixture, separated, parts, len(sources))
+            for group, queue in zip(groups, separated, strict=True):
                 rest = group.flush()
-                voice.put(rest)
+                queue.put(rest)
                 # Two rate conversions can round the length down by a sample.
-                voice.put(np.zeros((rest.shape[0], max(0, mixture.samples - voice.samples)), rest.dtype))
-            yield from _pairs(mixture, voices, parts)
+                queue.put(np.zeros((rest.shape[0], max(0, mixture.samples - queue.samples)), rest.dtype))
+            yield from _pairs(mixture, separated, parts, len(sources))
 
     def _wanted(self, sample_rate: int, first: int, stop: int | None) -> tuple[int, int] | None:
         """Return the range of samples at the model's rate that `first` to `stop` depend on; None for all."""
@@ -154,21 +195,31 @@ class Engine:
 
 
 class _Group:
-    """One channel or stereo pair: converted to the model's rate, separated, and converted back."""
+    """One channel or stereo pair: converted to the model's rate, separated, and converted back.
 
-    def __init__(self, engine: Engine, channels: tuple[int, ...], sample_rate: int, wanted: tuple[int, int] | None):
+    Its sources are (sources * channels, samples), source by source.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        channels: tuple[int, ...],
+        sample_rate: int,
+        wanted: tuple[int, int] | None,
+        sources: Sequence[str],
+    ):
         self.part = _part(channels)
         self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
-        self.up = Resampler(len(channels), engine.sample_rate, sample_rate)
-        self.stream = engine.streams.open(len(channels), wanted)
+        self.up = Resampler(len(sources) * len(channels), engine.sample_rate, sample_rate)
+        self.stream = engine.streams.open(len(channels), wanted, sources)
 
     def push(self, block: np.ndarray) -> np.ndarray:
         return self.up.push(self.stream.push(self.down.push(block[self.part])))
 
     def flush(self) -> np.ndarray:
         rest = self.stream.push(self.down.flush())
-        vocals = np.concatenate([rest, self.stream.flush()], axis=1)
-        return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
+        sources = np.concatenate([rest, self.stream.flush()], axis=1)
+        return np.concatenate([self.up.push(sources), self.up.flush()], axis=1)
 
 
 class _SampleQueue:
@@ -197,18 +248,18 @@ class _SampleQueue:
 
 
 def _pairs(
-    mixture: _SampleQueue, voices: list[_SampleQueue], groups: tuple[tuple[int, ...], ...]
+    mixture: _SampleQueue, separated: list[_SampleQueue], groups: tuple[tuple[int, ...], ...], count: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the part of the mixture whose vocals all groups have computed, at most a block at a time."""
-    while mixture.samples and (ready := min(voice.samples for voice in voices)):
+    """Yield the part of the mixture whose `count` sources all groups have computed, at most a block at a time."""
+    while mixture.samples and (ready := min(queue.samples for queue in separated)):
         block = mixture.take(min(ready, mixture.parts[0].shape[1]))
-        vocals = np.empty_like(block)
-        for group, voice in zip(groups, voices, strict=True):
-            vocals[_part(group)] = voice.take(block.shape[1])
+        sources = np.empty((count, *block.shape), block.dtype)
+        for group, queue in zip(groups, separated, strict=True):
+            sources[:, _part(group)] = queue.take(block.shape[1]).reshape(count, len(group), -1)
         # Damaged weights can divide by zero or take roots of negative numbers, even if they are finite.
-        if not np.isfinite(vocals).all():
+        if not np.isfinite(sources).all():
             raise ModelError("the model returns NaN or infinite samples", hint="its file may be damaged")
-        yield block, vocals
+        yield block, sources
 
 
 def _part(channels: tuple[int, ...]) -> slice:

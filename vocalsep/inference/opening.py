@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError, UsageError
 from ..model_files import registry
-from .backend import Backend
+from .backend import Backend, stem_names
 from .devices import PRECISIONS, choose_device, torch_has_gpu
 from .families.table import FAMILIES, FamilyInfo, Runtime, parse_family
 
@@ -103,6 +103,12 @@ def model_info(path: pathlib.Path) -> ModelInfo | FamilyInfo:
         return parse_info(metadata, metadata["parameters"])
     except ModelError as error:
         raise error.about(path) from None
+
+
+def model_stems(model: str | pathlib.Path) -> tuple[str, ...]:
+    """Return the names of a model's stems without opening it; raises ModelError."""
+    info = family_info(registry.find(model))
+    return stem_names(() if info is None else info.config.shape.instruments)
 
 
 def family_info(path: pathlib.Path) -> FamilyInfo | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..system.background import run_in_thread
-from .backend import VOCALS, SegmentBackend
+from .backend import ACCOMPANIMENT, VOCALS, SegmentBackend
 from .channels import from_network
 from .mixture_buffer import MixtureBuffer, is_one_sided, network_input
 from .one_sided import restore_vocals
@@ -181,10 +181,11 @@ class SegmentStream:
         """Return the sources (batch, names, channels, samples) of a batch of the network's inputs."""
         if VOCALS not in self.names or VOCALS in self.shape.sources:
             return self.backend.sources(inputs, self.names)
-        every = self.backend.sources(inputs, self.shape.sources)
-        vocals = inputs - every.sum(axis=1)
-        parts = [vocals if name == VOCALS else every[:, self.shape.sources.index(name)] for name in self.names]
-        return np.stack(parts, axis=1)
+        names = [ACCOMPANIMENT if name == VOCALS else name for name in self.names]
+        estimates = self.backend.sources(inputs, names)
+        at = names.index(ACCOMPANIMENT)
+        estimates[:, at] = inputs - estimates[:, at]
+        return estimates
 
     def _finish(self) -> list[np.ndarray]:
         """Add the oldest segment to the sum; return the samples to which no other segment will be added."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 from ..audio.formats import Format
 from ..dsp.exact_sum import STEMS
 from ..errors import UsageError
+from ..inference.backend import ACCOMPANIMENT, VOCALS
 from .remote import exists
 from .time_range import TimeRange
+
+INSTRUMENTAL = "instrumental"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +45,15 @@ class StemMix:
     title_suffix : str
         Appended to the title in the tags; may be empty.
     vocals, accompaniment : float
-        Linear gains.
+        Linear gains; both 0 for a stem that is an instrument.
     video : str
         Suffix of a container such as ``.mkv``: the output is a copy of the input's video with this sound.
     key : float
         Transposition in semitones.
     tempo : float
         Percent of the input's tempo.
+    instrument : str
+        Name of a stem of models that separate more than vocals and accompaniment; empty for a mix of these.
     """
 
     name: str
@@ -57,6 +63,7 @@ class StemMix:
     video: str = ""
     key: float = 0.0
     tempo: float = 100.0
+    instrument: str = ""
 
     @property
     def shifted(self) -> bool:
@@ -119,13 +126,27 @@ class WriteOptions:
     time_range: TimeRange | None = None
 
 
-def single_stem(name: str) -> StemMix:
-    """Return the mix that is one stem alone; raises UsageError for a name other than those in `STEMS`."""
-    if name not in STEMS:
-        raise UsageError(f"unknown stem {name!r}; choose vocals or accompaniment")
-    return StemMix(name, name.capitalize(), float(name == "vocals"), float(name == "accompaniment"))
+def single_stem(name: str, stems: Sequence[str] = STEMS) -> StemMix:
+    """Return the mix that is one stem alone; ``instrumental`` is another name of the accompaniment.
+
+    Parameters
+    ----------
+    name : str
+    stems : sequence of str
+        Names of the stems that the model has.
+
+    Raises
+    ------
+    UsageError
+        The model has no such stem.
+    """
+    if name not in (*stems, INSTRUMENTAL):
+        raise UsageError(f"unknown stem {name!r}; this model has {', '.join(stems)}")
+    vocals, accompaniment = float(name == VOCALS), float(name in (ACCOMPANIMENT, INSTRUMENTAL))
+    instrument = "" if vocals or accompaniment else name
+    return StemMix(name, name.capitalize(), vocals, accompaniment, instrument=instrument)
 
 
 def all_stems() -> StemMix:
-    """Return what a ``.stem.mp4`` file holds: the mixture and each stem."""
+    """Return what a ``.stem.mp4`` file holds: the mixture and its stems."""
     return StemMix("stems", "", 1.0, 1.0)

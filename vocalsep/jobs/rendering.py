@@ -8,7 +8,7 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from ..audio.source import Source, SourceInfo
 from ..audio.stem_file import STEM_FILE, StemSink, name_stems
 from ..audio.video import replace_audio
 from ..audio.video_plan import VideoPlan, audio_format, plan_video
+from ..dsp.exact_sum import STEMS
 from ..errors import AudioError, ModelError, UsageError
+from ..inference.backend import VOCALS
 from ..inference.engine import Engine
 from ..system.atomic_files import Pending
 from ..system.background import run_in_thread
 from ..tags import read_tags, write_tags
-from .outputs import OutputSpec, WriteOptions
+from .outputs import OutputSpec, WriteOptions, single_stem
 from .separation import clip_guard_gain, separate_source, source_remarks
 from .time_range import TimeRange
 
@@ -95,8 +97,10 @@ def render(
     ModelError
         The model makes NaN or infinite samples of it.
     UsageError
-        The format does not have the sample type, or the time range of a video was asked for.
+        The format does not have the sample type, the model does not have a stem, or the time range of a video was
+        asked for.
     """
+    instruments = _instruments(engine, outputs, options)
     started = time.monotonic()
     try:
         with contextlib.ExitStack() as stack:
@@ -104,13 +108,21 @@ def render(
             info = source.info
             plan = _RenderPlan(info, outputs, options)
             gain = clip_guard_gain(info, plan.bits, options.salvage)
-            writers = [stack.enter_context(_OutputWriter(plan, output)) for output in outputs]
-            stems = separate_source(engine, source, bits=plan.bits, gain=gain, first=plan.first, stop=plan.stop)
+            writers = [stack.enter_context(_OutputWriter(plan, output, instruments)) for output in outputs]
+            blocks = separate_source(
+                engine,
+                source,
+                bits=plan.bits,
+                gain=gain,
+                first=plan.first,
+                stop=plan.stop,
+                instruments=instruments,
+            )
             samples = 0
-            for vocals, accompaniment in stack.enter_context(contextlib.closing(stems)):
+            for stems in stack.enter_context(contextlib.closing(blocks)):
                 for writer in writers:
-                    writer.write(vocals, accompaniment)
-                samples += vocals.shape[1]
+                    writer.write(stems)
+                samples += stems[VOCALS].shape[1]
                 if progress is not None:
                     if options.time_range is None:
                         progress(source.read, source.expected)
@@ -133,6 +145,14 @@ def render(
         raise
     seconds = time.monotonic() - started
     return RenderResult(info, samples, seconds, 20 * math.log10(gain), plan.remarks(source, gain))
+
+
+def _instruments(engine: Engine, outputs: Sequence[OutputSpec], options: WriteOptions) -> tuple[str, ...]:
+    """Return the engine's instruments if an output needs them, else none; raises UsageError for one it lacks."""
+    asked = [output.mix.instrument for output in outputs if output.mix.instrument]
+    for name in asked:
+        single_stem(name, engine.stems)
+    return engine.instruments if asked or options.encoding.format.name == STEM_FILE else ()
 
 
 class _RenderPlan:
@@ -184,8 +204,9 @@ class _RenderPlan:
 class _OutputWriter:
     """Writes one output under a temporary name."""
 
-    def __init__(self, plan: _RenderPlan, output: OutputSpec):
+    def __init__(self, plan: _RenderPlan, output: OutputSpec, instruments: Sequence[str]):
         self.plan = plan
+        self.instruments = instruments
         self.mix = output.mix
         info, overwrite = plan.info, plan.options.overwrite
         self.samples = 0
@@ -214,7 +235,13 @@ class _OutputWriter:
         plan, info = self.plan, self.plan.info
         path, bitrate = self.pending_sound.path, plan.options.encoding.bitrate
         if plan.format.name == STEM_FILE:
-            return StemSink(path, sample_rate=info.sample_rate, channels=info.channels, bitrate=bitrate)
+            return StemSink(
+                path,
+                sample_rate=info.sample_rate,
+                channels=info.channels,
+                bitrate=bitrate,
+                instruments=self.instruments,
+            )
         return Sink(
             path,
             plan.format,
@@ -226,14 +253,17 @@ class _OutputWriter:
             layout=info.layout,
         )
 
-    def write(self, vocals: np.ndarray, accompaniment: np.ndarray) -> None:
+    def write(self, stems: Mapping[str, np.ndarray]) -> None:
         """Mix and encode a block of the stems, (channels, samples) each."""
+        vocals, accompaniment = (stems[name] for name in STEMS)
         self.samples += vocals.shape[1]
         if isinstance(self.sink, StemSink):
-            self.sink.write(vocals, accompaniment)
+            self.sink.write(stems)
             return
         mix = self.mix
-        if mix.vocals == 0:
+        if mix.instrument:
+            block = stems[mix.instrument]
+        elif mix.vocals == 0:
             block = accompaniment if mix.accompaniment == 1 else accompaniment * mix.accompaniment
         elif mix.accompaniment == 0:
             block = vocals if mix.vocals == 1 else vocals * mix.vocals
@@ -257,7 +287,7 @@ class _OutputWriter:
         else:
             write_tags(self.pending.path, tags)
         if isinstance(self.sink, StemSink):
-            name_stems(self.pending.path)
+            name_stems(self.pending.path, self.sink.names)
 
     def commit(self) -> None:
         """Give the file its final name."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
 from ..audio.decoding import peak
 from ..audio.source import Source, SourceInfo
-from ..dsp.exact_sum import exact_accompaniment
+from ..dsp.exact_sum import STEMS, exact_accompaniment, exact_parts
 from ..errors import AudioError
+from ..inference.backend import ACCOMPANIMENT, OTHER, VOCALS
 from ..inference.engine import Engine
 from ..system.background import prefetch
 
@@ -20,8 +21,15 @@ DECODED_AHEAD, SEPARATED_AHEAD = 4, 16
 
 
 def separate_source(
-    engine: Engine, source: Source, *, bits: int | None, gain: float = 1.0, first: int = 0, stop: int | None = None
-) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    engine: Engine,
+    source: Source,
+    *,
+    bits: int | None,
+    gain: float = 1.0,
+    first: int = 0,
+    stop: int | None = None,
+    instruments: Sequence[str] = (),
+) -> Generator[dict[str, np.ndarray], None, None]:
     """Decode and separate a source, and yield its stems block by block.
 
     Decoding, separating and what the caller does with the stems run at the same time, in threads of their own. Close
@@ -38,11 +46,13 @@ def separate_source(
         Linear gain of the mixture, as from `clip_guard_gain`.
     first, stop : int
         Samples of the song from which and up to which stems are yielded, by default all.
+    instruments : sequence of str
+        All of the engine's `instruments`, or none.
 
     Yields
     ------
-    vocals, accompaniment : ndarray (channels, samples)
-        Their sum is the mixture, see `exact_accompaniment`.
+    dict of str to ndarray (channels, samples)
+        The stems, see `exact_stems`.
 
     Raises
     ------
@@ -53,12 +63,44 @@ def separate_source(
     """
     info = source.info
     with contextlib.closing(prefetch(_scaled_blocks(source, gain), DECODED_AHEAD)) as decoded:
-        pairs = engine.vocals_of(decoded, info.sample_rate, info.channels, layout=info.layout, first=first, stop=stop)
+        pairs = engine.sources_of(
+            decoded,
+            info.sample_rate,
+            info.channels,
+            sources=(VOCALS, *instruments),
+            layout=info.layout,
+            first=first,
+            stop=stop,
+        )
         with contextlib.closing(prefetch(pairs, SEPARATED_AHEAD)) as separated:
-            for mixture, vocals in separated:
-                yield exact_accompaniment(mixture, vocals, bits)
+            for mixture, sources in separated:
+                yield exact_stems(mixture, sources, instruments, bits)
     if source.read == 0:
         raise AudioError("holds no samples: there is nothing to separate")
+
+
+def exact_stems(
+    mixture: np.ndarray, sources: np.ndarray, instruments: Sequence[str] = (), bits: int | None = None
+) -> dict[str, np.ndarray]:
+    """Return the stems of a mixture by name, (channels, samples) each.
+
+    Vocals and accompaniment sum to the mixture. With instruments, there is ``other``, and they and it sum to the
+    accompaniment. All sums are exact, see `exact_parts`.
+
+    Parameters
+    ----------
+    mixture : ndarray (channels, samples)
+    sources : ndarray (1 + instruments, channels, samples)
+        Vocals and instruments, from `Engine.sources_of`.
+    instruments : sequence of str
+    bits : int or None
+        Bits of the integer format to be written, None for floating point.
+    """
+    stems = dict(zip(STEMS, exact_accompaniment(mixture, sources[0], bits), strict=True))
+    if instruments:
+        parts = exact_parts(stems[ACCOMPANIMENT], sources[1:], bits)
+        stems.update(zip((*instruments, OTHER), parts, strict=True))
+    return stems
 
 
 def clip_guard_gain(info: SourceInfo, bits: int | None, salvage: bool = False) -> float:

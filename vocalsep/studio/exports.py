@@ -77,8 +77,8 @@ class Exporter:
             with self.library.temporary_file(".mp4") as path:
                 sink = StemSink(path, sample_rate=song.sample_rate, channels=song.channels, bitrate=BITRATE)
                 try:
-                    for vocals, accompaniment in self._read_stems(song):
-                        sink.write(vocals, accompaniment)
+                    for stems in self._read_stems(song):
+                        sink.write(dict(zip(STEMS, stems, strict=True)))
                     sink.finish()
                 finally:
                     sink.abandon()

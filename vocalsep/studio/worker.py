@@ -282,9 +282,10 @@ class Worker:
             reported = 0.0
             with (
                 StemWriter(library.stem(song, "vocals"), library.stem(song, "accompaniment"), bits) as writer,
-                contextlib.closing(separate_source(engine, source, bits=bits, gain=gain)) as stems,
+                contextlib.closing(separate_source(engine, source, bits=bits, gain=gain)) as blocks,
             ):
-                for vocals, accompaniment in stems:
+                for stems in blocks:
+                    vocals, accompaniment = (stems[name] for name in STEMS)
                     self._check_wanted(song, source)
                     writer.write(vocals, accompaniment)
                     peaks.push(vocals, accompaniment)
