@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ import soundfile
 # Tests run beside each other (pytest-xdist): each has its share of the cores, and so have the commands that it starts.
 SHARE = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 os.environ.setdefault("OMP_NUM_THREADS", str(SHARE))
+
+# What whoever runs the tests has added is not theirs to use.
+os.environ["VOCALSEP_MODELS"] = os.path.join(tempfile.gettempdir(), "vocalsep-tests-have-no-models")
 
 HERE = pathlib.Path(__file__).resolve().parent
 REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"

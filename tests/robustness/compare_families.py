@@ -192,14 +192,15 @@ def demucs_bag(folder, song, kinds, weights, segment):
 
 
 def demucs_vocals(model, song):
-    """What `demucs --shifts 0` gives, which divides the song by its own level and multiplies again."""
+    """What the package demucs makes of a song.
+
+    Its command also subtracts the song's mean, divides it by its level, and undoes both in each source. That needs the
+    whole song; the networks do so for each segment themselves.
+    """
     from demucs.apply import apply_model
 
-    mixture = torch.from_numpy(song)
-    mono = mixture.mean(0)
-    mean, deviation = mono.mean(), mono.std() + 1e-8
-    estimates = apply_model(model, ((mixture - mean) / deviation)[None], shifts=0, split=True, overlap=0.25)
-    return (estimates[0] * deviation + mean)[SOURCES.index("vocals")].numpy()
+    estimates = apply_model(model, torch.from_numpy(song)[None], shifts=0, split=True, overlap=0.25)
+    return estimates[0, SOURCES.index("vocals")].numpy()
 
 
 FINE_TUNED = [[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]]
@@ -253,7 +254,9 @@ def main():
             difference = float(np.abs(vocals - expected).max())
             worst = max(worst, difference)
             peak = np.abs(expected).max()
-            print(f"{name:<22}{difference:>12.1e}{peak:>8.2f}{middle - started:>9.1f}{ended - opened:>9.1f}", flush=True)
+            print(
+                f"{name:<22}{difference:>12.1e}{peak:>8.2f}{middle - started:>9.1f}{ended - opened:>9.1f}", flush=True
+            )
     sys.exit(worst > TOLERANCE)
 
 

@@ -183,7 +183,8 @@ class _Download:
             disable=not self.progress,
         )
         with contextlib.closing(bar), self._opened_part() as file:
-            while block := response.read(BLOCK_BYTES):
+            # What has arrived is written at once, so that an interrupt loses none of it.
+            while block := response.read1(BLOCK_BYTES):
                 try:
                     file.write(block)
                 except OSError as error:

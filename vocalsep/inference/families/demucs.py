@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Names of the networks' classes, and their modules in the package.
 KINDS = {"HTDemucs": "demucs.htdemucs", "HDemucs": "demucs.hdemucs", "Demucs": "demucs.demucs"}
+# The kind that takes samples around a segment in addition, so that its convolutions come out even.
+WITH_CONTEXT = "Demucs"
 EXTRA_HINT = "pip install 'vocalsep[demucs]'"
 MOST_NETWORKS = 32
 OVERLAP = 0.25
@@ -179,8 +181,16 @@ class Bag:
         return result / total
 
     def _estimates(self, index: int, mixtures: torch.Tensor) -> torch.Tensor:
-        estimates: torch.Tensor = self.network(index)(mixtures)
-        return estimates
+        """Return all sources (batch, sources, channels, samples) that a network makes of mixtures."""
+        import torch
+
+        network, context = self.network(index), self.config.context
+        if self.config.networks[index]["kind"] == WITH_CONTEXT or not context:
+            estimates: torch.Tensor = network(mixtures)
+            return estimates
+        left = context // 2
+        used = mixtures[..., left : mixtures.shape[-1] - (context - left)]
+        return torch.nn.functional.pad(network(used), (left, context - left))
 
     def network(self, index: int) -> torch.nn.Module:
         """Return a network on the device; raises ModelError."""
@@ -206,7 +216,7 @@ def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> 
 
 def context_samples(kind: str, settings: Mapping[str, Any], samples: int) -> int:
     """Return the samples around a segment that a network takes in addition; raises as `build`."""
-    if kind != "Demucs":
+    if kind != WITH_CONTEXT:
         return 0
     network: Any = build({"kind": kind, "settings": settings, "segment": [1, 1]})
     return int(network.valid_length(samples)) - samples

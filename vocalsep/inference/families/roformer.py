@@ -8,7 +8,9 @@ package bs-roformer 0.3, which published weights were trained with; later releas
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import pathlib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 BS, MEL = "bs", "mel"
+PACKAGE, RELEASE = "bs-roformer", "0.3."
 EXTRA_HINT = "pip install 'vocalsep[roformer]'"
 # Whole numbers that describe a network, and the most that each may be.
 LARGEST = {
@@ -39,7 +42,7 @@ LARGEST = {
 }
 MOST_BANDS = 1024
 CHANNELS = 2
-# In releases of the package that fit, its networks have no such setting; this is what all of them are built with.
+# With this one, the package builds all its networks; it has no setting for others.
 USUAL_EXPANSION = 4
 
 
@@ -133,8 +136,11 @@ def build(config: Config) -> torch.nn.Module:
     else:
         kind, module = bs_roformer.MelBandRoformer, mel_module
         settings["sample_rate"] = config.sample_rate
-    if _is_other_release(kind):
-        raise MissingExtraError("bs-roformer is installed in a release with other networks", hint=EXTRA_HINT)
+    if not importlib.metadata.version(PACKAGE).startswith(RELEASE):
+        raise MissingExtraError(f"{PACKAGE} is installed in a release with other networks", hint=EXTRA_HINT)
+    # The package calls functions that later releases of torch warn of.
+    warnings.filterwarnings("ignore", message=".*sdp_kernel.*", category=FutureWarning)
+    warnings.filterwarnings("ignore", message="A window was not provided", category=UserWarning)
     try:
         network = kind(stereo=True, num_stems=len(config.sources), **settings)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
@@ -148,12 +154,6 @@ def build(config: Config) -> torch.nn.Module:
                 mlp_expansion_factor=expansion,
             )
     return network
-
-
-def _is_other_release(kind: Any) -> bool:
-    import inspect
-
-    return "num_residual_streams" in inspect.signature(kind).parameters or hasattr(kind, "use_pope")
 
 
 def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> Running:
