@@ -6,9 +6,9 @@ It needs an environment of its own, because these programs ask for packages of c
     peers/bin/pip install --no-deps "bs-roformer==0.3.10" demucs sphn lameenc
     peers/bin/python tests/robustness/compare_families.py [--only NAME] [--seconds 40]
 
-For each family a network with random weights is saved as the public files are. python-audio-separator 0.47, or demucs 4.1
-without its random shifts, gives vocals, and so does vocalsep with the same file. It fails where they differ by more than
-1e-4. What is printed: the largest difference, the peak of the vocals, and the seconds that each took.
+For each family a network with random weights is saved as the public files are. python-audio-separator 0.47, or demucs
+4.1 without its random shifts, gives vocals, and so does vocalsep with the same file. It fails where they differ
+by more than 1e-4. What is printed: the largest difference, the peak of the vocals, and the seconds that each took.
 """
 
 import argparse

@@ -7,7 +7,6 @@ segment lies its own mirror image. `streaming_stft` is for songs.
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 
 from .streaming_stft import hann_window
 
@@ -29,8 +28,8 @@ def centred_stft(signal: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
     around = [(0, 0)] * (signal.ndim - 1) + [(n_fft // 2, n_fft // 2)]
     padded = np.pad(signal, around, mode="reflect")
     pieces = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=-1)[..., ::hop, :]
-    spectrum: np.ndarray = scipy.fft.rfft(pieces * hann_window(n_fft).astype(np.float32))
-    return spectrum.swapaxes(-1, -2)
+    spectrum: np.ndarray = np.fft.rfft(pieces * hann_window(n_fft).astype(np.float32))
+    return spectrum.astype(np.complex64, copy=False).swapaxes(-1, -2)
 
 
 def centred_istft(spectrum: np.ndarray, hop: int) -> np.ndarray:
@@ -47,7 +46,7 @@ def centred_istft(spectrum: np.ndarray, hop: int) -> np.ndarray:
     """
     n_fft, frames = 2 * (spectrum.shape[-2] - 1), spectrum.shape[-1]
     window = hann_window(n_fft).astype(np.float32)
-    pieces = scipy.fft.irfft(spectrum.swapaxes(-1, -2), n_fft) * window
+    pieces = np.fft.irfft(spectrum.swapaxes(-1, -2), n_fft).astype(np.float32, copy=False) * window
     signal = np.zeros((*spectrum.shape[:-2], (frames - 1) * hop + n_fft), np.float32)
     overlap = np.zeros(signal.shape[-1], np.float32)
     for frame in range(frames):
