@@ -14,7 +14,7 @@ from ..checks import whole_number
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError
 from .backend import Backend, MaskBackend, MaskShape, SegmentShape, WaveBackend, WaveShape, shape_from_dict
-from .onnx_session import LARGEST_FILE, Graph, compute, fits, graph_errors
+from .onnx_session import LARGEST_FILE, PARALLEL_CALLS, Graph, compute, fits, graph_errors
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -23,9 +23,6 @@ METADATA_KEY = "vocalsep"
 MASK_INPUTS, WAVE_INPUTS, OUTPUT = ("context_before", "input", "context_after"), ("input",), "output"
 # Names of the inputs in files that earlier versions exported.
 FORMER_MASK_INPUTS, FORMER_WAVE_INPUTS = ("before", "heard", "after"), ("heard",)
-# Two chunks in parallel with one thread each take a fifth less time than in sequence with two threads. More would need
-# more memory.
-PARALLEL_CALLS = 2
 # Frames whose magnitudes are computed at a time: a block of them stays in the cache while its layout changes.
 FRAMES_AT_A_TIME = 64
 NOT_EXPORTED = "not an exported vocalsep model"

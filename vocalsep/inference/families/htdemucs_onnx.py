@@ -20,7 +20,7 @@ from ...dsp.front_end import LARGEST_FFT, FrontEndConfig
 from ...dsp.streaming_stft import InverseStft, Stft
 from ...errors import ModelError, UsageError
 from ..backend import SegmentBackend, SegmentShape
-from ..onnx_session import Graph, compute, fits, graph_errors
+from ..onnx_session import PARALLEL_CALLS, Graph, compute, fits, graph_errors
 from .table import FamilyConfig, Running, Runtime
 
 if TYPE_CHECKING:
@@ -86,17 +86,19 @@ def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> 
     with graph_errors(path):
         graph = Graph(path)
         _check_interface(graph.plain, config)
-        session = graph.optimized(threads)
-    return Running(HtDemucsGraph(session, config), f"by ONNX Runtime, {threads} threads", "cpu")
+        parallel = min(PARALLEL_CALLS, threads)
+        session = graph.optimized(-(-threads // parallel))
+    return Running(HtDemucsGraph(session, config, parallel), f"by ONNX Runtime, {threads} threads", "cpu")
 
 
 class HtDemucsGraph(SegmentBackend):
     """An opened graph and the transforms around it."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, config: Config):
+    def __init__(self, session: onnxruntime.InferenceSession, config: Config, parallel_calls: int):
         self.session = session
         self.config = config
         self.shape = config.shape
+        self.parallel_calls = parallel_calls
         self.front_end = FrontEndConfig(config.sample_rate, config.n_fft, config.n_fft // HOPS, config.n_fft // 2)
 
     def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
