@@ -216,7 +216,7 @@ def trial(path: pathlib.Path) -> float:
         sources = backend.sources(noise[None], names)
         if not np.isfinite(sources).all() or sources.shape != (1, len(names), *noise.shape):
             raise ModelError("returns samples that are no numbers, or of another shape than it declares")
-        return (time.perf_counter() - started) * rate / shape.hop
+        return (time.perf_counter() - started) / backend.parallel_calls * rate / shape.hop
     noise = _noise(2, int(TRIAL_S * rate))
     started = time.perf_counter()
     for _ in engine.vocals_of([noise], rate, 2):

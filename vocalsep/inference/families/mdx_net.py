@@ -18,7 +18,7 @@ from ...checks import number, whole_number
 from ...dsp.segment_stft import centred_istft, centred_stft
 from ...errors import ModelError, UsageError
 from ..backend import ACCOMPANIMENT, VOCALS, SegmentBackend, SegmentShape
-from ..onnx_session import Graph, compute, fits, graph_errors
+from ..onnx_session import PARALLEL_CALLS, Graph, compute, fits, graph_errors
 from .table import FamilyConfig, Running, Runtime
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ class Config:
 class MdxNet(SegmentBackend):
     """An MDX-Net graph in ONNX Runtime."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, config: Config):
+    def __init__(self, session: onnxruntime.InferenceSession, config: Config, parallel_calls: int):
         self.session = session
         self.config = config
         self.shape = config.shape
+        self.parallel_calls = parallel_calls
 
     def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Return sources, see `SegmentBackend.sources`."""
@@ -125,5 +126,6 @@ def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> 
         expected = (1, PLANES, config.bins, config.frames)
         if len(inputs) != 1 or len(outputs) != 1 or not fits(inputs[0].shape, expected):
             raise ModelError("not an MDX-Net graph of this configuration (it has other inputs or outputs)")
-        session = graph.optimized(threads)
-    return Running(MdxNet(session, config), f"by ONNX Runtime, {threads} threads", "cpu")
+        parallel = min(PARALLEL_CALLS, threads)
+        session = graph.optimized(-(-threads // parallel))
+    return Running(MdxNet(session, config, parallel), f"by ONNX Runtime, {threads} threads", "cpu")
