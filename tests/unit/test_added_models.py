@@ -11,6 +11,7 @@ from conftest import RATE, read, tones, vocalsep, write
 from test_networks import SMALL, model
 
 from vocalsep import Separator
+from vocalsep.cli.models import describe
 from vocalsep.errors import MissingExtraError, ModelError, OutputExistsError, UsageError
 from vocalsep.inference.families import mdx_net
 from vocalsep.model_files import registry, store
@@ -141,9 +142,7 @@ def test_models_are_listed_used_and_removed(models, mdx_file, own_file, tmp_path
     done = vocalsep("models", "add", mdx_file, "--name", "voice", "--config", configuration(tmp_path / "a.json"))
     assert done.returncode == 0, done.stderr
     assert b"licence      not stated in the file" in done.stdout
-    done = vocalsep("models", "add", own_file, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["licence"] == "CC0"
+    assert add(str(own_file)).licence == "CC0"
     listed = {entry["name"]: entry for entry in json.loads(vocalsep("models", "--json").stdout)}
     assert next(iter(listed)) == registry.DEFAULT
     assert set(listed) == {*registry.shipped(), "voice", "mine"}
@@ -154,21 +153,20 @@ def test_models_are_listed_used_and_removed(models, mdx_file, own_file, tmp_path
     assert voice["cost_s_per_s"] > 0
     assert voice["added_from"] == str(mdx_file)
     assert voice["sha256"] == hashlib.sha256((models / "voice.onnx").read_bytes()).hexdigest()
-    text = vocalsep("models").stdout.decode()
-    assert "s of computation for a second of song" in text
     song = write(tmp_path / "song.wav", tones(1.0))
-    for name in ("voice", "mine"):
-        done = vocalsep("split", song, "--model", name, "--out", tmp_path / name, "--subtype", "float")
-        assert done.returncode == 0, done.stderr
-        ours = Separator(name).separate(read(song), RATE).vocals
-        assert np.abs(read(tmp_path / name / "song" / "vocals.wav") - ours).max() < 1e-5
+    done = vocalsep("split", song, "--model", "voice", "--out", tmp_path, "--subtype", "float")
+    assert done.returncode == 0, done.stderr
+    ours = Separator("voice").separate(read(song), RATE).vocals
+    assert np.abs(read(tmp_path / "song" / "vocals.wav") - ours).max() < 1e-5
+    assert Separator("mine").separate(read(song), RATE).vocals.shape == ours.shape
     done = vocalsep("models", "remove", "voice")
     assert done.returncode == 0
     assert not (models / "voice.onnx").exists()
     done = vocalsep("split", song, "--model", "voice", "--out", tmp_path / "none")
     assert done.returncode == 2
     assert b"unknown model 'voice'; known are mine, default" in done.stderr
-    assert vocalsep("models", "remove", "voice").returncode == 2
+    with pytest.raises(UsageError, match="no model 'voice' was added; added are mine"):
+        remove("voice")
 
 
 def test_names_that_exist_are_kept(models, mdx_file, own_file, tmp_path):
@@ -200,9 +198,7 @@ def test_a_changed_file_is_found_out(models, own_file):
     (models / "mine.json").write_text("{}")
     with pytest.raises(ModelError, match="add the model again"):
         registry.find("mine")
-    done = vocalsep("models", "--json")
-    assert done.returncode == 0
-    assert "error" in {entry["name"]: entry for entry in json.loads(done.stdout)}["mine"]
+    assert "add the model again" in describe("mine")["error"]
     remove("mine")
     assert list(models.iterdir()) == []
 
@@ -287,14 +283,11 @@ def test_a_model_file_that_lies_about_its_graph_is_refused(models, mdx_file, tmp
         Separator(path)
 
 
-def test_checksums_and_addresses_are_checked(models, own_file):
+def test_a_given_checksum_is_verified(models, own_file):
     right = hashlib.sha256(own_file.read_bytes()).hexdigest()
     with pytest.raises(ModelError, match="not the one given"):
         add(str(own_file), sha256="0" * 64)
     assert add(str(own_file), sha256=right.upper()).name == "mine"
-    done = vocalsep("models", "add", "http://127.0.0.1:9/a.onnx?x")
-    assert done.returncode == 2
-    assert done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(

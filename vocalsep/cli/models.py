@@ -52,7 +52,7 @@ def models(options: ModelsOptions) -> None:
     """List models, add one, or remove it."""
     from ..model_files import registry
 
-    descriptions = [_describe(name) for name in sorted(registry.named(), key=lambda name: name != registry.DEFAULT)]
+    descriptions = [describe(name) for name in sorted(registry.named(), key=lambda name: name != registry.DEFAULT)]
     if options.as_json:
         typer.echo(json.dumps(descriptions, indent=2))
         return
@@ -80,7 +80,7 @@ def add(options: AddOptions) -> None:
         progress=not options.quiet and sys.stderr.isatty(),
     )
     if options.as_json:
-        typer.echo(json.dumps(_describe(added.name), indent=2))
+        typer.echo(json.dumps(describe(added.name), indent=2))
     elif not options.quiet:
         typer.echo(f"{added.name}: {added.path}")
         typer.echo(f"  {'licence':<12} {added.licence}")
@@ -98,7 +98,7 @@ def remove(options: RemoveOptions) -> None:
         typer.echo(f"{options.name} was removed")
 
 
-def _describe(name: str) -> dict[str, Any]:
+def describe(name: str) -> dict[str, Any]:
     """Describe a model with a name; one that cannot be read says why, so that it does not hide the others."""
     from ..errors import VocalsepError
     from ..model_files import registry, store

@@ -24,8 +24,9 @@ from ..errors import MissingExtraError, ModelError
 # The largest published checkpoints of separators have 1 GB.
 LARGEST_FILE = 4 << 30
 LARGEST_PICKLE = 64 << 20
-MOST_VALUES_NOT_TENSORS = 1_000_000
+MOST_VALUES_NOT_TENSORS = 100_000
 DEEPEST = 64
+PLAIN = (np.ndarray, str, bool, int, float, fractions.Fraction)
 # Values of a storage by the name of its class in torch. Numpy has no bfloat16.
 BFLOAT16 = "BFloat16Storage"
 STORAGES: dict[str, str] = {
@@ -232,7 +233,7 @@ def _check_plain(content: Any) -> None:
         left -= 1
         if depth > DEEPEST or left < 0:
             raise ModelError("not a checkpoint of a separator (its description is too large)")
-        if value is None or isinstance(value, np.ndarray | str | bool | int | float | fractions.Fraction):
+        if value is None or isinstance(value, PLAIN):
             return
         if isinstance(value, dict):
             for key, inner in value.items():
