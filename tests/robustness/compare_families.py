@@ -142,6 +142,35 @@ def roformer(folder, song, kind):
     return lambda: peer.demix(song)["Vocals"], path, None
 
 
+def mdx23c(folder, song, stems, target):
+    from audio_separator.separator.architectures.mdxc_separator import MDXCSeparator
+    from audio_separator.separator.uvr_lib_v5.tfc_tdf_v3 import TFC_TDF_net
+    from ml_collections import ConfigDict
+
+    content = {
+        "audio": {"dim_f": 512, "dim_t": 64, "hop_length": 1024, "n_fft": 2048, "num_channels": 2, "sample_rate": RATE},
+        "model": {
+            "act": "gelu",
+            "bottleneck_factor": 4,
+            "growth": 8,
+            "norm": "InstanceNorm",
+            "num_blocks_per_scale": 2,
+            "num_channels": 8,
+            "num_scales": 3,
+            "num_subbands": 4,
+            "scale": [2, 2],
+        },
+        "training": {"instruments": stems, "target_instrument": target},
+        "inference": {"batch_size": 1, "dim_t": 64, "num_overlap": 4},
+    }
+    path = folder / "mdx23c.ckpt"
+    torch.save(TFC_TDF_net(ConfigDict(content), torch.device("cpu")).state_dict(), path)
+    path.with_suffix(".yaml").write_text(yaml.dump(content))
+    settings = {"segment_size": 256, "pitch_shift": 0}
+    peer = MDXCSeparator(separator_settings(path, content), settings)
+    return lambda: peer.demix(song)["Vocals"], path, None
+
+
 def demucs_network(kind, seed):
     import demucs.demucs
     import demucs.hdemucs
@@ -209,6 +238,8 @@ CASES = {
     "mdx-net-instrumental": lambda folder, song: mdx_net(folder, song, "Instrumental"),
     "bs-roformer": lambda folder, song: roformer(folder, song, "bs"),
     "mel-band-roformer": lambda folder, song: roformer(folder, song, "mel"),
+    "mdx23c": lambda folder, song: mdx23c(folder, song, ["Vocals", "Instrumental"], None),
+    "mdx23c-vocals": lambda folder, song: mdx23c(folder, song, ["Vocals", "Instrumental"], "Vocals"),
     "htdemucs": lambda folder, song: demucs_single(folder, song, "htdemucs"),
     "htdemucs-ft": lambda folder, song: demucs_bag(folder, song, ["htdemucs"] * 4, FINE_TUNED, None),
     "hdemucs": lambda folder, song: demucs_bag(folder, song, ["hdemucs"] * 2, None, 11),

@@ -105,6 +105,7 @@ class Family:
 FAMILIES = {
     "htdemucs-onnx": Family("htdemucs_onnx", "onnx", "HT-Demucs as an ONNX graph"),
     "demucs": Family("demucs", "demucs", "Demucs"),
+    "mdx23c": Family("mdx23c", "", "MDX23C"),
     "mdx-net": Family("mdx_net", "onnx", "MDX-Net"),
     "roformer": Family("roformer", "roformer", "RoFormer"),
 }

@@ -17,7 +17,7 @@ from ...errors import ModelError
 from ...inference.families import demucs
 from ...inference.families.table import FamilyInfo
 from ...model_files import registry
-from ...model_files.torch_archive import ClassName, is_torch_file, read_torch_file, weights_in
+from ...model_files.torch_archive import ClassName, weights_in
 from ...model_files.yaml_file import read_yaml
 from .given import Converted, Given
 from .safetensors_file import is_safetensors, read_header, read_weights
@@ -53,7 +53,7 @@ def read(given: Given) -> Converted | None:
     """
     if given.path.suffix.lower() in YAML_SUFFIXES:
         return _bag(given)
-    network = _network(given.path)
+    network = _network(given)
     return None if network is None else _converted(given, [network], None, None)
 
 
@@ -83,7 +83,7 @@ def _bag(given: Given) -> Converted:
                 path=given.path,
                 hint=f"put {name}.safetensors or {name}-*.th into the same folder",
             )
-        network = _network(fitting[0])
+        network = _network(Given(fitting[0], None, given.origin))
         if network is None:
             raise ModelError("not a checkpoint of Demucs", path=fitting[0])
         networks.append(network)
@@ -91,9 +91,10 @@ def _bag(given: Given) -> Converted:
     return _converted(given, networks, content.get("weights"), content.get("segment"))
 
 
-def _network(path: pathlib.Path) -> _Network | None:
+def _network(given: Given) -> _Network | None:
     """Read one network; None if the file is of another kind."""
-    if is_safetensors(Given(path, None, "")):
+    path = given.path
+    if is_safetensors(given):
         metadata = read_header(path).get("__metadata__", {})
         if "klass" not in metadata:
             return None
@@ -104,9 +105,7 @@ def _network(path: pathlib.Path) -> _Network | None:
         except (KeyError, ValueError, RecursionError):
             raise ModelError("the description of the network is damaged", path=path) from None
         return _described(path, metadata["klass"], args, kwargs, read_weights(path))
-    if not is_torch_file(path):
-        return None
-    package = read_torch_file(path)
+    package = given.checkpoint
     if not isinstance(package, dict) or not isinstance(package.get("klass"), ClassName):
         return None
     _check_name(path)

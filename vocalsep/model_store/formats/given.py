@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import ModelError
 from ...inference.backend import ACCOMPANIMENT, VOCALS
 from ...inference.families.table import FamilyInfo
+from ...model_files.torch_archive import is_torch_file, read_legacy_torch_file, read_torch_file
 
 # By the MD5 of so many bytes at its end, a published file is known; shorter files by all of it.
 KNOWN_BY_BYTES = 10_000 * 1024
@@ -22,6 +23,8 @@ FACTS = "published_files.json"
 CONFIGURATIONS = "https://raw.githubusercontent.com/TRvlvr/application_data/main/mdx_model_data/mdx_c_configs/"
 NOT_STATED = "not stated in the file; ask its author"
 KARAOKE_REMARK = "takes the lead voice: backing voices stay in the accompaniment"
+# The first byte of a pickle without an archive around it, as PyTorch wrote until 2020.
+PICKLE = b"\x80"
 # How programs call stems, in small letters.
 VOCALS_NAMES, REST_NAMES = ("vocals", "vocal"), ("instrumental", "accompaniment", "no vocals", "karaoke")
 
@@ -53,6 +56,13 @@ class Given:
             raise ModelError("no such model file", path=self.path) from None
         except OSError as error:
             raise ModelError(f"cannot be read ({error.strerror})", path=self.path) from None
+
+    @functools.cached_property
+    def checkpoint(self) -> Any:
+        """What is in a checkpoint of PyTorch's, see `torch_archive`; None for other files; raises ModelError."""
+        if is_torch_file(self.path):
+            return read_torch_file(self.path)
+        return read_legacy_torch_file(self.path) if self.start[:1] == PICKLE else None
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:

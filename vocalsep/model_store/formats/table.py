@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...errors import ModelError
-from . import demucs_file, onnx_graph, own, roformer_file
+from . import demucs_file, mdx23c_file, onnx_graph, own, roformer_file
 from .given import Converted, Given
 
-READERS = (own.read, onnx_graph.read, demucs_file.read, roformer_file.read)
-KNOWN = "Demucs (.th, .yaml, .safetensors), MDX-Net (.onnx), RoFormer (.ckpt with its .yaml) and vocalsep's own models"
+READERS = (own.read, onnx_graph.read, demucs_file.read, roformer_file.read, mdx23c_file.read)
+KNOWN = (
+    "Demucs (.th, .yaml, .safetensors), MDX-Net (.onnx), RoFormer and MDX23C (.ckpt with its .yaml), and vocalsep's own"
+)
 
 
 def convert(given: Given) -> Converted:

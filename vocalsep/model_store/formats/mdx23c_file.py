@@ -1,0 +1,57 @@
+"""Checkpoints of MDX23C, each with the YAML file that it was trained by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ModelError
+from ...inference.families import mdx23c
+from ...inference.families.table import FamilyInfo
+from ...model_files.yaml_file import read_yaml
+from .checkpoint import check_weights, configuration_of, positive, remarks_on, sections, sources_of, weights_of
+from .given import Converted, Given
+
+
+def read(given: Given) -> Converted | None:
+    """Recognise the weights of an MDX23C network.
+
+    Raises
+    ------
+    ModelError
+        The checkpoint is damaged or would run code, its configuration is missing or of another network, or it
+        separates something else than a voice.
+    MissingExtraError
+        torch is not installed.
+    """
+    weights = weights_of(given)
+    if weights is None or not {"first_conv.weight", "final_conv.2.weight"} <= set(weights):
+        return None
+    path = configuration_of(given)
+    content = read_yaml(path)
+    try:
+        config = _config(content)
+    except ModelError as error:
+        raise error.about(path) from None
+    check_weights(weights, mdx23c.build(config).state_dict(), given, path)
+    parameters = sum(value.size for value in weights.values())
+    card = given.card(remarks_on(config.sources, given))
+    return Converted(FamilyInfo("mdx23c", config, card, parameters), weights)
+
+
+def _config(content: Mapping[str, Any]) -> mdx23c.Config:
+    audio, model, training, inference = sections(content)
+    names = [*mdx23c.LARGEST, "scale"]
+    if missing := [name for name in names if name not in model]:
+        raise ModelError(f"not the configuration of MDX23C (it has no {missing[0]})")
+    settings = {name: model[name] for name in names}
+    return mdx23c.Config(
+        network={**settings, "norm": model.get("norm"), "act": model.get("act", "gelu")},
+        sources=sources_of(training),
+        n_fft=positive("n_fft", audio.get("n_fft")),
+        hop=positive("hop_length", audio.get("hop_length")),
+        bins=positive("dim_f", audio.get("dim_f")),
+        frames=positive("dim_t", inference.get("dim_t", audio.get("dim_t"))),
+        overlaps=max(2, positive("num_overlap", inference.get("num_overlap", 4))),
+        sample_rate=audio.get("sample_rate", 44100),
+    )
