@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vocalsep.dsp.exact_sum import exact_accompaniment
+from vocalsep.dsp.exact_sum import exact_accompaniment, exact_parts
 
 SAMPLES = hnp.arrays(np.float64, (2, 50), elements=st.floats(-1, 1))
 VOICES = hnp.arrays(np.float32, (2, 50), elements=st.floats(-3, 3, width=32))
@@ -37,3 +37,20 @@ def test_floating_point_stems_sum_to_the_last_bit_that_floats_hold(mixture, shar
     voice, rest = exact_accompaniment(mixture, vocals)
     assert rest.dtype == mixture.dtype
     assert np.all(np.abs(voice + rest - mixture) <= np.spacing(np.abs(mixture).astype(np.float32) + 1e-30) * 2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SAMPLES, hnp.arrays(np.float32, (3, 2, 50), elements=st.floats(-3, 3, width=32)), st.sampled_from([8, 16, 24]))
+def test_several_parts_and_the_rest_sum_to_the_whole_and_stay_in_range(whole, estimates, bits):
+    scale = 2 ** (bits - 1)
+    whole = np.clip(np.rint(whole * scale), -scale, scale - 1) / scale
+    parts = exact_parts(whole, estimates, bits)
+    assert np.array_equal(sum(parts), whole)
+    for part in parts:
+        assert np.array_equal(np.rint(part * scale), part * scale)
+        assert part.min() >= -1
+        assert part.max() <= (scale - 1) / scale
+    rest = whole - estimates.sum(axis=0)
+    inside = (np.abs(estimates).max(axis=0) < 0.9) & (np.abs(rest) < 0.9)
+    for part, estimate in zip(parts, estimates, strict=False):
+        assert np.abs(part - estimate)[inside].max(initial=0) <= 0.5 / scale + 1e-6
