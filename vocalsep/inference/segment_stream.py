@@ -132,8 +132,8 @@ class SegmentStream:
             stop = (end // whole + 1) * whole + self.shape.before
             return [Segment(start, min(used, stop - start), self._left, length) for start in starts]
         if self.shape.ending == "shifted":
-            # The segment before may have ended with the song.
-            if not starts or self._next - self.hop + used == end:
+            ended = self._next > -self.shape.before and self._next - self.hop + used == end
+            if not starts or ended:
                 return []
             return [Segment(max(-self.shape.before, end - used), used, self._left, length)]
         parts = [(start, min(used, end - start)) for start in starts]
