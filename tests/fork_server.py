@@ -22,7 +22,8 @@ from collections.abc import Mapping
 
 # What the commands import; importing it must start no threads, which are not forked (onnxruntime starts some).
 MODULES = """
-    av librosa matplotlib.figure mutagen scipy.signal soundfile torch vocalsep.cli.app
+    av librosa matplotlib.figure mutagen scipy.signal soundfile torch vocalsep.cli.app vocalsep.cli.compare
+    vocalsep.cli.evaluate vocalsep.cli.karaoke vocalsep.cli.split vocalsep.cli.train
     vocalsep.evaluation.runner vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering
     vocalsep.separator vocalsep.training.run
 """
