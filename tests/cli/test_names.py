@@ -25,7 +25,7 @@ from vocalsep.jobs.name_template import fill_template
 from vocalsep.jobs.outputs import single_stem
 from vocalsep.jobs.planning import OutputNaming, check_outputs, plan_jobs
 from vocalsep.system.folders import files_in
-from vocalsep.system.names import alike, safe_name
+from vocalsep.system.names import comparison_key, safe_name
 
 TEMPLATE = "{name}/{stem}.{ext}"
 RESERVED = ["CON", "nul", "Aux.wav", "COM1", "com9.tar.gz", "LPT3 .txt", "prn", "COM²", "conin$"]
@@ -144,7 +144,7 @@ def test_songs_of_one_name_in_one_folder(tmp_path, names, expected):
         pytest.skip("this file system takes the names for one")
     found = placed(tmp_path, ["in"])
     assert expected is None or found == expected
-    assert len({alike(place) for place in found}) == len(names)
+    assert len({comparison_key(place) for place in found}) == len(names)
     assert all(accepted(place) for place in found)
 
 

@@ -16,10 +16,11 @@ import pytest
 from conftest import RATE, read, tones, vocalsep, write
 
 from vocalsep.audio.formats import FORMATS
+from vocalsep.inference.engine import EngineSettings
 from vocalsep.jobs.inputs import InputFile
 from vocalsep.jobs.outputs import Encoding, OutputSpec, WriteOptions, single_stem
 from vocalsep.jobs.planning import Job
-from vocalsep.jobs.process_pool import EngineSettings, run_in_processes
+from vocalsep.jobs.process_pool import run_in_processes
 
 OPTIONS = WriteOptions(Encoding(FORMATS["wav"]))
 SETTINGS = EngineSettings("default", "cpu", 1, None, False, "auto", "float32")

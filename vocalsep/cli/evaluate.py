@@ -14,7 +14,8 @@ import typer
 
 from .. import __version__
 from ..errors import UsageError
-from .options import Device, Precision, ReportOptions, finite
+from ..inference.devices import Device, Precision
+from .options import ReportOptions, finite
 
 if TYPE_CHECKING:
     from ..datasets.songs import Song

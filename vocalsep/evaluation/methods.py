@@ -14,7 +14,7 @@ from ..datasets.clips import open_clip
 from ..datasets.songs import PADDING_S, Song
 from ..errors import AudioError
 from ..model_files import registry
-from .estimates import estimate, find_estimates
+from .estimates import find_estimates, find_stem
 
 if TYPE_CHECKING:
     from ..separator import Separator
@@ -104,7 +104,7 @@ def _estimates(folder: pathlib.Path, track: ReferenceTrack) -> StemPair:
 
 
 def _estimate(home: pathlib.Path, stem: str, track: ReferenceTrack) -> np.ndarray | None:
-    path = estimate(home, stem)
+    path = find_stem(home, stem)
     if path is None:
         return None
     clip = open_clip(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fractions
 import functools
 import math
@@ -167,6 +168,23 @@ class _Group:
         rest = self.stream.push(self.down.flush())
         vocals = np.concatenate([rest, self.stream.flush()], axis=1)
         return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineSettings:
+    """The arguments of `Engine`, which other processes can be sent."""
+
+    model: str
+    device: str
+    threads: int | None
+    overlap: float | None
+    hard: bool
+    backend: str
+    precision: str
+
+    def open(self) -> Engine:
+        """Return the engine; raises ModelError or UsageError."""
+        return Engine(**dataclasses.asdict(self))
 
 
 def _pairs(

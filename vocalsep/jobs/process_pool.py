@@ -8,35 +8,13 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING
 
 from ..errors import VocalsepError
+from ..inference.engine import Engine, EngineSettings
 from ..system.process_pool import blocked_signals, interruptible, process_pool
 from .batch import SongResult, failed_result, run_job
 from .outputs import WriteOptions
 from .planning import Job
-
-if TYPE_CHECKING:
-    from ..inference.engine import Engine
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineSettings:
-    """The arguments of `Engine`, for processes that build their own."""
-
-    model: str
-    device: str
-    threads: int | None
-    overlap: float | None
-    hard: bool
-    backend: str
-    precision: str
-
-    def build(self) -> Engine:
-        """Return the engine; raises ModelError or UsageError."""
-        from ..inference.engine import Engine
-
-        return Engine(**dataclasses.asdict(self))
 
 
 def run_in_processes(
@@ -87,7 +65,7 @@ def run_in_worker(job: Job, options: WriteOptions, settings: EngineSettings) -> 
 
 @functools.cache
 def _worker_engine(settings: EngineSettings) -> Engine:
-    return settings.build()
+    return settings.open()
 
 
 def _run_round(
