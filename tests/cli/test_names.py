@@ -122,7 +122,7 @@ def test_as_many_folders_as_it_takes(tmp_path):
 def test_folders_that_the_outputs_of_others_lie_in(tmp_path):
     tree(tmp_path, "x/disc1/01.wav", "disc1/01.wav", "disc2/01.wav")
     found = placed(tmp_path, ["disc1", "disc2", "x"], recursive=True)
-    assert len(set(map(alike, found))) == 3
+    assert len(set(map(comparison_key, found))) == 3
 
 
 @pytest.mark.parametrize(
