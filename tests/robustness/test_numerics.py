@@ -187,7 +187,7 @@ def test_a_song_upside_down_has_its_stems_upside_down(open_model, data):
 @pytest.mark.slow
 @tried(15)
 @given(data=st.data())
-def test_what_goes_through_the_network_by_itself_may_change_places(open_model, data):
+def test_channel_order_does_not_matter_to_independent_groups(open_model, data):
     """Each channel with a network of one, each pair with a network of two, which may tell left from right."""
     name = data.draw(st.sampled_from(("unet", "mono", "waves")))
     drawn = data.draw(songs(ALL_RATES, (2,) if name == "mono" else (4, 5, 8)))

@@ -207,13 +207,13 @@ class Studio(Split):
         return done
 
     def _address(self, process: subprocess.Popen[bytes]) -> str:
-        said = []
+        lines = []
         for line in process.stderr or ():
-            said.append(line.decode(errors="replace"))
-            if said[-1].startswith("studio: "):
-                self.address = said[-1].split()[1]
+            lines.append(line.decode(errors="replace"))
+            if lines[-1].startswith("studio: "):
+                self.address = lines[-1].split()[1]
                 return self.address
-        raise AssertionError(f"studio did not start: {''.join(said)}")
+        raise AssertionError(f"studio did not start: {''.join(lines)}")
 
 
 CASES = {case.name: case for case in (Split, Batch, Train, Evaluate, Studio)}

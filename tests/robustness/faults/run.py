@@ -61,8 +61,8 @@ def torment(case: type[Case], kills: int, seed: int, folder: pathlib.Path) -> Re
                 os.killpg(process.pid, signal.SIGKILL)
             report.kills += 1
         elif process.returncode:
-            said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-            report.faults.append(f"after {report.kills} kills it ended with {process.returncode}: {said.strip()}")
+            stderr = process.stderr.read().decode(errors="replace") if process.stderr else ""
+            report.faults.append(f"after {report.kills} kills it ended with {process.returncode}: {stderr.strip()}")
             return report
         else:
             report.ends += 1
