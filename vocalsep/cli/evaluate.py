@@ -87,7 +87,7 @@ class EvaluateOptions(ReportOptions):
 def evaluate(options: EvaluateOptions) -> None:
     """Score models, estimates, oracles and the plain mixture on songs with true stems.
 
-    With --out, what is finished is kept: the same command goes on where it was stopped, and does again only what has
+    With --out, what is finished is kept: the same command continues where it was stopped, and does again only what has
     changed.
     """
     from ..evaluation.runner import EvaluationPlan

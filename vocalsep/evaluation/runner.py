@@ -69,7 +69,7 @@ def evaluate(
     OutputError
         Results cannot be written.
     VocalsepError
-        A process died.
+        A process was killed or crashed.
     """
     if plan.folder is not None:
         _make(plan.folder / TRACKS)
@@ -103,7 +103,7 @@ def _scored(
                 yield running[future], future.result()
     except BrokenProcessPool:
         raise VocalsepError(
-            "a process that scored songs ended, perhaps for lack of memory",
+            "a process that scored songs ended; memory may have run out",
             hint="one process needs less; with a folder for the results, what is finished is kept",
         ) from None
 

@@ -47,16 +47,16 @@ PRECISIONS = tuple(precision.value for precision in Precision)
 
 
 def choose_device(device: str) -> tuple[torch.device, str]:
-    """Choose the device for training and inference alike.
+    """Choose the device for training or inference.
 
     ``auto`` is the first of CUDA, MPS and CPU that is available. A device that is asked for by name but not available
-    is replaced by the CPU, and the user must be told.
+    is replaced by the CPU, which the remark says.
 
     Returns
     -------
     device : torch.device
     remark : str
-        What to tell the user if another device was chosen, otherwise empty.
+        A message for the user if another device was chosen, otherwise empty.
 
     Raises
     ------

@@ -22,8 +22,8 @@ def run_in_processes(
 ) -> Iterator[SongResult]:
     """Run jobs in several processes, and yield each result as it comes.
 
-    A process that dies loses nothing: the jobs that were in progress are run again, one by one, and one whose process
-    dies again has failed. Closing this generator stops the processes, which leave no unfinished file.
+    The jobs of a process that is killed or crashes are run again, one by one; a job whose process ends so again has
+    failed. Closing this generator stops the processes, which leave no unfinished file.
 
     Parameters
     ----------
@@ -53,8 +53,10 @@ def run_in_processes(
         suspects, waiting = unfinished[: 2 * processes], unfinished[2 * processes :]
         for suspect in suspects:
             for job, result in _run_round([suspect], options, settings, 1):
-                died = VocalsepError("its process died twice, perhaps because memory ran out")
-                yield result or failed_result(job.file.source, died)
+                lost = VocalsepError(
+                    "its process ended twice without a result", hint="memory may have run out; try fewer processes"
+                )
+                yield result or failed_result(job.file.source, lost)
 
 
 def run_in_worker(job: Job, options: WriteOptions, settings: EngineSettings) -> SongResult:
