@@ -10,6 +10,8 @@ import pytest
 import torch
 from conftest import tones, vocalsep, write
 from safetensors.torch import load_file
+from small_training import SMALL_RATE as RATE
+from small_training import small_config
 from test_train import _step
 
 from vocalsep.dsp.front_end import FrontEndConfig
@@ -20,31 +22,11 @@ from vocalsep.training.config import AdversarialConfig
 from vocalsep.training.estimate import MaskEstimate
 from vocalsep.training.loader import UnpairedBatch
 
-RATE = 8000
 FRONT_END = FrontEndConfig(RATE, 256, 64, 64)
 # Supervised steps; as many semi-supervised ones follow.
 STEPS = 8
-CONFIG = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[model.network]
-filters = [4, 8]
-level_frames = 8
-[data]
-frames = 32
-valid_seconds = 3.0
-[training]
-batch_size = 2
-warmup = 2
-validate_every = 4
-precision = "32-true"
-checkpoint_minutes = 0.000001
-[adversarial]
-critic_steps = 2
-"""
+SUPERVISED = small_config(batch_size=2, warmup=2, validate_every=4, checkpoint_minutes=0.000001)
+CONFIG = SUPERVISED + "[adversarial]\ncritic_steps = 2\n"
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +88,7 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_weights(finished, mater
 
 def test_supervised_model_does_not_depend_on_what_follows(finished, material, tmp_path):
     config = tmp_path / "plain.toml"
-    config.write_text(CONFIG.replace("[adversarial]\ncritic_steps = 2\n", ""))
+    config.write_text(SUPERVISED)
     base = ("train", "--config", config, "--stems", material / "songs", "--steps", STEPS, "--workers", 0)
     done = vocalsep(*base, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr.decode()

@@ -5,29 +5,19 @@ import json
 import numpy as np
 import pytest
 from conftest import read, tones, vocalsep, write
+from small_training import small_config
 from test_networks import RATE, SMALL
 from typer.testing import CliRunner
 
 from vocalsep.cli.app import app
 from vocalsep.networks.table import ARCHITECTURES
 
-BASE = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[data]
-frames = 32
-valid_seconds = 2.0
-[training]
-batch_size = 2
-"""
+BASE = small_config(network="", valid_seconds=2.0, batch_size=2)
 
 
 def toml(value):
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {toml(held)}" for name, held in value.items()) + " }"
+        return "{ " + ", ".join(f"{name} = {toml(item)}" for name, item in value.items()) + " }"
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
@@ -50,7 +40,7 @@ def invoke(*arguments):
 def test_each_architecture_trains_exports_and_splits(architecture, material, tmp_path):
     network = {name: value for name, value in SMALL[architecture].items() if name != "bins"}
     config = tmp_path / "c.toml"
-    config.write_text(f"{BASE}[model]\nnetwork = {toml(network)}\n".replace("[model.front_end]", "[model.front_end]"))
+    config.write_text(f"{BASE}[model]\nnetwork = {toml(network)}\n")
     sets = ("--stems", material / "songs", "--steps", 3, "--workers", 0, "--loss", "l1+waveform-mse")
     run = invoke("train", "--config", config, "--arch", architecture, *sets, "--out", tmp_path / "run", "--quiet")
     assert run.exit_code == 0, run.output

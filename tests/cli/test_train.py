@@ -16,6 +16,8 @@ import pytest
 import torch
 from conftest import read, sdr, tones, vocalsep, write
 from safetensors.torch import load_file, safe_open
+from small_training import SMALL_RATE as RATE
+from small_training import small_config
 
 from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
@@ -23,25 +25,7 @@ from vocalsep.training.config import TrainingConfig, read_toml
 from vocalsep.training.run import with_more_steps
 from vocalsep.training.schedule import learning_rate
 
-RATE = 8000
-CONFIG = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[model.network]
-filters = [4, 8]
-level_frames = 8
-[data]
-frames = 32
-valid_seconds = 3.0
-[training]
-batch_size = 4
-warmup = 5
-validate_every = 20
-precision = "32-true"
-"""
+CONFIG = small_config(warmup=5, validate_every=20)
 
 
 @pytest.fixture(scope="module")

@@ -13,28 +13,9 @@ import urllib.request
 
 import numpy as np
 from conftest import RATE, tones, write
+from small_training import SMALL_RATE, small_config
 
-SMALL_RATE = 8000
-TRAINING = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[model.network]
-filters = [4, 8]
-level_frames = 8
-[data]
-frames = 32
-valid_seconds = 3.0
-[training]
-batch_size = 4
-steps = 300
-warmup = 5
-validate_every = 50
-checkpoint_minutes = 0.002
-precision = "32-true"
-"""
+TRAINING = small_config(steps=300, warmup=5, validate_every=50, checkpoint_minutes=0.002)
 
 
 def write_stems(folder: pathlib.Path, songs: int, seconds: int) -> None:
