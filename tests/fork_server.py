@@ -37,7 +37,7 @@ READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_")
 
 
 def can_run() -> bool:
-    """Whether a forked command would find what one begun from nothing would find."""
+    """Whether a forked command would run in the same environment as a new process."""
     return os.name == "posix" and _at_start(os.environ) == _BEGAN
 
 

@@ -393,7 +393,7 @@ def test_only_steps_that_last_are_gaps():
     assert not any(frames(0.0, 0.021, 0.039, 0.061, 0.08))
     assert not any(frames(0.0, 0.02, 0.06, 0.06, 0.08, 0.10))
     assert not any(frames(*(number * 0.0205 for number in range(400))))
-    # a clock that begins anew, before or far behind
+    # a clock that restarts, before or far behind
     assert not any(frames(5.0, 5.02, 0.0, 0.02, 0.04))
     assert not any(frames(5.0, 5.02, 90_000.0, 90_000.02))
     assert sum(frames(*(number * 100.0 for number in range(50)))) <= LONGEST_FILL_S

@@ -26,10 +26,10 @@ def material(tmp_path_factory):
 
 
 def commands(material, out):
-    """Every command that writes, by name, and whether it starts anew where it was refused."""
+    """Every command that writes, by name, and whether it can be started again after it was refused."""
     song, songs, stems = material / "songs/0.wav", material / "songs", material / "stems"
     scoring = ("--stems", stems, "--oracles", "IRM1", "--metrics", "usdr", "--jobs", 1)
-    begun = ("--resume",) if (out / "config.toml").exists() else ("--config", material / "small.toml", "--stems", stems)
+    start = ("--resume",) if (out / "config.toml").exists() else ("--config", material / "small.toml", "--stems", stems)
     return {
         "split": ("split", song, "--out", out),
         "batch": ("split", songs, "--out", out, "--jobs", 2, "--format", "flac"),
@@ -37,7 +37,7 @@ def commands(material, out):
         "plot": ("plot", song, "--out", out / "a.png", "--duration", 1),
         "export": ("export", out / "a.onnx"),
         "evaluate": ("evaluate", *scoring, "--out", out),
-        "train": ("train", *begun, "--out", out, "--workers", 0, "--threads", 1),
+        "train": ("train", *start, "--out", out, "--workers", 0, "--threads", 1),
     }
 
 

@@ -136,7 +136,7 @@ def command(busy):
     ids=["imports", "is imported"],
 )
 def test_what_is_being_imported_is_imported_whole(code, expected, tmp_path):
-    """C++ libraries that are left half begun end the whole process; programs that run within an import are not deaf."""
+    """An interrupted import completes first (C++ libraries crash half initialized), unless a program runs within it."""
     (tmp_path / "command.py").write_text(COMMAND)
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\nwhole = True\n")
     (tmp_path / "called.py").write_text("import command, time\ncommand.command(lambda: time.sleep(60))\n")

@@ -26,7 +26,7 @@ from vocalsep.model_files.checkpoint import save
 
 # Documented: results for any two ways to cut agree so far, for songs of full scale.
 AGREED = 1e-5
-# A gain that is no power of two rounds every sample anew; the shipped network makes more of that than small ones do.
+# A gain that is no power of two rounds every sample again; the shipped network makes more of that than small ones do.
 ROUNDED = 3e-5
 LONGEST_S = 10
 # Rates times channels times seconds: what one example may cost.

@@ -101,7 +101,7 @@ class Batch(Split):
 
 
 class Train(Case):
-    """A training, which goes on where it was."""
+    """A training, which is resumed."""
 
     name = "train"
 
@@ -114,8 +114,8 @@ class Train(Case):
         # What begins a run says that it goes on with --resume once the folder holds its settings.
         if (self.out / "config.toml").exists():
             return ["train", "--resume", "--out", "out", "--workers", 0, "--threads", 1]
-        begun = ["train", "--config", "small.toml", "--stems", "songs", "--out", "out"]
-        return [*begun, "--workers", 0, "--threads", 1]
+        start = ["train", "--config", "small.toml", "--stems", "songs", "--out", "out"]
+        return [*start, "--workers", 0, "--threads", 1]
 
     def results(self) -> dict[str, bytes]:
         return _files(self.out, "*.safetensors")

@@ -211,7 +211,7 @@ def _tried(harness: Harness, task: Task, random_: random.Random, noise: int) -> 
 
 
 def _printed_text(noise: int) -> str:
-    """Return what a library wrote to the user's terminal, or Python told of errors that it could not raise."""
+    """Return what a library wrote to the user's terminal, or Python about errors that it could not raise."""
     sys.stderr.flush()
     # What C libraries print waits in a buffer of their own.
     ctypes.CDLL(None).fflush(None)
