@@ -15,7 +15,7 @@ LAYERS = [
     {"errors"},
     {"checks"},
     {"system"},
-    {"dsp", "audio"},
+    {"dsp", "audio", "lyrics"},
     {"tags", "networks"},
     {"model_files"},
     {"inference", "datasets"},
