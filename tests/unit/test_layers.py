@@ -17,7 +17,7 @@ LAYERS = [
     {"system"},
     {"dsp", "audio", "lyrics"},
     {"tags", "networks"},
-    {"model_files"},
+    {"model_files", "karaoke_video"},
     {"inference", "datasets"},
     {"mixing", "jobs"},
     {"separator", "training"},
