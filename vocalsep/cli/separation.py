@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import AudioError, UsageError
-from ..system.atomic_files import output_error, reason, temporary_folder
+from ..system.atomic_files import os_error_text, output_error, temporary_folder
 from ..system.signals import INTERRUPTED
 from .options import STREAM, Runner, SeparationOptions
 from .streams import is_closed
@@ -174,7 +174,7 @@ def _read_stdin() -> bytes:
     try:
         return sys.stdin.buffer.read(STDIN_BLOCK)
     except OSError as error:
-        raise AudioError(f"standard input cannot be read: {reason(error)}") from None
+        raise AudioError(f"standard input cannot be read: {os_error_text(error)}") from None
 
 
 def _copy_to_stdout(batch: BatchResults) -> None:

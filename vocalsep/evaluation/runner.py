@@ -16,7 +16,7 @@ from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import AudioError, OutputError, VocalsepError
-from ..system.atomic_files import reason, write_text
+from ..system.atomic_files import os_error_text, write_text
 from ..system.process_pool import blocked_signals, init_worker, interruptible, process_pool
 from .estimates import find_estimates
 from .methods import Method, load_track
@@ -200,4 +200,4 @@ def _make(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot be created ({reason(error)})", path=folder) from None
+        raise OutputError(f"cannot be created ({os_error_text(error)})", path=folder) from None
