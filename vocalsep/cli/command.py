@@ -60,24 +60,39 @@ class Command(TyperCommand):
                     formatter.write_dl(table)
 
 
-def add_command(app: typer.Typer, name: str, function: Callable[[Options], None]) -> None:
-    """Add a command to an application.
+def make_command(name: str, function: Callable[[Options], None]) -> Any:
+    """Make a command of a function.
 
     Parameters
     ----------
-    app : typer.Typer
     name : str
     function : callable
         Takes one dataclass; the first paragraph of its docstring is the summary that ``vocalsep --help`` shows.
+
+    Returns
+    -------
+    Command
     """
-    summary = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
-    app.command(name, cls=Command, short_help=summary)(typer_function(function))
+    # An application with a single command is that command.
+    app = _application()
+    _add(app, name, function)
+    return typer.main.get_command(app)
 
 
-def add_group(
-    app: typer.Typer, name: str, function: Callable[[Options], None], commands: Mapping[str, Callable[[Any], None]]
-) -> None:
-    """Add a command that does something by itself and has commands below it; parameters as `add_command`."""
+def make_group(function: Callable[[Options], None], below: Mapping[str, Callable[[Any], None]]) -> Any:
+    """Make a command that does something by itself and has commands below it.
+
+    Parameters
+    ----------
+    function : callable
+        As `make_command` takes it.
+    below : mapping
+        Functions of the commands below it, by their names.
+
+    Returns
+    -------
+    TyperGroup
+    """
     alone = typer_function(function)
 
     def run(context: typer.Context, **values: Any) -> None:
@@ -89,11 +104,20 @@ def add_group(
     run.__name__, run.__doc__ = alone.__name__, alone.__doc__
     run.__annotations__ = {"context": typer.Context, **alone.__annotations__}
     run.__signature__ = signature.replace(parameters=[context, *signature.parameters.values()])  # type: ignore[attr-defined]
-    group = typer.Typer(rich_markup_mode=None, add_completion=False)
-    group.callback(invoke_without_command=True)(run)
-    for below, its_function in commands.items():
-        add_command(group, below, its_function)
-    app.add_typer(group, name=name)
+    app = _application()
+    app.callback(invoke_without_command=True)(run)
+    for name, its_function in below.items():
+        _add(app, name, its_function)
+    return typer.main.get_group(app)
+
+
+def _application() -> typer.Typer:
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _add(app: typer.Typer, name: str, function: Callable[[Any], None]) -> None:
+    summary = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+    app.command(name, cls=Command, short_help=summary)(typer_function(function))
 
 
 def typer_function(function: Callable[[Options], None]) -> Callable[..., None]:

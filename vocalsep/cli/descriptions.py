@@ -51,7 +51,7 @@ def _describe_network(model: ModelInfo | FamilyInfo) -> dict[str, Any]:
 
 def label(key: str) -> str:
     """Return the name of a value without its unit, which `readable` shows."""
-    return key.removesuffix("_s_per_s").removesuffix("_s").removesuffix("_bytes").replace("_", " ")
+    return key.removesuffix("_s_per_s").removesuffix("_s").removesuffix("_bytes").removesuffix("_bpm").replace("_", " ")
 
 
 def readable(key: str, value: Any) -> str:
@@ -65,6 +65,10 @@ def readable(key: str, value: Any) -> str:
     if key.endswith("_s"):
         minutes, seconds = divmod(value, 60)
         return f"{int(minutes)}:{seconds:04.1f}"
+    if key.endswith("_bpm"):
+        return f"{value} beats per minute"
+    if key.endswith("_confidence"):
+        return f"{value:.0%}"
     if key == "flops":
         return f"{value / 1e9:.2f} GFLOP per second of audio"
     if key == "sample_rate":

@@ -25,6 +25,9 @@ class InfoOptions:
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Measure what splitting it would take on this machine.")
     ] = False
+    key_tempo: Annotated[
+        bool, typer.Option("--key-tempo", help="Find the song's key and tempo, and how sure they are.")
+    ] = False
     model: Model = "default"
     as_json: Json = False
     audio_stream: AudioStream = None
@@ -33,7 +36,8 @@ class InfoOptions:
 def info(options: InfoOptions) -> None:
     """Say what a song, a video or a model file is.
 
-    With --estimate, also what splitting it would take on this machine: the model is tried for some seconds.
+    With --estimate, also what splitting it would take on this machine: the model is tried for some seconds. With
+    --key-tempo, also the song's key and tempo, found in its first ten minutes.
     """
     from ..model_files import registry
 
@@ -73,10 +77,13 @@ def _describe_file(path: pathlib.Path, options: InfoOptions) -> dict[str, Any]:
 
     try:
         with open_source(path, stream=options.audio_stream) as source:
-            return _describe_song(source.info, options.model if options.estimate else None)
+            description = _describe_song(source.info, options.model if options.estimate else None)
+        if options.key_tempo:
+            description |= _describe_music(path, options.audio_stream)
     except AudioError as error:
         error.about(options.file)
         raise
+    return description
 
 
 def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, Any]:
@@ -109,3 +116,15 @@ def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, A
         description["split_time_s"] = cost.seconds
         description["split_size_bytes"] = cost.size
     return description
+
+
+def _describe_music(path: pathlib.Path, stream: str | None) -> dict[str, Any]:
+    from ..analysis import analyze_song
+
+    found = analyze_song(path, stream)
+    return {
+        "key": None if found.key is None else found.key.name,
+        "key_confidence": round(found.key_confidence, 2),
+        "tempo_bpm": None if found.bpm is None else round(found.bpm, 1),
+        "tempo_confidence": round(found.tempo_confidence, 2),
+    }

@@ -12,13 +12,11 @@ from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError, UsageError
 from ..model_files import registry
 from .backend import Backend, stem_names
-from .devices import PRECISIONS, choose_device, torch_has_gpu
+from .devices import BACKENDS, PRECISIONS, choose_device, torch_has_gpu
 from .families.table import FAMILIES, FamilyInfo, Runtime, parse_family
 
 if TYPE_CHECKING:
     from ..model_files.checkpoint import ModelInfo
-
-BACKENDS = ("auto", "torch", "onnx")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,12 @@ from ..audio.formats import Format
 from ..dsp.exact_sum import STEMS
 from ..errors import UsageError
 from ..inference.backend import ACCOMPANIMENT, VOCALS
+from ..karaoke_video import VideoSettings
 from .remote import exists
 from .time_range import TimeRange
 
 INSTRUMENTAL = "instrumental"
+KARAOKE_VIDEO_SUFFIX = ".mp4"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,8 @@ class StemMix:
         Transposition in semitones.
     tempo : float
         Percent of the input's tempo.
+    karaoke_video : VideoSettings, optional
+        The output is a new video with this sound and the words of the song.
     instrument : str
         Name of a stem of models that separate more than vocals and accompaniment; empty for a mix of these.
     """
@@ -63,7 +67,13 @@ class StemMix:
     video: str = ""
     key: float = 0.0
     tempo: float = 100.0
+    karaoke_video: VideoSettings | None = None
     instrument: str = ""
+
+    @property
+    def container(self) -> str:
+        """Suffix of the video that the output is; empty for sound alone."""
+        return KARAOKE_VIDEO_SUFFIX if self.karaoke_video is not None else self.video
 
     @property
     def shifted(self) -> bool:

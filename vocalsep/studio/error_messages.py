@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from ..errors import AudioError, DamagedError, DiskFullError, OutputError, VocalsepError
-from ..system.atomic_files import reason
+from ..system.atomic_files import os_error_text
 
 
 def write_error(message: str, error: OSError) -> OutputError:
@@ -19,7 +19,7 @@ def write_error(message: str, error: OSError) -> OutputError:
         What the system reported.
     """
     kind = DiskFullError if error.errno == errno.ENOSPC else OutputError
-    return kind(f"{message}: {reason(error)}")
+    return kind(f"{message}: {os_error_text(error)}")
 
 
 def visitor_message(error: VocalsepError) -> str:
