@@ -1,8 +1,11 @@
 """The user's own models: adding, listing, using and removing them; MDX-Net as the family that needs no extra."""
 
 import hashlib
+import http.server
 import json
 import pathlib
+import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -249,7 +252,7 @@ def a_song(path):
 )
 def test_files_that_are_no_models_are_refused_in_one_line(models, tmp_path, make, name, says):
     make(tmp_path / name)
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises((ModelError, UsageError)) as caught:
         add(str(tmp_path / name))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -288,6 +291,48 @@ def test_a_given_checksum_is_verified(models, own_file):
     with pytest.raises(ModelError, match="not the one given"):
         add(str(own_file), sha256="0" * 64)
     assert add(str(own_file), sha256=right.upper()).name == "mine"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A web server with the files of a folder, and the folder."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, directory=str(folder), **options)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", folder
+        server.shutdown()
+        thread.join()
+
+
+def test_a_model_is_added_from_the_web(models, mdx_file, site):
+    address, folder = site
+    shutil.copy(mdx_file, folder / "Small.onnx")
+    configuration(folder / "small.json")
+    # What an option is missing for is not downloaded again.
+    with pytest.raises(UsageError, match="not one of the files that are listed publicly") as caught:
+        add(f"{address}/Small.onnx?token=secret")
+    assert caught.value.path == f"{address}/Small.onnx?token=secret"
+    (folder / "Small.onnx").unlink()
+    added = add(f"{address}/Small.onnx?token=secret", config=f"{address}/small.json")
+    assert added.name == "Small"
+    assert store.read_record(added.path).origin == f"{address}/Small.onnx"
+    assert b"secret" not in added.path.read_bytes()
+    assert Separator("Small").separate(tones(0.3), RATE).vocals.shape == (2, round(0.3 * RATE))
+    assert list((models / ".downloads").iterdir()) == []
+    a_web_page(folder / "page.onnx")
+    with pytest.raises(ModelError, match=r"^http://.*is a web page"):
+        add(f"{address}/page.onnx")
+    assert list((models / ".downloads").iterdir()) == []
 
 
 @pytest.mark.parametrize(

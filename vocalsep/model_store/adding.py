@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import ModelError, OutputExistsError, UsageError
+from ..errors import ModelError, OutputExistsError, UsageError, VocalsepError
 from ..inference.backend import VOCALS, SegmentBackend
 from ..inference.engine import Engine
 from ..model_files import registry, store
@@ -84,10 +84,11 @@ def add(
         extra = None if config is None else stack.enter_context(_local(config, None, progress))
         if is_url(source) and path.suffix.lower() in demucs_file.YAML_SUFFIXES:
             _fetch_members(source, path, stack, progress)
-        given = Given(path, extra, source)
+        # What follows a question mark may be a password.
+        given = Given(path, extra, source.partition("?")[0] if is_url(source) else source)
         try:
             converted = convert(given)
-        except ModelError as error:
+        except VocalsepError as error:
             # A downloaded file has a path that says nothing to the user.
             if error.path == str(path):
                 error.path = source
@@ -134,7 +135,7 @@ def _free_name(name: str, overwrite: bool) -> str:
 
 @contextlib.contextmanager
 def _local(source: str, sha256: str | None, progress: bool) -> Iterator[pathlib.Path]:
-    """Give a file on this machine; a downloaded one is removed at the end, unless that was interrupted."""
+    """Give a file on this machine; a downloaded one is removed at the end, unless another command can go on with it."""
     if not is_url(source):
         path = pathlib.Path(source)
         if not path.is_file():
@@ -146,8 +147,13 @@ def _local(source: str, sha256: str | None, progress: bool) -> Iterator[pathlib.
     whole = download(source, store.store_folder() / DOWNLOADS, sha256=sha256, progress=progress)
     try:
         yield whole
-    finally:
+    except (UsageError, KeyboardInterrupt):
+        # An option or an extra is missing: the file is right.
+        raise
+    except BaseException:
         remove_download(whole)
+        raise
+    remove_download(whole)
 
 
 def _fetch_members(url: str, bag: pathlib.Path, stack: contextlib.ExitStack, progress: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ModelError
+from ...errors import ModelError, UsageError
 from ...inference.backend import VOCALS
 from ...model_files.torch_archive import weights_in
 from .given import CONFIGURATIONS, KARAOKE_REMARK, Given, source_name
@@ -35,7 +35,7 @@ def configuration_of(given: Given) -> pathlib.Path:
 
     Raises
     ------
-    ModelError
+    UsageError
         There is none.
     """
     if given.config is not None:
@@ -46,7 +46,7 @@ def configuration_of(given: Given) -> pathlib.Path:
         if (given.path.parent / name).is_file():
             return given.path.parent / name
     known = f"{CONFIGURATIONS}{listed}" if listed else "its YAML file"
-    raise ModelError(
+    raise UsageError(
         "a checkpoint without its configuration", path=given.path, hint=f"name {known} as its configuration"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import ModelError
+from ...errors import ModelError, UsageError
 from ...inference.backend import VOCALS
 from ...inference.families import htdemucs_onnx, mdx_net
 from ...inference.families.table import FamilyInfo
@@ -14,7 +14,6 @@ from .given import KARAOKE_REMARK, Converted, Given, source_name
 
 # Axes of the only input of MDX-Net: batch, planes, bins, frames.
 MDX_AXES = 4
-# Where other programs keep what they know of a file.
 HTDEMUCS_LICENCE = "given by its author for research (issues 327 and 508 of facebookresearch/demucs)"
 UNLISTED = (
     "not one of the files that are listed publicly, so its transform is unknown; name a JSON or YAML file with "
@@ -29,8 +28,8 @@ def read(given: Given) -> Converted | None:
     ------
     ModelError
         The graph is damaged or of another network, or separates something else than a voice.
-    MissingExtraError
-        ONNX Runtime is not installed.
+    UsageError
+        The file is not listed and has no configuration; MissingExtraError without ONNX Runtime.
     """
     if given.path.suffix.lower() != ".onnx":
         return None
@@ -50,7 +49,7 @@ def read(given: Given) -> Converted | None:
             return Converted(_mdx_net(given, inputs[0]))
         if len(inputs) == len(outputs) == 2:
             return Converted(_htdemucs(given, inputs, outputs))
-    except ModelError as error:
+    except (ModelError, UsageError) as error:
         raise error.about(given.path) from None
     return None
 
@@ -73,7 +72,7 @@ def _mdx_facts(given: Given) -> dict[str, Any]:
     """Return transform and stem of a file as its configuration says, or else as is publicly listed of it."""
     if given.config is None:
         if "n_fft" not in given.facts:
-            raise ModelError(UNLISTED)
+            raise UsageError(UNLISTED)
         return given.facts
     values = read_yaml(given.config)
     try:

@@ -19,8 +19,10 @@ def read(given: Given) -> Converted | None:
     Raises
     ------
     ModelError
-        The checkpoint is damaged or would run code, its configuration is missing or of another network, or it
-        separates something else than a voice.
+        The checkpoint is damaged or would run code, its configuration is of another network, or it separates something
+        else than a voice.
+    UsageError
+        Its configuration is missing.
     MissingExtraError
         The package bs-roformer is not installed.
     """

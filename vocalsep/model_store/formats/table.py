@@ -19,6 +19,8 @@ def convert(given: Given) -> Converted:
     ------
     ModelError
         The file is damaged, or of no known kind.
+    UsageError
+        Its configuration is missing.
     MissingExtraError
         What reads or computes it is not installed.
     """
