@@ -344,7 +344,7 @@ def test_a_missing_extra_is_one_line(models, tmp_path, monkeypatch, package, ext
     monkeypatch.setitem(sys.modules, package, None)
     if package == "bs_roformer":
         path = tmp_path / "a.ckpt"
-        torch.save({"band_split.to_features.0.0.gamma": torch.ones(2)}, path)
+        torch.save({"band_split.to_features.0.0.gamma": torch.ones(100_000)}, path)
         settings = {"dim": 8, "depth": 1, "stereo": True, "num_bands": 60, "stft_hop_length": 441}
         content = {
             "audio": {"sample_rate": RATE},
@@ -362,3 +362,16 @@ def test_a_missing_extra_is_one_line(models, tmp_path, monkeypatch, package, ext
     with pytest.raises(MissingExtraError) as caught:
         add(str(path))
     assert extra in str(caught.value)
+
+
+def test_networks_larger_than_their_file_are_not_allocated():
+    """By the published sizes: the largest parts are nearly all of the values."""
+    from vocalsep.inference.families import roformer
+
+    settings = {"depth": 12, "time_transformer_depth": 1, "freq_transformer_depth": 1, "mask_estimator_depth": 2}
+    bands = [2] * 24 + [4] * 12 + [12] * 8 + [24] * 8 + [48] * 8 + [128, 129]
+    published = {**settings, "dim": 512, "freqs_per_bands": bands, "stft_hop_length": 441}
+    config = roformer.Config("bs", published, ("vocals",), 352800)
+    assert 0.8 * 159_760_000 < config.least_values <= 159_760_000
+    with pytest.raises(ModelError, match="more weights than the file has"):
+        roformer.build(config, 1000)

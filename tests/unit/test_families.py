@@ -223,7 +223,7 @@ def test_a_roformer_with_a_narrow_mask_estimator(tmp_path):
         add(str(path))
     settings = {name: content["model"][name] for name in content["model"] if name in roformer_family.LARGEST}
     config = roformer_family.Config("bs", {**settings, "freqs_per_bands": BANDS}, ("vocals",), SAMPLES)
-    torch.save(roformer_family.build(config).state_dict(), path)
+    torch.save(roformer_family.build(config, 1 << 30).state_dict(), path)
     add(str(path), name="narrow")
     assert np.isfinite(Separator("narrow").separate(tones(1.1), RATE).vocals).all()
 
@@ -235,12 +235,15 @@ def test_roformer_configurations_that_make_no_sense_are_refused(tmp_path):
         ("model", "dim", 10**9, "dim must be"),
         ("model", "depth", 10**6, "depth must be"),
         ("model", "dim", 16, "do not fit the configuration"),
+        ("model", "dim", 2048, "more weights than the file has"),
+        ("model", "mlp_expansion_factor", 16, "do not fit the configuration"),
+        ("model", "mask_estimator_depth", 8, "do not fit the configuration|more weights than"),
         ("model", "freqs_per_bands", [2, 3], "must sum to"),
         ("model", "freqs_per_bands", [10**12, 1], "freqs_per_bands"),
         ("model", "linear_transformer_depth", 1, "linear_transformer_depth"),
         ("model", "stereo", False, "not for stereo"),
         ("inference", "dim_t", 10**9, "samples must be"),
-        ("inference", "dim_t", "many", "segments make no sense"),
+        ("inference", "dim_t", "many", "dim_t makes no sense"),
         ("training", "target_instrument", "No Reverb", "not the voice"),
         ("training", "instruments", None, "names no instruments"),
     ]
@@ -251,5 +254,5 @@ def test_roformer_configurations_that_make_no_sense_are_refused(tmp_path):
             add(str(path))
         assert "\n" not in str(caught.value)
     path.with_suffix(".yaml").write_text(json.dumps({"audio": {}}))
-    with pytest.raises(ModelError, match="not the configuration of a RoFormer"):
+    with pytest.raises(ModelError, match="not the configuration of a network"):
         add(str(path))

@@ -42,6 +42,8 @@ LARGEST = {
 }
 MOST_BANDS = 1024
 CHANNELS = 2
+# Weights have at least 16 bits.
+BYTES_OF_VALUE = 2
 # With this one, the package builds all its networks; it has no setting for others.
 USUAL_EXPANSION = 4
 
@@ -102,6 +104,21 @@ class Config:
         hop = max(1, self.samples // self.overlaps)
         return SegmentShape(CHANNELS, self.samples, hop, self.sources, window="hamming", ending="shifted")
 
+    @property
+    def least_values(self) -> int:
+        """Number of values in the largest parts of the network: attention, feed-forward layers, estimators of masks."""
+
+        def setting(name: str, usual: int) -> int:
+            return int(self.network.get(name, usual))
+
+        dim, inner = setting("dim", 1), setting("heads", 8) * setting("dim_head", 64)
+        layers = setting("depth", 1) * (setting("time_transformer_depth", 2) + setting("freq_transformer_depth", 2))
+        bands = len(self.network["freqs_per_bands"]) if self.kind == BS else setting("num_bands", 60)
+        hidden = dim * setting("mlp_expansion_factor", USUAL_EXPANSION)
+        between = setting("mask_estimator_depth", 1) - 1
+        estimator = 0 if between == 0 else dim * hidden + (between - 1) * hidden**2
+        return layers * (4 * dim * inner + 8 * dim**2) + len(self.sources) * bands * estimator
+
 
 def _check_bands(bands: Any, n_fft: int) -> None:
     if not isinstance(bands, list | tuple) or not 1 < len(bands) <= MOST_BANDS:
@@ -112,16 +129,24 @@ def _check_bands(bands: Any, n_fft: int) -> None:
         raise ModelError(f"freqs_per_bands must sum to {n_fft // 2 + 1} bins, not {sum(bands)}")
 
 
-def build(config: Config) -> torch.nn.Module:
+def build(config: Config, size: int) -> torch.nn.Module:
     """Return the network with random weights.
+
+    Parameters
+    ----------
+    config : Config
+    size : int
+        Bytes of the file with its weights: a network that has more is not allocated.
 
     Raises
     ------
     MissingExtraError
         The package is not installed, or in a release with other networks.
     ModelError
-        The package refuses the configuration.
+        The network is larger than the file, or the package refuses the configuration.
     """
+    if config.least_values * BYTES_OF_VALUE > size:
+        raise ModelError("the network's configuration asks for more weights than the file has")
     try:
         import bs_roformer
         from bs_roformer import bs_roformer as bs_module
@@ -162,7 +187,7 @@ def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> 
 
     if not isinstance(config, Config):
         raise TypeError(f"{type(config).__name__} is the configuration of another family")
-    network = load_weights(path, build(config))
+    network = load_weights(path, build(config, path.stat().st_size))
 
     def on_device(device: torch.device) -> Any:
         network.to(device)

@@ -33,9 +33,10 @@ def read(given: Given) -> Converted | None:
     content = read_yaml(path)
     try:
         config = _config(content)
+        network = mdx23c.build(config)
     except ModelError as error:
         raise error.about(path) from None
-    check_weights(weights, mdx23c.build(config).state_dict(), given, path)
+    check_weights(weights, network.state_dict(), given, path)
     parameters = sum(value.size for value in weights.values())
     card = given.card(remarks_on(config.sources, given))
     return Converted(FamilyInfo("mdx23c", config, card, parameters), weights)
