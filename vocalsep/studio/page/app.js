@@ -28,7 +28,6 @@ const songView = new SongView({
   onDownload: (song, request) => exports.start(song, request),
   songActions: { restart: restartSong, cancel: cancelSong, remove: removeWhenConfirmed },
 });
-const exports = new Exports(() => events.update());
 const songList = new SongList({
   select: (id) => {
     openSong(id);
@@ -38,6 +37,10 @@ const songList = new SongList({
   openMenu: showSongMenu,
   removeSeveral,
 });
+const exports = new Exports(
+  (id) => (songList.get(id) ? songLabel(songList.get(id)) : ""),
+  () => events.update(),
+);
 const uploadQueue = new UploadQueue(byId("uploads"), (song) => {
   // The studio's event can come before its answer to the upload, and is newer then.
   if (!songList.get(song.id)) showSong(song);

@@ -7,16 +7,17 @@ import { showMessage } from "./messages.js";
 import { loadPreference, savePreference } from "./preferences.js";
 
 const UNFINISHED = ["queued", "running"];
-const MAX_DISMISSED = 100;
+const MAX_REMEMBERED = 100;
 
 /** The downloads that this browser asked for: progress while they are made, and then a link. */
 export class Exports {
   #rows = new Map();
   #startedHere = new Set();
-  #dismissed = loadPreference("dismissed", []);
+  #known = new Map();
 
-  /** `onChange()` is called when a download begins or ends. */
-  constructor(onChange) {
+  /** `getTitle(id)` returns the title of a song; `onChange()` is called when a download begins or ends. */
+  constructor(getTitle, onChange) {
+    this.getTitle = getTitle;
     this.onChange = onChange;
     this.list = byId("jobs");
   }
@@ -29,19 +30,20 @@ export class Exports {
   /** Ask for a file of `song`; `request` is as the studio takes it. It is saved once it is made. */
   async start(song, request) {
     try {
-      const one = await api.startExport(song.id, { ...request, client: CLIENT });
-      this.#startedHere.add(one.id);
-      this.#dismissed = this.#dismissed.filter((id) => id !== one.id);
-      const before = this.#rows.get(one.id);
+      const answer = await api.startExport(song.id, { ...request, client: CLIENT });
+      this.#startedHere.add(answer.id);
+      savePreference("exports", [...loadPreference("exports", []), answer.id].slice(-MAX_REMEMBERED));
+      // Its events can come before this answer, and are newer then.
+      const one = this.#known.get(answer.id) ?? answer;
+      const wasShown = this.#rows.has(one.id);
       this.show(one);
-      // Made before: nothing more will be heard of it.
-      if (before?.state === "done") this.#save(before);
+      if (wasShown && one.state === "done") this.#save(this.#rows.get(one.id));
     } catch (error) {
       showMessage(error.message, { retry: () => this.start(song, request) });
     }
   }
 
-  /** Show the exports of the studio's snapshot: those of this browser. */
+  /** Show the exports of the studio's snapshot: those that this browser asked for. */
   showAll(exports) {
     const ids = new Set(exports.map((one) => one.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.remove(id);
@@ -50,12 +52,17 @@ export class Exports {
 
   /** Show an export as it is now. */
   show(one) {
-    const isOwn = one.request?.client === CLIENT || this.#startedHere.has(one.id);
-    if (!isOwn || this.#dismissed.includes(one.id)) return;
+    this.#known.set(one.id, one);
+    if (!loadPreference("exports", []).includes(one.id)) return;
     const row = this.#rows.get(one.id) ?? this.#addRow(one);
     const wasUnfinished = UNFINISHED.includes(row.state);
     row.state = one.state;
-    row.name.textContent = one.name;
+    const name = one.name || this.getTitle(one.song);
+    row.name.textContent = name;
+    row.bar.setAttribute("aria-label", text("export_progress", { name }));
+    for (const control of [row.link, row.cancel, row.dismiss]) {
+      control.setAttribute("aria-label", `${control.textContent}: ${name}`);
+    }
     row.link.hidden = one.state !== "done";
     row.bar.hidden = !UNFINISHED.includes(one.state);
     row.cancel.hidden = row.bar.hidden;
@@ -74,6 +81,7 @@ export class Exports {
 
   /** Remove an export that is gone. */
   remove(id) {
+    this.#known.delete(id);
     this.#rows.get(id)?.line.remove();
     this.#rows.delete(id);
     this.list.hidden = this.#rows.size === 0;
@@ -98,10 +106,6 @@ export class Exports {
       cancel: createElement("button", { type: "button", className: "plain", textContent: text("cancel") }),
       dismiss: createElement("button", { type: "button", className: "plain", textContent: text("dismiss") }),
     };
-    row.bar.setAttribute("aria-label", text("export_progress", { name: one.name }));
-    for (const control of [row.link, row.cancel, row.dismiss]) {
-      control.setAttribute("aria-label", `${control.textContent}: ${one.name}`);
-    }
     row.cancel.addEventListener("click", () => this.#cancel(one.id));
     row.dismiss.addEventListener("click", () => this.#dismiss(one.id));
     row.line = createElement("li", { className: "job" }, row.name, row.status, row.link, row.cancel, row.dismiss, row.bar);
@@ -127,9 +131,10 @@ export class Exports {
   }
 
   #dismiss(id) {
-    this.#dismissed = [...this.#dismissed, id].slice(-MAX_DISMISSED);
-    savePreference("dismissed", this.#dismissed);
-    this.remove(id);
+    savePreference("exports", loadPreference("exports", []).filter((other) => other !== id));
+    this.#rows.get(id).line.remove();
+    this.#rows.delete(id);
+    this.list.hidden = this.#rows.size === 0;
     byId("download-karaoke").focus();
   }
 }

@@ -16,7 +16,7 @@ function orderBy(name) {
     artist: (one, other) =>
       compare(one.artist ?? "", other.artist ?? "") ||
       compare(one.album ?? "", other.album ?? "") ||
-      (one.track ?? 0) - (other.track ?? 0) ||
+      compare(one.track ?? "", other.track ?? "") ||
       older(one, other),
     length: (one, other) => (songSeconds(one) ?? 0) - (songSeconds(other) ?? 0) || older(one, other),
     size: (one, other) => other.bytes - one.bytes || older(one, other),

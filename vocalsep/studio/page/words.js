@@ -63,7 +63,7 @@ export class Words extends EventTarget {
   open(song, offset) {
     this.#song = song;
     this.setOffset(offset);
-    this.reload();
+    this.#fetch(Boolean(song?.lyrics));
   }
 
   /** Show the words by so many seconds later; earlier where negative. */
@@ -75,11 +75,15 @@ export class Words extends EventTarget {
   }
 
   /** Fetch the song's words again. */
-  async reload() {
+  reload() {
+    return this.#fetch(Boolean(this.#song));
+  }
+
+  async #fetch(hasWords) {
     const song = this.#song;
     let lyrics = null;
     try {
-      lyrics = song ? await api.lyrics(song.id) : null;
+      lyrics = hasWords ? await api.lyrics(song.id) : null;
     } catch (error) {
       if (error.status !== 404) showMessage(error.message);
     }
