@@ -58,6 +58,10 @@ class DamagedError(AudioError):
     """A part of an audio file cannot be decoded; salvaging gives the rest."""
 
 
+class LyricsError(VocalsepError):
+    """Lyrics cannot be read, or lack the times that are needed."""
+
+
 class ModelError(VocalsepError):
     """A model is unknown, its file is broken, or its configuration makes no sense."""
 

@@ -90,7 +90,8 @@ def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
         with worker._changed:
             assert worker._changed.wait_for(lambda: ended, timeout=60)
     finally:
-        worker.close()
+        worker.stop()
+        worker.join()
     position, restarted = ended[0]
     assert position is None
     assert restarted is not None

@@ -106,11 +106,11 @@ class Studio:
         self.worker.stop()
         self.events.close()
 
-    def close(self) -> None:
-        """End all work, and wait a little for it."""
+    def close(self) -> bool:
+        """End all work, and wait a little for it; return whether it has ended."""
         self.stop()
-        self.exports.join()
-        self.worker.join()
+        ended = [self.exports.join(), self.worker.join()]
+        return all(ended)
 
     def describe(self, song: LibrarySong) -> dict[str, Any]:
         """Return a song as the HTTP interface shows it."""

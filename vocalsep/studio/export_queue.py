@@ -210,11 +210,12 @@ class ExportQueue:
                 export.stopped.set()
             self._changed.notify_all()
 
-    def join(self) -> None:
-        """Wait for the exports to stop, but not long."""
+    def join(self) -> bool:
+        """Wait for the exports to stop, but not long; return whether they have."""
         deadline = time.monotonic() + CLOSE_S
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while True:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from typing import Any
 
 from fastapi import HTTPException
@@ -13,6 +15,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 # Words of a song are the longest that is sent; files have bounds of their own.
 MAX_BODY_BYTES = 1_000_000
+# How much of a body that is too large is still read, and how long in seconds.
+MAX_DISCARDED_BYTES = 50_000_000
+DISCARD_S = 5.0
 # FastAPI cannot infer from the code that the body is the bytes of a file.
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -40,6 +45,7 @@ class Route(APIRoute):
         """Answer a request."""
         if self.openapi_extra is not FILE_BODY:
             if _announced_length(scope) > MAX_BODY_BYTES:
+                await _discard(receive)
                 answer = JSONResponse({"detail": _TOO_LARGE}, 413, {"connection": "close"})
                 await answer(scope, receive, send)
                 return
@@ -77,7 +83,20 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > MAX_BODY_BYTES:
-            raise HTTPException(413, _TOO_LARGE)
+            await _discard(receive)
+            raise HTTPException(413, _TOO_LARGE, {"connection": "close"})
         return message
 
     return receive_some
+
+
+async def _discard(receive: Receive) -> None:
+    """Read the rest of a body, up to a bound: a client that is still sending would not see the answer."""
+    left = MAX_DISCARDED_BYTES
+    deadline = time.monotonic() + DISCARD_S
+    with contextlib.suppress(asyncio.TimeoutError):
+        while left > 0 and time.monotonic() < deadline:
+            message = await asyncio.wait_for(receive(), DISCARD_S)
+            left -= len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return

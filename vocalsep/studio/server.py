@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import pathlib
 import secrets
 import socket
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..system.folder_lock import lock_folder
+from ..system.signals import INTERRUPTED
 from .library import missing_extra
 
 if TYPE_CHECKING:
@@ -136,6 +138,12 @@ def _serve(options: ServerOptions, report: Callable[[str], None]) -> None:
         webbrowser.open(own)
     try:
         server.run([listener])
+    except KeyboardInterrupt:
+        if not studio.close():
+            # Libraries that are at work in a thread would crash a program that ends around them. All files are whole.
+            report("vocalsep: interrupted")
+            os._exit(INTERRUPTED)
+        raise
     finally:
         studio.close()
 

@@ -99,10 +99,19 @@ class Worker:
             self._closing = True
             self._changed.notify_all()
 
-    def join(self) -> None:
-        """Wait for the thread to stop, but not long."""
+    def join(self) -> bool:
+        """Wait for the thread to stop, but not long; return whether it has.
+
+        If not, the song is marked as interrupted while the thread is at work.
+        """
         if self._thread.is_alive():
             self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            with self._changed, contextlib.suppress(OutputError):
+                song = self.library.get(self._current or "")
+                if song is not None and song.state == RUNNING:
+                    self.library.update(song.id, state=INTERRUPTED, error=CLOSED_MEANWHILE, ready=0)
+        return not self._thread.is_alive()
 
     @property
     def model_ready(self) -> bool:
