@@ -35,7 +35,7 @@ def add_long_song(folder):
     samples = encode_pcm(np.tile(tones(10, LONG_RATE, 1), LONG_S // 10), 16)
     for stem in ("vocals", "accompaniment"):
         library.stem(song, stem).write_bytes(samples)
-    return library.update(song.id, samples=len(samples) // 2, ready=len(samples) // 2).id
+    return library.update(song, samples=len(samples) // 2, ready=len(samples) // 2).id
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +196,30 @@ def test_a_video_keeps_its_picture_with_the_mix_as_its_sound(studio, tmp_path):
     with av.open(io.BytesIO(answer.content)) as container:
         seconds = sum(frame.samples for frame in container.decode(audio=0)) / song["sample_rate"]
     assert seconds == pytest.approx(song["duration"], abs=0.2)
+
+
+def test_words_are_drawn_into_a_video_or_added_as_subtitles(studio, done):
+    address = f"api/songs/{done['id']}"
+    refused = studio.http.post(f"{address}/exports", json={"kind": "video", "words": "burned"})
+    assert refused.status_code == 422
+    assert "no words" in refused.json()["detail"]
+    studio.http.put(f"{address}/lyrics", content="[00:01.00]Paper lantern\n[00:03.00]in the rain")
+    studio.http.patch(f"{address}/settings", json={"words_offset": 0.5})
+    request = {"kind": "video", "words": "subtitles", "tempo": 200}
+    export, answer = studio.download(done["id"], **request)
+    assert export["name"] == "vocalsep - Paper Lantern (karaoke, with subtitles, tempo 200%).mp4"
+    with av.open(io.BytesIO(answer.content)) as container:
+        words = [(float(p.pts * p.time_base), bytes(p)[2:]) for p in container.demux(subtitles=0) if p.size > 2]
+        assert container.streams.video[0].codec_context.name == "h264"
+        seconds = float(container.streams.audio[0].duration * container.streams.audio[0].time_base)
+    assert words == [(0.75, b"Paper lantern"), (1.75, b"in the rain")]
+    assert seconds == pytest.approx(done["duration"] / 2, abs=0.1)
+    # Other words or times make another file.
+    assert studio.start_export(done["id"], **request)["id"] == export["id"]
+    studio.http.patch(f"{address}/settings", json={"words_offset": 0})
+    assert studio.start_export(done["id"], **request)["id"] != export["id"]
+    burned = studio.start_export(done["id"], kind="video", words="burned")
+    assert studio.http.delete(f"api/exports/{burned['id']}").status_code == 204
 
 
 def test_requests_that_cannot_be_met_are_refused(studio, done):

@@ -7,6 +7,8 @@ import pytest
 from conftest import DEMO, RATE, tones, write
 from test_studio import opened
 
+from vocalsep.tags import Tags, write_tags
+
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
 NOBODY = "0" * 16
@@ -176,6 +178,78 @@ def test_settings_are_kept_with_the_song(studio, client, song, library):
             assert isinstance(refused.json()["detail"], str)
     assert studio.http.get(address).json() == {**usual, "vocals": 0.5}
     assert studio.http.get(f"api/songs/{NOBODY}/settings").status_code == 404
+
+
+LRC = "[ti:Lantern]\n[00:01.50]Paper <00:02.00>lantern\n[00:04.00]in the rain\n"
+
+
+def test_words_are_kept_with_the_song(studio, client, song):
+    address = f"api/songs/{song['id']}/lyrics"
+    assert song["lyrics"] is False
+    assert studio.http.get(address).status_code == studio.http.get(f"{address}.lrc").status_code == 404
+    with events(studio, client) as stream:
+        seen = Events(stream)
+        seen.next("snapshot")
+        put = studio.http.put(address, content=LRC.encode("utf-16"), params={"source": "file"})
+        assert put.status_code == 200, put.text
+        assert seen.next("lyrics") == {"id": song["id"]}
+        assert seen.next("song")["lyrics"] is True
+    kept = studio.http.get(address).json()
+    assert kept == put.json()
+    assert (kept["timed"], kept["source"], kept["title"]) == (True, "file", "Lantern")
+    assert [line["start"] for line in kept["lines"]] == [1.5, 4]
+    assert kept["lines"][0]["words"] == [{"start": 1.5, "text": "Paper "}, {"start": 2, "text": "lantern"}]
+    file = studio.http.get(f"{address}.lrc")
+    assert "Paper%20Lantern.lrc" in file.headers["content-disposition"]
+    assert "[00:04.00]in the rain" in file.text
+    # What the page sends back, with words that were tapped in time.
+    words = [{"start": 4, "text": "in"}, {"start": 4.5, "text": "the"}, {"start": 5, "text": "rain"}]
+    kept["lines"][1] |= {"words": words, "end": 6}
+    edited = studio.http.put(address, json=kept).json()
+    assert edited["source"] == "user"
+    assert edited["lines"][1]["text"] == "in the rain"
+    assert [word["text"] for word in edited["lines"][1]["words"]] == ["in ", "the ", "rain"]
+    assert edited["lines"][1]["end"] == 6
+    plain = studio.http.put(address, content=b"Paper lantern\nin the rain").json()
+    assert (plain["timed"], [line["start"] for line in plain["lines"]]) == (False, [None, None])
+    assert studio.http.delete(address).status_code == 204
+    assert studio.http.get(address).status_code == 404
+    assert studio.http.get(f"api/songs/{song['id']}").json()["lyrics"] is False
+
+
+def test_words_in_tags_are_found(studio, tmp_path):
+    path = write(tmp_path / "s.flac", tones(0.3, RATE, 1, 7), RATE)
+    write_tags(path, Tags({"title": ("Rain",), "lyrics": ("[00:00.10]It rains",)}))
+    posted = studio.post(path, "s.flac").json()
+    assert (posted["title"], posted["lyrics"]) == ("Rain", True)
+    words = studio.http.get(f"api/songs/{posted['id']}/lyrics").json()
+    assert (words["source"], words["lines"][0]["text"]) == ("tags", "It rains")
+    # The separation leaves what is changed meanwhile as it is.
+    studio.http.patch(f"api/songs/{posted['id']}", json={"title": "Sun"})
+    ended = studio.until(posted["id"], "done", "failed")
+    assert (ended["title"], ended["lyrics"]) == ("Sun", True)
+
+
+def test_words_that_make_no_sense_are_refused(studio, song):
+    address = f"api/songs/{song['id']}/lyrics"
+    for words in (
+        {},
+        {"lines": []},
+        {"lines": [{"text": "x", "start": -1}]},
+        {"lines": [{"text": "x" * 2001}]},
+        {"lines": [{"text": "a", "start": 1}, {"text": "b"}]},
+        {"lines": [{"text": "a", "words": [{"text": "a"}]}]},
+        {"lines": [{"text": "  "}]},
+    ):
+        assert studio.http.put(address, json=words).status_code == 422, words
+    json_type = {"content-type": "application/json"}
+    assert studio.http.put(address, content=b"{", headers=json_type).status_code == 422
+    assert studio.http.put(address, content=b"\0\1\2\0\0").status_code == 422
+    assert studio.http.put(address, content=b"").status_code == 422
+    assert studio.http.put(address, content=b"x" * 600_000).status_code == 413
+    assert studio.http.put(address, content=b"la", params={"source": "tags"}).status_code == 422
+    assert studio.http.get(address).status_code == 404
+    assert studio.http.put(f"api/songs/{NOBODY}/lyrics", content=b"la").status_code == 404
 
 
 def test_a_party_has_a_line_that_moves(studio, client, song, tmp_path):

@@ -13,8 +13,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 
 from .. import __version__
-from ..errors import AudioError, DiskFullError, UsageError, VocalsepError
-from . import audio_routes, export_routes, party_routes, practice_routes, recording_routes, song_routes, studio_routes
+from ..errors import AudioError, DiskFullError, LyricsError, UsageError, VocalsepError
+from . import (
+    audio_routes,
+    export_routes,
+    lyrics_routes,
+    party_routes,
+    practice_routes,
+    recording_routes,
+    song_routes,
+    studio_routes,
+)
 from .context import Studio
 from .error_messages import visitor_message
 from .party import NoEntry
@@ -24,7 +33,16 @@ from .uploads import RequestRefused
 from .worker import QueueFull
 
 PAGE = pathlib.Path(__file__).parent / "page"
-ROUTES = (song_routes, audio_routes, practice_routes, export_routes, party_routes, recording_routes, studio_routes)
+ROUTES = (
+    song_routes,
+    audio_routes,
+    practice_routes,
+    export_routes,
+    lyrics_routes,
+    party_routes,
+    recording_routes,
+    studio_routes,
+)
 # Browsers ask whether a file has changed, so that a new version of the studio is not mixed with an old one.
 CACHE_HEADERS = {"cache-control": "no-cache"}
 # The first class that an error is of gives the status; the status is 500 for all others.
@@ -34,6 +52,7 @@ STATUS_OF_ERROR: dict[type[VocalsepError], int] = {
     QueueFull: 429,
     DiskFullError: 507,
     AudioError: 422,
+    LyricsError: 422,
     UsageError: 422,
 }
 

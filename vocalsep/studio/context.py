@@ -19,6 +19,7 @@ from .export_queue import ExportQueue
 from .exports import Exporter
 from .library import DONE, Library, LibrarySong
 from .limits import Limits
+from .lyrics_store import LyricsStore
 from .party import Party
 from .recordings import Recordings
 from .settings import SettingsStore
@@ -69,6 +70,7 @@ class Studio:
     exports : ExportQueue
     versions : Versions
     settings : SettingsStore
+    lyrics : LyricsStore
     recordings : Recordings
     party : Party
     events : EventStream
@@ -90,10 +92,11 @@ class Studio:
         self.events = EventStream()
         self.worker = Worker(library, load_engine, limits, self.publish_song)
         self.recordings = Recordings(library)
-        self.exporter = Exporter(library, self.recordings)
+        self.settings = SettingsStore(library)
+        self.lyrics = LyricsStore(library)
+        self.exporter = Exporter(library, self.recordings, self.lyrics, self.settings)
         self.exports = ExportQueue(self.exporter, self.events.publish)
         self.versions = Versions(library)
-        self.settings = SettingsStore(library)
         self.party = Party(library.folder)
         self.clients = Clients(self.exports.leave)
         self._closing = threading.Event()
@@ -115,12 +118,13 @@ class Studio:
     def describe(self, song: LibrarySong) -> dict[str, Any]:
         """Return a song as the HTTP interface shows it."""
         description = dataclasses.asdict(song)
-        del description["suffix"], description["content_hash"]
+        del description["suffix"], description["content_hash"], description["lyrics_source"]
         older = self.library.duplicate_of(song)
         return {
             **description,
             "title": song.title or pathlib.PurePath(song.name).stem,
             "duration": song.duration,
+            "lyrics": bool(song.lyrics_source),
             "position": self.worker.position(song),
             "bytes": self.library.size(song),
             "duplicate_of": older.id if older else None,

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import VocalsepError
 from .error_messages import visitor_message
 from .export_request import ExportRequest, download_name
-from .exports import Exporter
+from .exports import Exporter, ExportTask
 from .library import CANCELLED, DONE, FAILED, QUEUED, RUNNING, LibrarySong
 from .worker import QueueFull
 
@@ -44,11 +44,7 @@ class Export:
     ----------
     id : str
         16 hexadecimal digits.
-    song : LibrarySong
-        As it was when the export was asked for.
-    request : ExportRequest
-    details : object
-        What else the file depends on, such as words.
+    task : ExportTask
     created : float
         Unix time in seconds.
     state : str
@@ -69,9 +65,7 @@ class Export:
     """
 
     id: str
-    song: LibrarySong
-    request: ExportRequest
-    details: Any
+    task: ExportTask
     created: float
     state: str = QUEUED
     progress: float = 0.0
@@ -104,7 +98,7 @@ class ExportQueue:
         self._exports: dict[str, Export] = {}
         self._threads: list[threading.Thread] = []
 
-    def request(self, song: LibrarySong, request: ExportRequest, client: str = "", details: Any = None) -> Export:
+    def request(self, song: LibrarySong, request: ExportRequest, client: str = "") -> Export:
         """Return the export that meets a request: an equal one, or a new one at the end of the queue.
 
         Parameters
@@ -114,27 +108,24 @@ class ExportQueue:
         request : ExportRequest
         client : str
             Who asks; empty for one who is not noticed to leave.
-        details : object
-            What else the file depends on.
 
         Raises
         ------
         QueueFull
             As many exports wait as may.
-        UsageError
+        UsageError, LyricsError
             The request cannot be met.
         """
-        request = self.exporter.complete(song, request)
+        task = self.exporter.task(song, request)
         with self._changed:
             self._delete_old()
             for export in self._exports.values():
-                same = (export.song, export.request, export.details) == (song, request, details)
-                if same and export.state not in (FAILED, CANCELLED) and not export.stopped.is_set():
+                if export.task == task and export.state not in (FAILED, CANCELLED) and not export.stopped.is_set():
                     export.clients.add(client)
                     return export
             if sum(export.state == QUEUED for export in self._exports.values()) >= MAX_WAITING:
                 raise QueueFull(f"{MAX_WAITING} downloads are waiting already; try again later")
-            export = Export(secrets.token_hex(8), song, request, details, time.time(), clients={client})
+            export = Export(secrets.token_hex(8), task, time.time(), clients={client})
             self._exports[export.id] = export
             if len(self._threads) < MAX_RUNNING:
                 thread = threading.Thread(target=self._work, name="export", daemon=True)
@@ -159,8 +150,8 @@ class ExportQueue:
         with self._changed:
             return {
                 "id": export.id,
-                "song": export.song.id,
-                "request": export.request.model_dump(),
+                "song": export.task.song.id,
+                "request": export.task.request.model_dump(),
                 "state": export.state,
                 "position": self._position(export),
                 "progress": round(export.progress, 3),
@@ -199,7 +190,7 @@ class ExportQueue:
         """Stop and remove all exports of a song."""
         with self._changed:
             for export in list(self._exports.values()):
-                if export.song.id == song_id:
+                if export.task.song.id == song_id:
                     self._remove(export)
 
     def stop(self) -> None:
@@ -232,7 +223,7 @@ class ExportQueue:
     def _make(self, export: Export) -> None:
         error, made, size = "", None, 0
         try:
-            made = self.exporter.write(export.song, export.request, lambda share: self._advance(export, share))
+            made = self.exporter.write(export.task, lambda share: self._advance(export, share))
             size = made.path.stat().st_size
         except ExportStopped:
             pass
@@ -249,7 +240,7 @@ class ExportQueue:
             else:
                 export.state, export.progress, export.remarks = DONE, 1.0, made.remarks
                 export.path, export.bytes = made.path, size
-                export.name = download_name(export.song, export.request, made.suffix)
+                export.name = download_name(export.task.song, export.task.request, made.suffix)
             if export.id in self._exports:
                 self._report(export)
             self._delete_old()

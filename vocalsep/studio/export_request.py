@@ -28,7 +28,7 @@ FIELDS_OF_KIND: dict[str, tuple[str, ...]] = {
     "stem": ("stem", "format", *SHIFTED, *PASSAGE),
     "stems": ("format", *SHIFTED, *PASSAGE),
     "stem_file": (),
-    "video": (*LEVELS, "key", "words"),
+    "video": (*LEVELS, *SHIFTED, "words"),
     "recording": ("recording", "format", *LEVELS, *SHIFTED, *PASSAGE),
 }
 MEDIA_TYPES = {
@@ -98,6 +98,9 @@ class ExportRequest(pydantic.BaseModel):
             if wanted.get(name) is not None:
                 # The sum makes 0 of -0.
                 wanted[name] = round(wanted[name], count) + 0.0
+        if wanted.get("words") == "none":
+            # A picture is copied at its own speed.
+            wanted.pop("tempo", None)
         start, end = wanted.get("start") or 0.0, wanted.get("end")
         if end is not None and end <= start:
             raise UsageError("the end of the passage must come after its start")
@@ -129,6 +132,8 @@ def download_name(song: LibrarySong, request: ExportRequest, suffix: str) -> str
         marks.append("stems")
     elif request.kind in ("mix", "video", "recording"):
         marks.append(_levels(request.vocals, request.accompaniment))
+    if request.words != "none":
+        marks.append("with words" if request.words == "burned" else "with subtitles")
     if request.kind == "recording":
         marks.append("with recording")
     if request.key:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..audio.decoding import open_source
-from ..audio.formats import Format, output_format
+from ..audio.formats import FORMATS, Format, output_format
 from ..audio.key_tempo import KeyTempo
 from ..audio.resample import Resampler
 from ..audio.sink import Sink
@@ -19,13 +19,20 @@ from ..audio.stem_file import StemSink, name_stems
 from ..audio.video import replace_audio
 from ..audio.video_plan import audio_format, plan_video
 from ..dsp.exact_sum import STEMS
-from ..errors import UsageError
+from ..errors import LyricsError, UsageError
+from ..jobs.karaoke_videos import video_content
+from ..jobs.outputs import StemMix
+from ..jobs.time_range import TimeRange
+from ..karaoke_video import BURNT, SUBTITLES, VideoSettings, check_drawing, write_karaoke_video
+from ..lyrics import Lyrics
 from ..tags import read_tags, write_tags
 from ..tags.fields import Tags
 from .error_messages import write_error
 from .export_request import ExportRequest, file_name, title_mark
 from .library import Library, LibrarySong
-from .recordings import Recordings
+from .lyrics_store import LyricsStore
+from .recordings import Recording, Recordings
+from .settings import SettingsStore
 from .stems import read_blocks
 
 BITRATE = 256_000
@@ -33,6 +40,8 @@ BITRATE = 256_000
 SOUND_SHARE = 0.9
 # Share of the work of a mix with a recording that goes into finding its highest sample.
 PEAK_SHARE = 0.3
+# The same of a video whose picture is drawn.
+WORDS_SOUND_SHARE = 0.1
 # Called with the share that is done, 0 to 1; raises what is to end the work.
 Progress = Callable[[float], None]
 
@@ -46,39 +55,71 @@ class ExportedFile:
     remarks: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class ExportTask:
+    """What is to be done for a request; equal tasks make equal files.
+
+    Parameters
+    ----------
+    song : LibrarySong
+        As it was when the request came.
+    request : ExportRequest
+        In its simplest form.
+    recording : Recording or None
+    lyrics : Lyrics or None
+        Words that the file shows.
+    """
+
+    song: LibrarySong
+    request: ExportRequest
+    recording: Recording | None = None
+    lyrics: Lyrics | None = None
+
+
 class Exporter:
-    """Writes files of a library's stems. All methods take a song that is done.
+    """Writes files of a library's stems, of songs that are done.
 
     Parameters
     ----------
     library : Library
     recordings : Recordings
+    lyrics : LyricsStore
+    settings : SettingsStore
     """
 
-    def __init__(self, library: Library, recordings: Recordings):
+    def __init__(self, library: Library, recordings: Recordings, lyrics: LyricsStore, settings: SettingsStore):
         self.library = library
         self.recordings = recordings
+        self.lyrics = lyrics
+        self.settings = settings
 
-    def complete(self, song: LibrarySong, request: ExportRequest) -> ExportRequest:
-        """Return a request in its simplest form; raise UsageError if it cannot be met, before any work is done for it.
+    def task(self, song: LibrarySong, request: ExportRequest) -> ExportTask:
+        """Return what is to be done for a request, in its simplest form.
 
         A recording is mixed with the track in the key and tempo that it was sung to.
+
+        Raises
+        ------
+        UsageError
+            The request cannot be met.
+        LyricsError
+            The song has no words with times.
         """
+        recording = None
         if request.kind == "recording" and request.recording is not None:
-            sung = self.recordings.get(song, request.recording)
-            request = request.model_copy(update={"key": sung.key, "tempo": sung.tempo})
+            recording = self.recordings.get(song, request.recording)
+            request = request.model_copy(update={"key": recording.key, "tempo": recording.tempo})
         request = request.simplified(song.duration or 0.0)
         if request.kind == "video" and request.words == "none" and not song.video:
             raise UsageError("this song has no picture; ask for a video with its words, or for a mix")
-        return request
+        return ExportTask(song, request, recording, self._words(song) if request.words != "none" else None)
 
-    def write(self, song: LibrarySong, request: ExportRequest, progress: Progress) -> ExportedFile:
+    def write(self, task: ExportTask, progress: Progress) -> ExportedFile:
         """Make a file.
 
         Parameters
         ----------
-        song : LibrarySong
-        request : ExportRequest
+        task : ExportTask
         progress : callable
             Called with the share that is done, 0 to 1. An exception that it raises ends the work, and nothing is left.
 
@@ -98,25 +139,36 @@ class Exporter:
         write = {
             "stem_file": self._write_stem_file,
             "stems": self._write_archive,
-            "video": self._write_video,
-        }.get(request.kind, self._write_mix)
+            "video": self._write_video if task.lyrics is None else self._write_words_video,
+        }.get(task.request.kind, self._write_mix)
         try:
-            return write(song, request, progress)
+            return write(task, progress)
         except OSError as error:
             raise write_error("the file cannot be written", error) from None
 
-    def _write_mix(self, song: LibrarySong, request: ExportRequest, progress: Progress) -> ExportedFile:
+    def _words(self, song: LibrarySong) -> Lyrics:
+        """Return the words of a song at the times at which its player shows them; raises LyricsError."""
+        check_drawing()
+        lyrics = self.lyrics.get(song)
+        if lyrics is None or not lyrics.timed:
+            raise LyricsError("this song has no words with times; add an .lrc file, or tap its words in time first")
+        offset = self.settings.get(song).words_offset
+        return dataclasses.replace(lyrics, lines=tuple(line.moved(offset) for line in lyrics.lines))
+
+    def _write_mix(self, task: ExportTask, progress: Progress) -> ExportedFile:
+        song, request = task.song, task.request
         suffix = f".{request.format}"
         with self.library.temporary_file(suffix) as path:
-            if request.kind == "recording":
-                blocks = self._with_voice(song, request, progress)
+            if task.recording is not None:
+                blocks = self._with_voice(song, request, task.recording, progress)
             else:
                 blocks = self._track(song, request, progress)
             self._encode(song, path, output_format(request.format), blocks)
             write_tags(path, self._tags(song, request))
             return ExportedFile(path, suffix)
 
-    def _write_stem_file(self, song: LibrarySong, _: ExportRequest, progress: Progress) -> ExportedFile:
+    def _write_stem_file(self, task: ExportTask, progress: Progress) -> ExportedFile:
+        song = task.song
         with self.library.temporary_file(".mp4") as path:
             sink = StemSink(path, sample_rate=song.sample_rate, channels=song.channels, bitrate=BITRATE)
             try:
@@ -132,7 +184,8 @@ class Exporter:
             name_stems(path)
             return ExportedFile(path, ".stem.mp4")
 
-    def _write_archive(self, song: LibrarySong, request: ExportRequest, progress: Progress) -> ExportedFile:
+    def _write_archive(self, task: ExportTask, progress: Progress) -> ExportedFile:
+        song, request = task.song, task.request
         shares = dict.fromkeys(STEMS, 0.0)
 
         def write_stem(stem: str) -> ExportedFile:
@@ -140,7 +193,8 @@ class Exporter:
                 shares[stem] = share
                 progress(sum(shares.values()) / len(STEMS))
 
-            return self._write_mix(song, request.model_copy(update={"kind": "stem", "stem": stem}), stem_progress)
+            single = request.model_copy(update={"kind": "stem", "stem": stem})
+            return self._write_mix(dataclasses.replace(task, request=single), stem_progress)
 
         with concurrent.futures.ThreadPoolExecutor(len(STEMS)) as threads:
             futures = [threads.submit(write_stem, stem) for stem in STEMS]
@@ -159,8 +213,9 @@ class Exporter:
             for file in made:
                 file.unlink(missing_ok=True)
 
-    def _write_video(self, song: LibrarySong, request: ExportRequest, progress: Progress) -> ExportedFile:
+    def _write_video(self, task: ExportTask, progress: Progress) -> ExportedFile:
         """Copy a video with the mix instead of its own sound."""
+        song, request = task.song, task.request
         original = self.library.original(song)
         plan = plan_video(original, max(0, song.audio_taken - 1))
         sound_format = audio_format(plan.suffix)
@@ -176,6 +231,35 @@ class Exporter:
                     title = self._tags(song, request).fields["title"][0]
                     replace_audio(original, sound, path, title, plan, lambda: progress(SOUND_SHARE))
                     return ExportedFile(path, plan.suffix, plan.remarks)
+            finally:
+                sound.unlink(missing_ok=True)
+
+    def _write_words_video(self, task: ExportTask, progress: Progress) -> ExportedFile:
+        """Write a video with the words of the song, over its own picture, its cover, or one colour."""
+        song, request = task.song, task.request
+        words = {"burned": BURNT, "subtitles": SUBTITLES}[request.words]
+        settings = VideoSettings(words=words, lyrics=task.lyrics)
+        mix = StemMix(
+            "karaoke", "", request.vocals, request.accompaniment, "", request.key, request.tempo, karaoke_video=settings
+        )
+        with open_source(self.library.original(song), stream=max(0, song.audio_taken - 1)) as source:
+            info = source.info
+        tags = self._song_tags(song).with_title_mark("", pathlib.PurePath(song.name).stem)
+        content, remarks = video_content(info, tags, mix, TimeRange())
+        with self.library.temporary_file(".m4a") as sound:
+            try:
+                track = self._track(song, request, lambda share: progress(WORDS_SOUND_SHARE * share))
+                self._encode(song, sound, FORMATS["m4a"], track)
+                with self.library.temporary_file(".mp4") as path:
+                    remarks += write_karaoke_video(
+                        path,
+                        sound,
+                        content,
+                        settings,
+                        lambda share: progress(WORDS_SOUND_SHARE + (1 - WORDS_SOUND_SHARE) * share),
+                    )
+                    write_tags(path, self._tags(song, request))
+                    return ExportedFile(path, ".mp4", tuple(remarks))
             finally:
                 sound.unlink(missing_ok=True)
 
@@ -212,12 +296,13 @@ class Exporter:
             yield shift.flush()
         progress(1.0)
 
-    def _with_voice(self, song: LibrarySong, request: ExportRequest, progress: Progress) -> Iterator[np.ndarray]:
+    def _with_voice(
+        self, song: LibrarySong, request: ExportRequest, recording: Recording, progress: Progress
+    ) -> Iterator[np.ndarray]:
         """Yield a track with a recorded voice, lowered where it would clip.
 
         The voice's times are those of the whole track, as it was played when the voice was recorded.
         """
-        recording = self.recordings.get(song, request.recording or "")
         begin = passage(song, request)[0] / song.sample_rate * 100 / request.tempo
         lead = round((recording.lead_s - begin) * song.sample_rate)
         level = np.float32(recording.level)

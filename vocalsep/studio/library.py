@@ -75,6 +75,8 @@ class LibrarySong:
         From the file's tags, or as its user calls them; empty where there are none.
     cover : bool
         Whether the file holds a picture of its cover.
+    lyrics_source : str
+        Where its words come from: ``tags``, ``file`` or ``user``; empty without words.
     content_hash : str
         SHA-256 of the uploaded file, in hexadecimal.
     partial : bool
@@ -103,6 +105,7 @@ class LibrarySong:
     album: str = ""
     track: str = ""
     cover: bool = False
+    lyrics_source: str = ""
     content_hash: str = ""
     partial: bool = False
 
@@ -238,11 +241,30 @@ class Library:
             self._remember(song)
         return song
 
-    def update(self, song_id: str, **fields: Any) -> LibrarySong | None:
-        """Replace fields of a song's record; return the song, or None if it is gone; raises OutputError."""
+    def update(self, song: LibrarySong, on_disk: bool = True, **fields: Any) -> LibrarySong:
+        """Replace fields of a song's record, and leave all others as they are by now.
+
+        Parameters
+        ----------
+        song : LibrarySong
+        on_disk : bool
+            Whether the record on disk is replaced too.
+        **fields
+            See `LibrarySong`.
+
+        Returns
+        -------
+        song : LibrarySong
+            If it was deleted meanwhile, nothing is saved.
+
+        Raises
+        ------
+        OutputError
+        """
         with self._lock:
-            song = self._songs.get(song_id)
-            return None if song is None else self.save(dataclasses.replace(song, **fields))
+            stored = self._songs.get(song.id)
+            changed = dataclasses.replace(stored or song, **fields)
+            return self.save(changed, on_disk) if stored else changed
 
     def remove(self, song: LibrarySong) -> None:
         """Delete a song and all its files."""

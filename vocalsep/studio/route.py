@@ -83,7 +83,8 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > MAX_BODY_BYTES:
-            await _discard(receive)
+            if message.get("more_body", False):
+                await _discard(receive)
             raise HTTPException(413, _TOO_LARGE, {"connection": "close"})
         return message
 

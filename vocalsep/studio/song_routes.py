@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Any
 
 import fastapi
@@ -9,11 +10,13 @@ import pydantic
 from fastapi import HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from ..errors import OutputError
+from ..tags import read_tags
 from .context import PROBLEM_RESPONSES, CurrentStudio, RequestedSong
 from .export_request import HexId
 from .library import MAX_NAME_LENGTH, display_name
 from .route import FILE_BODY, Route
-from .uploads import drain, open_info, read_fields, receive_upload
+from .uploads import drain, open_info, receive_upload, song_fields
 from .worker import QueueFull
 
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
@@ -70,10 +73,16 @@ async def upload_song(
     upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body, audio_stream)
 
     def enqueue() -> dict[str, Any]:
-        fields = read_fields(upload.path, upload.info)
+        tags = read_tags(upload.path)
+        fields = song_fields(tags, upload.info)
         song = studio.worker.enqueue(
             upload.path, name, audio_stream=audio_stream, content_hash=upload.content_hash, **fields
         )
+        # On a full disk the song is worth more than its words.
+        with contextlib.suppress(OutputError):
+            if (with_words := studio.lyrics.put_tags(song, tags)) is not song:
+                song = with_words
+                studio.publish_song(song)
         return studio.describe(song)
 
     return await run_in_threadpool(enqueue)
@@ -100,12 +109,11 @@ def get_song(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
 @router.patch("/songs/{song_id}")
 def change_song(song: RequestedSong, changes: SongChanges, studio: CurrentStudio) -> dict[str, Any]:
     """Rename a song; files that are downloaded later have the new title, artist and album in their tags."""
-    fields = {name: _one_line(value) for name, value in changes.model_dump(exclude_none=True).items()}
+    fields: dict[str, Any] = {name: _one_line(value) for name, value in changes.model_dump(exclude_none=True).items()}
     if "name" in fields:
         fields["name"] = display_name(fields["name"])
-    changed = studio.library.update(song.id, **fields)
-    if changed is None:
-        raise HTTPException(404, "there is no such song")
+    changed = studio.library.update(song, **fields)
+    studio.get_song(song.id)
     studio.publish_song(changed)
     return studio.describe(changed)
 

@@ -21,7 +21,7 @@ from ..audio.decoding import open_source
 from ..audio.source import SourceInfo
 from ..errors import AudioError
 from ..system.atomic_files import DISK_FULL
-from ..tags import read_tags
+from ..tags import Tags
 from .error_messages import visitor_message
 from .library import MAX_NAME_LENGTH, Library, song_suffix
 from .limits import Limits
@@ -168,9 +168,8 @@ def _check_audio(path: pathlib.Path, limits: Limits, audio_stream: str) -> Sourc
     return info
 
 
-def read_fields(path: pathlib.Path, info: SourceInfo) -> dict[str, Any]:
+def song_fields(tags: Tags, info: SourceInfo) -> dict[str, Any]:
     """Return what a song's record says before the song is separated: title, artist, album, track, cover and length."""
-    tags = read_tags(path)
     fields: dict[str, Any] = {
         field: (tags.fields.get(name) or ("",))[0][:MAX_NAME_LENGTH]
         for field, name in (("title", "title"), ("artist", "artist"), ("album", "album"), ("track", "tracknumber"))

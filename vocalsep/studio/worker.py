@@ -110,7 +110,7 @@ class Worker:
             with self._changed, contextlib.suppress(OutputError):
                 song = self.library.get(self._current or "")
                 if song is not None and song.state == RUNNING:
-                    self.library.update(song.id, state=INTERRUPTED, error=CLOSED_MEANWHILE, ready=0)
+                    self.library.update(song, state=INTERRUPTED, error=CLOSED_MEANWHILE, ready=0)
         return not self._thread.is_alive()
 
     @property
@@ -194,10 +194,9 @@ class Worker:
                 self.library.delete_stems(stored)
             if audio_stream is None:
                 audio_stream = stored.audio_stream
-            restarted = dataclasses.replace(
+            restarted = self.library.update(
                 stored, state=QUEUED, error="", ready=0, remarks=[], partial=False, audio_stream=audio_stream
             )
-            self.library.save(restarted)
             self._append(restarted)
         return restarted
 
@@ -278,7 +277,7 @@ class Worker:
         error = ""
         try:
             engine = self._engine()
-            song = self.library.save(dataclasses.replace(song, state=RUNNING, error="", ready=0, remarks=[]))
+            song = self.library.update(song, state=RUNNING, error="", ready=0, remarks=[])
             self.on_change(song)
             self._report_queue()
             song = self._separate(engine, song)
@@ -310,7 +309,7 @@ class Worker:
             self._check_length((info.samples or 0) if math.isfinite(info.length_tolerance_s) else 0, info.sample_rate)
             bits = 24 if info.subtype in SUBTYPES_OF_24_BITS else 16
             gain = clip_guard_gain(info, bits)
-            song = dataclasses.replace(
+            song = library.update(
                 song,
                 sample_rate=info.sample_rate,
                 channels=info.channels,
@@ -321,7 +320,6 @@ class Worker:
                 audio_streams=[dataclasses.asdict(stream) for stream in info.streams],
                 layout=info.layout,
             )
-            song = library.save(song)
             peaks = self._peaks[song.id] = WaveformPeaks()
             reported = 0.0
             with (
@@ -331,12 +329,11 @@ class Worker:
                 for vocals, accompaniment in stems:
                     self._check_wanted(song, source)
                     if self._cancelled.get(song.id) and song.ready:
-                        song = dataclasses.replace(song, partial=True)
+                        song = library.update(song, on_disk=False, partial=True)
                         break
                     writer.write(vocals, accompaniment)
                     peaks.push(vocals, accompaniment)
-                    song = dataclasses.replace(song, ready=song.ready + vocals.shape[1])
-                    library.save(song, on_disk=False)
+                    song = library.update(song, on_disk=False, ready=song.ready + vocals.shape[1])
                     if time.monotonic() - reported > REPORT_INTERVAL_S:
                         reported = time.monotonic()
                         self.on_change(song)
@@ -345,7 +342,7 @@ class Worker:
         remarks = source_remarks(source, gain)
         if song.partial:
             remarks = [f"cancelled after {song.ready / song.sample_rate:.0f} s; what was separated until then was kept"]
-        return dataclasses.replace(song, samples=song.ready, remarks=remarks)
+        return library.update(song, on_disk=False, samples=song.ready, remarks=remarks)
 
     def _report_queue(self) -> None:
         """Report all songs in the queue, whose positions have changed."""
@@ -376,17 +373,16 @@ class Worker:
 
     def _finish(self, song: LibrarySong, state: str, error: str = "") -> LibrarySong:
         """Record and report the last state of a song, and delete the stems of one that is not done."""
-        song = dataclasses.replace(song, state=state, error=error)
+        fields: dict[str, Any] = {"state": state, "error": error}
         if state != DONE:
-            song = dataclasses.replace(song, ready=0)
+            fields["ready"] = 0
             for stem in STEMS:
                 self.library.stem(song, stem).unlink(missing_ok=True)
-        if self.library.get(song.id) is None:
-            return song
         try:
-            self.library.save(song)
+            song = self.library.update(song, **fields)
         except OutputError:
             # A full disk has no room for the record either. On disk it says that the song was interrupted.
-            self.library.save(song, on_disk=False)
-        self.on_change(song)
+            song = self.library.update(song, on_disk=False, **fields)
+        if self.library.get(song.id) is not None:
+            self.on_change(song)
         return song

@@ -23,12 +23,9 @@ from vocalsep.model_files.checkpoint import save
 from vocalsep.studio import library as states
 from vocalsep.studio.api import create_app
 from vocalsep.studio.context import Studio
-from vocalsep.studio.events import EventStream
-from vocalsep.studio.exports import Exporter
 from vocalsep.studio.guard import Guard
 from vocalsep.studio.library import Library
 from vocalsep.studio.limits import Limits
-from vocalsep.studio.worker import Worker
 
 from .defect import expect
 from .mutations import damaged
@@ -125,14 +122,8 @@ class Requests:
         (seeds / "secret.txt").write_bytes(SECRET)
         self.place = place
         self.library = Library(seeds / "library")
-        events = EventStream()
-        self.worker = Worker(
-            self.library,
-            lambda: Engine(seeds / "m.safetensors", device="cpu", threads=1),
-            LIMITS,
-            lambda song: events.publish("song", studio.describe(song)),
-        )
-        studio = Studio(self.library, self.worker, Exporter(self.library), events, LIMITS, "m")
+        studio = Studio(self.library, lambda: Engine(seeds / "m.safetensors", device="cpu", threads=1), LIMITS, "m")
+        self.worker = studio.worker
         bare = create_app(studio)
         self.guards = {None: Guard(bare, None), TOKEN: Guard(bare, TOKEN)}
         self.operations = [
