@@ -1,5 +1,8 @@
 """The studio's page in a headless browser: words on the screen, practice, recordings, and the line of singers."""
 
+import re
+
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -23,6 +26,167 @@ async (seconds) => {
   return heard;
 }
 """
+
+
+LRC = """[00:01.00]<00:01.00>Paper <00:02.00>lantern <00:03.00>glow
+[00:05.00]Second line
+[00:14.00]After a pause
+"""
+SHOWN = """
+() => ({
+  now: document.querySelector(".words-now").textContent,
+  sung: [...document.querySelectorAll(".words-now .sung")].map((word) => word.textContent.trim()),
+  next: document.querySelector(".words-next").textContent,
+  dots: document.querySelector(".words-pause").textContent.length,
+})
+"""
+
+
+@pytest.fixture
+def words(page, page_studio, song, tmp_path):
+    """A page with a song whose words were added as an LRC file, word by word."""
+    open_song(page, song)
+    page.click("#words-section summary")
+    (tmp_path / "song.lrc").write_text(LRC, "utf-8")
+    page.set_input_files("#words-file", tmp_path / "song.lrc")
+    page.wait_for_selector("#words")
+    yield page
+    page_studio.http.delete(f"api/songs/{song['id']}/lyrics")
+
+
+def seek(page, seconds):
+    page.evaluate("seconds => window.studio.player.seek(seconds)", seconds)
+    return page.evaluate(SHOWN)
+
+
+def test_words_are_shown_when_they_are_sung(words, song):
+    title = song["title"]
+    assert seek(words, 0) == {"now": "Paper lantern glow", "sung": [], "next": "Second line", "dots": 0}
+    assert seek(words, 2.5)["sung"] == ["Paper", "lantern"]
+    assert seek(words, 5.5) == {"now": "Second line", "sung": ["Second line"], "next": "After a pause", "dots": 0}
+    assert seek(words, 12)["dots"] == 2
+    assert seek(words, 14.5)["now"] == "After a pause"
+    play(words, 1.5)
+    wait_for_position(words, 2.1)
+    words.wait_for_function("() => document.querySelectorAll('.words-now .sung').length === 2")
+    words.click("#play")
+    # Half a second later, and kept.
+    for _ in range(5):
+        words.click("#words-later")
+    assert words.text_content("#words-offset") == "+0.5 s"
+    assert seek(words, 2.4)["sung"] == ["Paper"]
+    assert seek(words, 2.6)["sung"] == ["Paper", "lantern"]
+    words.wait_for_timeout(1000)
+    words.reload()
+    words.wait_for_selector("#words")
+    assert words.text_content("#words-offset") == "+0.5 s"
+    words.click("#words-full")
+    words.wait_for_function("() => document.fullscreenElement?.id === 'words'")
+    assert title
+    assert words.problems == []
+
+
+def test_a_second_window_shows_the_same_words(words, context, song):
+    with context.expect_page() as opened:
+        words.click("#words-window")
+    stage = opened.value
+    stage.wait_for_function("title => document.querySelector('h1').textContent.includes(title)", arg=song["title"])
+    words.evaluate("window.studio.player.seek(2.5)")
+    stage.wait_for_function("() => document.querySelectorAll('.words-now .sung').length === 2")
+    size = stage.evaluate("parseFloat(getComputedStyle(document.querySelector('.words-now')).fontSize)")
+    assert size >= 32
+    assert words.problems == []
+
+
+def test_pasted_words_are_tapped_in_time_and_saved(page, page_studio, song):
+    open_song(page, song)
+    page.click("#words-section summary")
+    page.click("#words-tap")
+    page.fill("#tap-text", "One two\n\nthree")
+    page.check("#tap-words")
+    page.click("#tap-start")
+    tapped = []
+    for position in (0.6, 1.2, 1.8):
+        wait_for_position(page, position)
+        tapped.append(page.evaluate("window.studio.player.position"))
+        page.keyboard.press("Space")
+    assert page.text_content("#tap-count") == "3 of 3"
+    page.click("#tap-save")
+    page.wait_for_selector("#words")
+    lyrics = page_studio.http.get(f"api/songs/{song['id']}/lyrics").json()
+    assert [line["text"] for line in lyrics["lines"]] == ["One two", "three"]
+    starts = [word["start"] for line in lyrics["lines"] for word in line["words"] or [line]]
+    assert np.abs(np.array(starts) - tapped).max() < 0.25
+    with page.expect_download() as saved:
+        page.click("#words-save")
+    assert saved.value.suggested_filename.endswith(".lrc")
+    assert "three" in open(saved.value.path(), encoding="utf-8").read()
+    page.click("#words-remove")
+    page.wait_for_selector("#words", state="hidden")
+    assert page.problems == []
+
+
+def test_a_file_of_words_in_an_old_encoding_is_read(page):
+    read = """
+    async ([bytes, code]) => {
+      const { readTextFile } = await import("/static/words.js");
+      return readTextFile(new File([new Uint8Array(bytes)], "song.lrc"), code);
+    }
+    """
+    for text, encoding, code in (
+        ("桜さくら", "shift_jis", "ja"),
+        ("月亮", "gb18030", "zh"),
+        ("Größe", "cp1252", "de"),
+        ("Größe 桜", "utf-8", "en"),
+        ("\ufeffcanción", "utf-16-le", "es"),
+    ):
+        assert page.evaluate(read, [list(text.encode(encoding)), code]).lstrip("\ufeff") == text.lstrip("\ufeff")
+
+
+def test_a_karaoke_video_is_downloaded(words, song):
+    words.select_option("#download-what", "none")
+    assert words.is_disabled("#download")
+    words.select_option("#download-what", "burned")
+    with words.expect_download(timeout=90000) as download:
+        words.click("#download")
+    with av.open(str(download.value.path())) as video:
+        assert video.streams.video[0].codec_context.name == "h264"
+        assert video.streams.audio[0].codec_context.name == "aac"
+        assert abs(video.duration / 1e6 - song["duration"]) < 0.2
+    assert words.problems == []
+
+
+def test_key_and_tempo_are_shown_and_beats_are_heard(page, page_studio, song):
+    open_song(page, song)
+    page.wait_for_function("() => document.querySelector('#analysis').checkVisibility()", timeout=60000)
+    analysis = page_studio.http.get(f"api/songs/{song['id']}/analysis").json()
+    shown = page.text_content("#analysis")
+    assert f"{round(analysis['tempo'])} beats per minute" in shown
+    assert re.search(r"[A-G][♯♭]? (major|minor) \(\d+ % sure\)", shown)
+    transpose = """
+    async ([key, semitones]) => (await import("/static/practice.js")).transposeKey(key, semitones)
+    """
+    assert page.evaluate(transpose, ["A minor", 3]) == {"pitch": "C", "mode": "minor"}
+    assert page.evaluate(transpose, ["Bb major", -2]) == {"pitch": "A♭", "mode": "major"}
+    # With both stems silent only the clicks are heard, and those at the beats.
+    for name in ("vocals", "accompaniment"):
+        page.locator(f"#{name}").fill("0")
+    page.check("#click")
+    play(page, 3)
+    heard = page.evaluate(CLICK_TIMES, 2.5)
+    assert heard
+    beats = np.array(analysis["beats"])
+    assert max(np.abs(beats - time).min() for time in heard) < 0.12
+    page.click("#play")
+    # The count-in: four clicks, and the song after them.
+    page.uncheck("#click")
+    page.check("#count-in")
+    page.evaluate("window.studio.player.seek(3)")
+    page.click("#play")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.studio.player.position") == 3
+    wait_for_position(page, 3.1)
+    assert page.problems == []
 
 
 def test_a_singer_is_added_on_a_phone_and_sings_on_the_page(browser, page, page_studio, song):

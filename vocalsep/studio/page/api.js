@@ -84,10 +84,11 @@ export const lyricsFileUrl = (id) => `${songPath(id)}/lyrics.lrc`;
 export const saveLyrics = (id, lyrics) => call("PUT", `${songPath(id)}/lyrics`, { json: lyrics });
 export const removeLyrics = (id) => call("DELETE", `${songPath(id)}/lyrics`);
 
-/** Save the words of an LRC file or plain text. */
-export async function saveLyricsText(id, content) {
+/** Save the words of an LRC file or plain text; `source` is "file" or "user". The answer has `problems`, sentences. */
+export async function saveLyricsText(id, content, source) {
   const headers = { "Content-Type": "text/plain; charset=utf-8" };
-  const response = await fetch(`${songPath(id)}/lyrics`, { method: "PUT", body: content, headers });
+  const path = `${songPath(id)}/lyrics?${query({ source })}`;
+  const response = await fetch(path, { method: "PUT", body: content, headers });
   if (!response.ok) throw await responseError(response);
   return response.json();
 }

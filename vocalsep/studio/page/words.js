@@ -108,7 +108,7 @@ export class Words extends EventTarget {
   update(seconds, playing, rate) {
     this.stage.update(seconds - this.#offset);
     const now = performance.now();
-    if (now - this.#reported < REPORT_MS) return;
+    if (playing && now - this.#reported < REPORT_MS) return;
     this.#reported = now;
     const song = this.#song && { id: this.#song.id, label: songLabel(this.#song), title: songTitle(this.#song) };
     tellOtherTabs("words-position", { song, seconds: seconds - this.#offset, playing, rate });
@@ -119,7 +119,10 @@ export class Words extends EventTarget {
     byId("words-file").value = "";
     if (!file) return;
     const content = await readTextFile(file);
-    await this.#try(() => api.saveLyricsText(this.#song.id, content));
+    await this.#try(async () => {
+      const { problems = [] } = await api.saveLyricsText(this.#song.id, content, "file");
+      for (const problem of problems) showMessage(`${file.name}: ${problem}`);
+    });
   }
 
   async #try(action) {

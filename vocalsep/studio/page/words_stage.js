@@ -6,9 +6,17 @@ const EARLY_S = 1.5;
 const PAUSE_S = 4;
 const DOTS = 3;
 
-/** Where a line ends: at its own end, or where the next one begins. */
+// Where the end of a line is not known: its last word is sung for so long, or else each of its letters, and it at least.
+const LAST_WORD_S = 1.5;
+const LETTER_S = 0.12;
+const MIN_LINE_S = 2;
+
+/** Where a line ends, as far as that is known, but not after the next one begins. */
 function endOf(lines, index) {
-  return lines[index].end ?? lines[index + 1]?.start ?? Infinity;
+  const { start, end, text, words } = lines[index];
+  const last = words?.at(-1);
+  const guess = last ? last.start + LAST_WORD_S : start + Math.max(MIN_LINE_S, LETTER_S * text.length);
+  return Math.min(end ?? guess, lines[index + 1]?.start ?? Infinity);
 }
 
 /** Shows the words of a song as it is sung: the current line, word by word where that is known, and the next one. */

@@ -21,7 +21,7 @@ export class WordsTapping {
     this.view = view;
     this.onSaved = onSaved;
     byId("tap-start").addEventListener("click", () => this.#start());
-    byId("tap-plain").addEventListener("click", () => this.#save(api.saveLyricsText(this.#song.id, byId("tap-text").value)));
+    byId("tap-plain").addEventListener("click", () => this.#save(api.saveLyricsText(this.#song.id, byId("tap-text").value, "user")));
     byId("tap-now").addEventListener("click", () => this.#tap());
     byId("tap-undo").addEventListener("click", () => this.#undo());
     byId("tap-save").addEventListener("click", () => this.#save(api.saveLyrics(this.#song.id, this.#lyrics())));
