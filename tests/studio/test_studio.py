@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -419,6 +420,8 @@ def test_nothing_is_loaded_from_other_servers(studio):
     assert "https://" not in page.text
     described = studio.http.get("api/openapi.json").json()
     assert "/api/songs/{song_id}/stems/{stem}.wav" in described["paths"]
+    schemas = described["components"]["schemas"]
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described))) <= set(schemas)
 
 
 def test_every_change_is_sent_as_an_event(studio, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from conftest import DEMO, RATE, tones, write
 from test_studio import opened
 
+from vocalsep.analysis import analyze_song
 from vocalsep.tags import Tags, write_tags
 
 httpx = pytest.importorskip("httpx")
@@ -178,6 +179,24 @@ def test_settings_are_kept_with_the_song(studio, client, song, library):
             assert isinstance(refused.json()["detail"], str)
     assert studio.http.get(address).json() == {**usual, "vocals": 0.5}
     assert studio.http.get(f"api/songs/{NOBODY}/settings").status_code == 404
+
+
+def test_key_tempo_and_beats_are_found_when_asked_for(studio, client, song):
+    address = f"api/songs/{song['id']}/analysis"
+    with events(studio, client) as stream:
+        seen = Events(stream)
+        seen.next("snapshot")
+        first = studio.http.get(address).json()
+        assert (first["state"], first["key"], first["beats"]) == ("running", None, [])
+        assert seen.next("analysis") == {"id": song["id"]}
+    found = studio.http.get(address).json()
+    assert found["state"] == "done"
+    expected = analyze_song(DEMO / "song.ogg")
+    assert found["key"] == expected.key.name
+    assert found["tempo"] == pytest.approx(expected.bpm, abs=0.5)
+    assert found["beats"] == pytest.approx(list(expected.beats), abs=0.05)
+    assert 0 < found["key_confidence"] <= 1 >= found["tempo_confidence"] > 0
+    assert studio.http.get(f"api/songs/{NOBODY}/analysis").status_code == 404
 
 
 LRC = "[ti:Lantern]\n[00:01.50]Paper <00:02.00>lantern\n[00:04.00]in the rain\n"

@@ -16,7 +16,7 @@ LAYERS = [
     {"checks"},
     {"system"},
     {"dsp", "audio", "lyrics"},
-    {"tags", "networks"},
+    {"tags", "networks", "analysis"},
     {"model_files", "karaoke_video"},
     {"inference", "datasets"},
     {"mixing", "jobs"},

@@ -14,6 +14,7 @@ from fastapi import Depends, HTTPException, Path, Query, Request
 
 from ..errors import VocalsepError
 from ..system.background import run_in_thread
+from .analyses import Analyses
 from .events import Clients, EventStream
 from .export_queue import ExportQueue
 from .exports import Exporter
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_VERSIONS = 2
 # How soon it is noticed that whoever waits for a version has left, in seconds.
 LEFT_CHECK_S = 0.25
+# Longest time for which a studio that closes waits for an analysis, in seconds.
+ANALYSIS_CLOSE_S = 0.5
 Result = TypeVar("Result")
 
 
@@ -69,6 +72,7 @@ class Studio:
     exporter : Exporter
     exports : ExportQueue
     versions : Versions
+    analyses : Analyses
     settings : SettingsStore
     lyrics : LyricsStore
     recordings : Recordings
@@ -97,6 +101,7 @@ class Studio:
         self.exporter = Exporter(library, self.recordings, self.lyrics, self.settings)
         self.exports = ExportQueue(self.exporter, self.events.publish)
         self.versions = Versions(library)
+        self.analyses = Analyses(library, lambda song: self.events.publish("analysis", {"id": song.id}))
         self.party = Party(library.folder)
         self.clients = Clients(self.exports.leave)
         self._closing = threading.Event()
@@ -106,13 +111,14 @@ class Studio:
         """Tell all work to end, without waiting for it."""
         self._closing.set()
         self.exports.stop()
+        self.analyses.stop()
         self.worker.stop()
         self.events.close()
 
     def close(self) -> bool:
         """End all work, and wait a little for it; return whether it has ended."""
         self.stop()
-        ended = [self.exports.join(), self.worker.join()]
+        ended = [self.exports.join(), self.worker.join(), self.analyses.join(ANALYSIS_CLOSE_S)]
         return all(ended)
 
     def describe(self, song: LibrarySong) -> dict[str, Any]:

@@ -27,6 +27,7 @@ STATES = (QUEUED, RUNNING, DONE, *RESTARTABLE)
 CLOSED_MEANWHILE = "the studio was closed while it was working on it"
 RECORD = "song.json"
 PEAKS = "peaks.json"
+ANALYSIS = "analysis.json"
 ORIGINAL = "original"
 TEMPORARY = ".scratch"
 MAX_NAME_LENGTH = 200
@@ -280,7 +281,8 @@ class Library:
         shutil.rmtree(renamed, ignore_errors=True)
 
     def delete_stems(self, song: LibrarySong) -> None:
-        """Delete a song's stems in all keys and tempos; files that are open can still be read."""
+        """Delete a song's stems in all keys and tempos, and what was found in them; open files can still be read."""
+        (self.song_folder(song) / ANALYSIS).unlink(missing_ok=True)
         for path in self.song_folder(song).glob("*.pcm"):
             path.unlink(missing_ok=True)
 

@@ -22,12 +22,23 @@ from .route import Route
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
 NO_WORDS = "this song has no words"
+
+
+def _lyrics_schema() -> dict[str, Any]:
+    """Return the schema of words as JSON, with those of lines and words in their places."""
+    schema = LyricsFields.model_json_schema()
+    parts = schema.pop("$defs")
+    parts["LineFields"]["properties"]["words"]["items"] = parts["WordFields"]
+    schema["properties"]["lines"]["items"] = parts["LineFields"]
+    return schema
+
+
 # FastAPI cannot infer from the code that the body is JSON or a text.
 LYRICS_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": LyricsFields.model_json_schema(ref_template="#/components/schemas/{model}")},
+            "application/json": {"schema": _lyrics_schema()},
             "text/plain": {"schema": {"type": "string"}},
         },
     }

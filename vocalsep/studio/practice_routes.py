@@ -1,4 +1,4 @@
-"""Routes of the HTTP interface for practice: other keys and tempos, and how a song was left."""
+"""Routes of the HTTP interface for practice: other keys and tempos, the song's own, and how a song was left."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ async def make_version(
     if key or tempo != 100:
         samples = await studio.run_for(request, song, lambda check: studio.versions.make(song, key, tempo, check))
     return {"key": key, "tempo": tempo, "samples": samples}
+
+
+@router.get("/songs/{song_id}/analysis")
+def get_analysis(song: FinishedSong, studio: CurrentStudio) -> dict[str, Any]:
+    """Return key, tempo and beats of a song; they are looked for when they are asked for first."""
+    return studio.analyses.get(song)
 
 
 @router.get("/songs/{song_id}/settings")
