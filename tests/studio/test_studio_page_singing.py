@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import RATE
-from studio_page import choose_from_menu, needs_chromium, open_page, open_song, play, wait_for_position
+from studio_page import choose_from_menu, needs_chromium, open_song, play, wait_for_position
 
 pytest_plugins = ["studio_page"]
 pytestmark = needs_chromium

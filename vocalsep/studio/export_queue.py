@@ -32,7 +32,7 @@ REPORT_INTERVAL_S = 0.25
 # Longest time for which a studio that closes waits for exports.
 CLOSE_S = 1.0
 # How far exports stand back on a busy processor, by the system's scale of 0 to 19.
-NICENESS = 10
+NICENESS = 3
 FINISHED = (DONE, FAILED, CANCELLED)
 
 
