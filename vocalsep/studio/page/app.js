@@ -58,7 +58,10 @@ async function tryAction(id, action) {
   try {
     await action();
   } catch (error) {
-    showMessage(`${song ? songLabel(song) : ""}: ${error.message}`, { group: "song", retry: () => tryAction(id, action) });
+    showMessage(`${song ? songLabel(song) : ""}: ${error.message}`, {
+      group: "song",
+      retry: () => tryAction(id, action),
+    });
     if (songView.id === id) songView.resetStream();
   }
 }
