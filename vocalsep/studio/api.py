@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from .. import __version__
@@ -83,6 +84,7 @@ def create_app(studio: Studio) -> fastapi.FastAPI:
     app.add_exception_handler(VocalsepError, _answer_error)
     app.add_exception_handler(RequestRefused, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(ClientDisconnect, _answer_broken_off)
     for routes in ROUTES:
         app.include_router(routes.router, prefix="/api")
     app.mount("/static", PageFiles(directory=PAGE), name="static")
@@ -108,6 +110,11 @@ async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
         f"{problem['loc'][-1]}: {problem['msg']}" if problem["loc"] else problem["msg"] for problem in error.errors()
     ]
     return JSONResponse({"detail": "; ".join(problems)}, 422)
+
+
+async def _answer_broken_off(_: Request, error: Exception) -> JSONResponse:
+    # Nobody reads it; without an answer the server would print an error.
+    return JSONResponse({"detail": "the request was broken off"}, 400, {"connection": "close"})
 
 
 async def _answer_refusal(_: Request, error: Exception) -> JSONResponse:

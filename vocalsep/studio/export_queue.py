@@ -22,7 +22,7 @@ from .worker import QueueFull
 MAX_RUNNING = 2
 MAX_WAITING = 100
 # Finished exports that are kept: how many, of how many bytes together, and how long in seconds.
-MAX_KEPT = 20
+MAX_KEPT = 100
 MAX_KEPT_BYTES = 2_000_000_000
 MAX_AGE_S = 24 * 3600.0
 # Shortest time between two reports of an export's progress, in seconds.
