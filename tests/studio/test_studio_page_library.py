@@ -386,4 +386,3 @@ def test_a_visit_loads_less_than_250_kb_and_nothing_from_elsewhere(context, page
     assert sum(len(one.body()) for one in loaded) < MAX_PAGE_BYTES
     policy = sizes[page_studio.address].headers["content-security-policy"]
     assert "default-src 'none'; script-src 'self'" in policy
-

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import RATE
-from studio_page import choose_from_menu, needs_chromium, open_page, open_song, play, wait_for_position
+from studio_page import choose_from_menu, needs_chromium, open_song, play, wait_for_position
 
 pytest_plugins = ["studio_page"]
 pytestmark = needs_chromium
@@ -120,7 +120,7 @@ def test_pasted_words_are_tapped_in_time_and_saved(page, page_studio, song):
     with page.expect_download() as saved:
         page.click("#words-save")
     assert saved.value.suggested_filename.endswith(".lrc")
-    assert "three" in open(saved.value.path(), encoding="utf-8").read()
+    assert "three" in saved.value.path().read_text("utf-8")
     page.click("#words-remove")
     page.wait_for_selector("#words", state="hidden")
     assert page.problems == []

@@ -250,4 +250,4 @@ for (const [name, handler] of Object.entries(handlers)) events.addEventListener(
 
 // For tests, and for the browser's console.
 const { player, mixer, loopRegion, keyTempo, waveform, spectrogram } = songView;
-window.studio = { player, mixer, loopRegion, keyTempo, waveform, spectrogram, songList, songView, exports };
+window.studio = { player, mixer, loopRegion, keyTempo, waveform, spectrogram, songList, songView, exports, events };
