@@ -20,7 +20,9 @@ while job["state"] in ("queued", "running"):
     job = studio.get(f"/api/songs/{job['id']}").json()
 if job["state"] != "done":
     sys.exit(f"{song}: {job['error']}")
-export = studio.post(f"/api/songs/{job['id']}/exports", json={"kind": "mix", "format": "flac"}).raise_for_status().json()
+export = (
+    studio.post(f"/api/songs/{job['id']}/exports", json={"kind": "mix", "format": "flac"}).raise_for_status().json()
+)
 while export["state"] in ("queued", "running"):
     time.sleep(0.5)
     export = studio.get(f"/api/exports/{export['id']}").raise_for_status().json()

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import signal
 import time
 import zipfile
@@ -267,6 +268,8 @@ def test_equal_requests_share_one_export(studio, done):
 
 def test_exports_tell_their_progress_and_place_and_can_be_cancelled(studio, long):
     running = [studio.start_export(long["id"], kind="mix", format="mp3", vocals=gain) for gain in (0.1, 0.2)]
+    while any(studio.http.get(f"api/exports/{export['id']}").json()["state"] == "queued" for export in running):
+        time.sleep(0.01)
     waiting = [studio.start_export(long["id"], kind="stem_file"), studio.start_export(long["id"], kind="stems")]
     assert [export["position"] for export in waiting] == [1, 2]
     deadline = time.monotonic() + 30
@@ -401,13 +404,19 @@ def test_recordings_that_are_not_valid_are_refused(studio, done, tmp_path):
     assert studio.http.get(f"api/songs/{'0' * 16}/recordings").status_code == 404
 
 
-def test_ctrl_c_ends_several_exports_at_once(tmp_path):
-    song = add_long_song(tmp_path)
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_ends_exports_and_separation_at_once(tmp_path):
+    long = add_long_song(tmp_path)
     with opened(tmp_path) as studio:
-        exports = [studio.start_export(song, kind="mix", vocals=gain) for gain in (0.1, 0.2, 0.3)]
+        song = studio.post(write(tmp_path / "song.wav", tones(100, 22050, 1), 22050), "song.wav").json()["id"]
+        exports = [studio.start_export(long, kind="mix", vocals=gain) for gain in (0.1, 0.2, 0.3)]
+        studio.until(song, "running")
         while studio.http.get(f"api/exports/{exports[1]['id']}").json()["progress"] == 0:
             time.sleep(0.01)
-        started = time.monotonic()
-        assert studio.close(signal.SIGINT) == 130
+        with studio.http.stream("GET", "api/events") as stream:
+            next(stream.iter_lines())
+            started = time.monotonic()
+            assert studio.close(signal.SIGINT) == 130
         # Without being ended they would take far longer, even on a busy machine.
         assert time.monotonic() - started < 15
+    assert json.loads((tmp_path / song / "song.json").read_text())["state"] == "interrupted"
