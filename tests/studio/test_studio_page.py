@@ -246,6 +246,10 @@ def test_shortcuts_of_a_single_key_can_be_switched_off(page, song):
     muted = "document.querySelector('#mute-vocals').getAttribute('aria-pressed')"
     page.keyboard.press("m")
     assert page.evaluate(muted) == "true"
+    # After a click on a choice, Space plays.
+    page.click("#voices label:first-of-type")
+    page.keyboard.press("Space")
+    assert page.evaluate("window.studio.player.playing")
     page.keyboard.press("Shift+Slash")
     page.uncheck("#use-shortcuts")
     page.keyboard.press("Escape")

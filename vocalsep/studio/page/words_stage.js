@@ -44,7 +44,10 @@ export class WordsStage {
     this.#title = title;
     this.#index = null;
     this.container.classList.toggle("untimed", Boolean(lyrics) && !lyrics.timed);
+    this.now.removeAttribute("tabindex");
     if (lyrics && !lyrics.timed) {
+      // Long text scrolls, also with the keyboard.
+      this.now.tabIndex = 0;
       this.now.replaceChildren(lyrics.lines.map((line) => line.text).join("\n"));
       this.next.textContent = "";
       this.pause.textContent = "";
