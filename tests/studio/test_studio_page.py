@@ -5,7 +5,6 @@ import json
 import signal
 
 import numpy as np
-import pytest
 import soundfile
 from conftest import RATE, tones, write
 from studio_page import LEVEL, needs_chromium, open_page, open_song, play, upload, wait_for_position
@@ -144,6 +143,27 @@ def test_seven_tabs_share_one_event_stream_and_only_one_plays(context, page_stud
     assert [tab.problems for tab in tabs] == [[]] * 7
 
 
+def test_a_hidden_tab_gets_no_events_and_catches_up_when_it_is_shown(page, page_studio, song):
+    open_song(page, song)
+    show = """(state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(
+        "() => { window.heard = 0; window.studio.events.addEventListener('song', () => { window.heard += 1; }); }"
+    )
+    page.evaluate(show, "hidden")
+    page.wait_for_timeout(300)
+    page_studio.http.patch(f"api/songs/{song['id']}", json={"title": "Unheard"})
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.heard") == 0
+    page.evaluate(show, "visible")
+    page.wait_for_function("() => document.querySelector('#title').textContent === 'Unheard'")
+    page_studio.http.patch(f"api/songs/{song['id']}", json={"title": "Paper Lantern"})
+    page.wait_for_function("() => document.querySelector('#title').textContent === 'Paper Lantern'")
+    assert page.problems == []
+
+
 def test_position_loop_levels_key_and_tempo_are_kept_for_each_song(page, page_studio, song, tmp_path):
     other = upload(page, page_studio, write(tmp_path / "other.flac", tones(6), RATE))
     page_studio.until(other["id"], "done")
@@ -226,6 +246,10 @@ def test_shortcuts_of_a_single_key_can_be_switched_off(page, song):
     muted = "document.querySelector('#mute-vocals').getAttribute('aria-pressed')"
     page.keyboard.press("m")
     assert page.evaluate(muted) == "true"
+    # After a click on a choice, Space plays.
+    page.click("#voices label:first-of-type")
+    page.keyboard.press("Space")
+    assert page.evaluate("window.studio.player.playing")
     page.keyboard.press("Shift+Slash")
     page.uncheck("#use-shortcuts")
     page.keyboard.press("Escape")
@@ -320,12 +344,11 @@ def test_the_spectrogram_is_drawn(page, song):
     assert page.problems == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM])
-def test_the_library_is_the_same_after_a_restart(browser, tmp_path, how):
+def test_the_library_is_the_same_after_a_restart(browser, tmp_path):
     first = Studio(tmp_path / "library")
     song = first.post(write(tmp_path / "kept.wav", tones(3), RATE), "kept <b>song<b>.wav").json()
     first.until(song["id"], "done")
-    assert first.close(how) is not None
+    assert first.close(signal.SIGTERM) is not None
     second = Studio(tmp_path / "library")
     try:
         page = open_page(browser, second.address)

@@ -268,26 +268,79 @@ def test_pressed_states_are_visible_in_forced_colours(browser, page_studio, song
     context.close()
 
 
+def accessibility_faults(page, axe):
+    """What axe-core finds on the page as it is."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=axe)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
+
+
+@pytest.fixture(scope="module")
+def axe():
+    path = axe_script()
+    if path is None:
+        pytest.skip("axe-core is missing: pip install axe-playwright-python, or AXE_CORE=folder of the npm package")
+    return path
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_and_the_page_fits_any_window(browser, page_studio, song, scheme):
-    axe = axe_script()
+def test_axe_finds_nothing_at_any_size(browser, page_studio, song, axe, scheme):
     for width, height in SIZES:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", bypass_csp=True
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            locale="en-GB",
+            bypass_csp=True,
+            reduced_motion="reduce",
         )
         page = open_page(context, page_studio.address)
         page.wait_for_function("() => window.studio.songView.id")
         page.evaluate("for (const section of document.querySelectorAll('details')) section.open = true")
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        if axe is not None:
-            page.add_script_tag(path=axe)
-            found = page.evaluate("async () => (await axe.run()).violations")
-            summary = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
-            assert summary == [], (width, scheme)
+        assert accessibility_faults(page, axe) == [], (width, scheme)
         context.close()
-    if axe is None:
-        pytest.skip("axe-core is not installed (npm install axe-core, and AXE_CORE=its folder): names were not checked")
+
+
+def test_axe_finds_nothing_in_dialogs_menus_messages_and_the_other_pages(browser, page_studio, song, axe, tmp_path):
+    context = browser.new_context(
+        viewport={"width": 820, "height": 1180},
+        locale="en-GB",
+        bypass_csp=True,
+        reduced_motion="reduce",
+        accept_downloads=True,
+    )
+    page = open_page(context, page_studio.address)
+    page.wait_for_function("() => window.studio.songView.id")
+    for name in ("diary.mp3", "letter.mp3"):
+        (tmp_path / name).write_text("Dear diary\n" * 100)
+    page.set_input_files("#file", [tmp_path / "diary.mp3", tmp_path / "letter.mp3"])
+    page.get_by_text("2 files could not be added").wait_for(timeout=20000)
+    with page.expect_download():
+        page.click("#download-karaoke")
+    page_studio.http.put(f"api/songs/{song['id']}/lyrics", content=b"First line\nSecond line")
+    page.wait_for_selector("#words.untimed, #words:has(.untimed)")
+    assert accessibility_faults(page, axe) == []
+    page_studio.http.delete(f"api/songs/{song['id']}/lyrics")
+    page.click("#open-settings")
+    assert accessibility_faults(page, axe) == []
+    page.keyboard.press("Escape")
+    page.click("#open-library")
+    page.click("#select-songs")
+    assert accessibility_faults(page, axe) == []
+    for action, dialog in (("rename", "#rename"), ("sing", "#sing"), ("delete", "#question")):
+        page.click("#songs button.menu")
+        assert accessibility_faults(page, axe) == []
+        page.click(f"#song-menu [data-action='{action}']")
+        page.wait_for_selector(f"{dialog}[open]")
+        assert accessibility_faults(page, axe) == []
+        page.keyboard.press("Escape")
+    for path in ("remote.html", "stage.html"):
+        page.goto(f"{page_studio.address}static/{path}")
+        page.wait_for_selector("[data-text]:not(:empty)")
+        assert accessibility_faults(page, axe) == [], path
+    context.close()
 
 
 def test_no_language_lacks_a_text():

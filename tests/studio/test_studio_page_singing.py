@@ -120,7 +120,7 @@ def test_pasted_words_are_tapped_in_time_and_saved(page, page_studio, song):
     with page.expect_download() as saved:
         page.click("#words-save")
     assert saved.value.suggested_filename.endswith(".lrc")
-    assert "three" in open(saved.value.path(), encoding="utf-8").read()
+    assert "three" in saved.value.path().read_text("utf-8")
     page.click("#words-remove")
     page.wait_for_selector("#words", state="hidden")
     assert page.problems == []

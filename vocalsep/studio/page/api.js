@@ -77,7 +77,8 @@ export const saveSettings = (id, changes) =>
 export const analysis = (id) => call("GET", `${songPath(id)}/analysis`);
 
 export const startExport = (id, request) => call("POST", `${songPath(id)}/exports`, { json: request });
-export const removeExport = (id, client) => call("DELETE", `/api/exports/${encodeURIComponent(id)}?${query({ client })}`);
+export const removeExport = (id, client) =>
+  call("DELETE", `/api/exports/${encodeURIComponent(id)}?${query({ client })}`);
 
 export const lyrics = (id) => call("GET", `${songPath(id)}/lyrics`);
 export const lyricsFileUrl = (id) => `${songPath(id)}/lyrics.lrc`;
@@ -108,7 +109,8 @@ const recordingPath = (id, recording) => `${songPath(id)}/recordings/${encodeURI
 
 export const recordings = (id) => call("GET", `${songPath(id)}/recordings`);
 export const recordingUrl = (id, recording) => `${recordingPath(id, recording)}/file`;
-export const changeRecording = (id, recording, changes) => call("PATCH", recordingPath(id, recording), { json: changes });
+export const changeRecording = (id, recording, changes) =>
+  call("PATCH", recordingPath(id, recording), { json: changes });
 export const removeRecording = (id, recording) => call("DELETE", recordingPath(id, recording));
 
 /** Send a recording, a WAV file as Blob, with `about`: {name, start, latency_ms, level, key, tempo}. */

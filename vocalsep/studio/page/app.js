@@ -58,7 +58,10 @@ async function tryAction(id, action) {
   try {
     await action();
   } catch (error) {
-    showMessage(`${song ? songLabel(song) : ""}: ${error.message}`, { group: "song", retry: () => tryAction(id, action) });
+    showMessage(`${song ? songLabel(song) : ""}: ${error.message}`, {
+      group: "song",
+      retry: () => tryAction(id, action),
+    });
     if (songView.id === id) songView.resetStream();
   }
 }
@@ -247,4 +250,4 @@ for (const [name, handler] of Object.entries(handlers)) events.addEventListener(
 
 // For tests, and for the browser's console.
 const { player, mixer, loopRegion, keyTempo, waveform, spectrogram } = songView;
-window.studio = { player, mixer, loopRegion, keyTempo, waveform, spectrogram, songList, songView, exports };
+window.studio = { player, mixer, loopRegion, keyTempo, waveform, spectrogram, songList, songView, exports, events };

@@ -1,6 +1,6 @@
 import { originalUrl } from "./api.js";
 import { byId } from "./dom.js";
-import { formatGain, formatKeyTempo, formatTime } from "./format.js";
+import { formatBytes, formatGain, formatKeyTempo, formatTime } from "./format.js";
 import { text } from "./language.js";
 import { loadPreference, savePreference } from "./preferences.js";
 
@@ -51,7 +51,10 @@ export class Downloads {
   /** Offer downloads of `song` as it is now; null for none. */
   update(song) {
     this.#song = song;
-    if (song) byId("download-original").href = originalUrl(song.id);
+    if (song) {
+      byId("download-original").href = originalUrl(song.id);
+      byId("song-size").textContent = text("size_on_disk", { size: formatBytes(song.bytes) });
+    }
     this.refresh();
   }
 

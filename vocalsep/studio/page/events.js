@@ -6,7 +6,9 @@ export const CLIENT = loadPreference("client") ?? newClient();
 
 // Not crypto.randomUUID: a page that came over a network without encryption has none.
 function newClient() {
-  const client = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const client = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
   savePreference("client", client);
   return client;
 }

@@ -108,7 +108,16 @@ export class Exports {
     };
     row.cancel.addEventListener("click", () => this.#cancel(one.id));
     row.dismiss.addEventListener("click", () => this.#dismiss(one.id));
-    row.line = createElement("li", { className: "job" }, row.name, row.status, row.link, row.cancel, row.dismiss, row.bar);
+    row.line = createElement(
+      "li",
+      { className: "job" },
+      row.name,
+      row.status,
+      row.link,
+      row.cancel,
+      row.dismiss,
+      row.bar,
+    );
     row.line.dataset.id = one.id;
     this.#rows.set(one.id, row);
     this.list.prepend(row.line);
@@ -131,7 +140,10 @@ export class Exports {
   }
 
   #dismiss(id) {
-    savePreference("exports", loadPreference("exports", []).filter((other) => other !== id));
+    savePreference(
+      "exports",
+      loadPreference("exports", []).filter((other) => other !== id),
+    );
     this.#rows.get(id).line.remove();
     this.#rows.delete(id);
     this.list.hidden = this.#rows.size === 0;

@@ -1,6 +1,6 @@
 /**
- * Call `onFiles(files)` for files and folders dropped anywhere on the page or chosen with `input`, which `buttons` open.
- * The page has the class "over" while files are dragged over it.
+ * Call `onFiles(files)` for files and folders dropped anywhere on the page, or chosen with `input`, which `buttons`
+ * open. The page has the class "over" while files are dragged over it.
  */
 export function setupFileDrop(input, buttons, onFiles) {
   let depth = 0;

@@ -8,7 +8,10 @@ const TEMPO_STEP = 5;
 // A few quick steps become one request.
 const DELAY_MS = 350;
 
-/** The steppers for key and tempo. Event: "version" (detail: {key, tempo, samples}, or null for the original). */
+/**
+ * The steppers for key and tempo. Events: "version" (detail: {key, tempo, samples}, or null for the original), "settled"
+ * once what was chosen plays, or could not be made.
+ */
 export class KeyTempo extends EventTarget {
   #song = null;
   #version = null;
@@ -44,7 +47,7 @@ export class KeyTempo extends EventTarget {
     this.#song = song;
     this.#version = null;
     this.#wanted = ORIGINAL;
-    this.#render();
+    this.#settle();
   }
 
   /** Update the same song. */
@@ -84,7 +87,7 @@ export class KeyTempo extends EventTarget {
     const { key, tempo } = this.#wanted;
     const { current } = this;
     if (key === current.key && tempo === current.tempo) {
-      this.#render();
+      this.#settle();
       return;
     }
     if (key === ORIGINAL.key && tempo === ORIGINAL.tempo) {
@@ -102,15 +105,20 @@ export class KeyTempo extends EventTarget {
       this.onError(`${songLabel(song)}: ${error.message}`);
       this.#wanted = this.current;
       this.#request = null;
-      this.#render();
+      this.#settle();
     }
+  }
+
+  #settle() {
+    this.#render();
+    this.dispatchEvent(new Event("settled"));
   }
 
   #play(version) {
     this.#request = null;
     this.#version = version;
-    this.#render();
     this.dispatchEvent(new CustomEvent("version", { detail: version }));
+    this.#settle();
   }
 
   #status() {

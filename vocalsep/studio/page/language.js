@@ -11,8 +11,8 @@ let plurals = new Intl.PluralRules("en");
 export const language = () => document.documentElement.lang;
 
 /**
- * The text of `key` in the page's language, with `{name}` replaced by `values.name`. A key with one text for each plural
- * form takes the one for `values.count`.
+ * The text of `key` in the page's language, with `{name}` replaced by `values.name`. Of a key with a text for each
+ * plural form it is the one for `values.count`.
  */
 export function text(key, values = {}) {
   const entry = table[key] ?? key;
@@ -22,7 +22,8 @@ export function text(key, values = {}) {
 
 /** Load the texts of the user's language, or else of the browser's, and translate the page. */
 export async function loadLanguage() {
-  const chosen = loadPreference("language") ?? navigator.languages.map((code) => code.slice(0, 2)).find((code) => code in NAMES);
+  const chosen =
+    loadPreference("language") ?? navigator.languages.map((code) => code.slice(0, 2)).find((code) => code in NAMES);
   const code = chosen in NAMES ? chosen : "en";
   const response = await fetch(new URL(`./languages/${code}.json`, import.meta.url));
   table = await response.json();
@@ -43,7 +44,9 @@ function translate(root) {
 
 // Another language needs the whole page again; what plays and how is kept for each song.
 function setupMenu(code) {
-  const options = Object.entries(NAMES).map(([value, name]) => createElement("option", { value, textContent: name, lang: value }));
+  const options = Object.entries(NAMES).map(([value, name]) =>
+    createElement("option", { value, textContent: name, lang: value }),
+  );
   byId("language").replaceChildren(...options);
   byId("language").value = code;
   byId("language").addEventListener("change", () => {

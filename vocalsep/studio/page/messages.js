@@ -21,7 +21,7 @@ class MessageGroup {
   constructor(name) {
     this.name = name;
     this.title = createElement("p", { className: "message-title" });
-    this.items = createElement("ul");
+    this.items = createElement("ul", { tabIndex: 0 });
     this.again = createElement("button", { type: "button", textContent: text("try_again") });
     this.dismissButton = createElement("button", { type: "button", className: "plain", textContent: text("dismiss") });
     const buttons = createElement("div", { className: "actions" }, this.again, this.dismissButton);

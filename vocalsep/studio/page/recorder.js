@@ -1,4 +1,6 @@
-const MICROPHONE = { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 } };
+const MICROPHONE = {
+  audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 },
+};
 const HEADER_BYTES = 44;
 
 /** Records the microphone as mono samples on the clock of an AudioContext. */
@@ -45,7 +47,8 @@ export class Recorder {
 /** A WAV file, as Blob, of mono samples at `rate` Hz: 16 bits. */
 export function encodeWav(samples, rate) {
   const view = new DataView(new ArrayBuffer(HEADER_BYTES + 2 * samples.length));
-  const writeText = (offset, letters) => [...letters].forEach((letter, i) => view.setUint8(offset + i, letter.charCodeAt(0)));
+  const writeText = (offset, letters) =>
+    [...letters].forEach((letter, i) => view.setUint8(offset + i, letter.charCodeAt(0)));
   writeText(0, "RIFF");
   view.setUint32(4, view.byteLength - 8, true);
   writeText(8, "WAVEfmt ");

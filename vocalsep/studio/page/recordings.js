@@ -15,6 +15,8 @@ const MIN_RECORDING_S = 0.5;
 export class Recordings {
   #song = null;
   #recorder = null;
+  #recordedSong = null;
+  #version = null;
   #start = null;
 
   /** `view` is the song view; `onDownload(song, request)` asks for a mix with a recording. */
@@ -77,8 +79,8 @@ export class Recordings {
     if (!recorder) return;
     this.#recorder = recorder;
     this.#start = null;
-    this.recordedSong = this.#song;
-    this.version = this.view.keyTempo.current;
+    this.#recordedSong = this.#song;
+    this.#version = this.view.keyTempo.current;
     // A take is one passage from beginning to end.
     if (loopRegion.range?.enabled) loopRegion.toggle();
     this.#showRecording(true);
@@ -102,7 +104,7 @@ export class Recordings {
   async #stop() {
     const recorder = this.#recorder;
     const start = this.#start;
-    const song = this.recordedSong;
+    const song = this.#recordedSong;
     const { player } = this.view;
     const graph = player.openGraph();
     this.#recorder = null;
@@ -110,7 +112,7 @@ export class Recordings {
     this.#showRecording(false);
     const samples = recorder.stop(start ? Math.round(start.when * graph.rate) : 0);
     if (!start || samples.length < MIN_RECORDING_S * graph.rate) return;
-    const { key, tempo } = this.version;
+    const { key, tempo } = this.#version;
     const name = text("take", { number: byId("recordings").children.length + 1 });
     const about = { name, start: start.position, latency_ms: this.#latency, level: 1, key, tempo };
     await this.#send(song, encodeWav(samples, graph.rate), about);
@@ -167,6 +169,11 @@ export class Recordings {
     const length = createElement("span", { className: "quiet small", textContent: formatTime(recording.duration) });
     const listen = createElement("audio", { controls: true, preload: "none", src: api.recordingUrl(song.id, id) });
     listen.setAttribute("aria-label", name);
+    const level = createElement("input", { type: "range", min: 0, max: 200, step: 5, value: 100 * recording.level });
+    level.addEventListener("change", () => {
+      api.changeRecording(song.id, id, { level: level.value / 100 }).catch((error) => showMessage(error.message));
+    });
+    const levelField = createElement("label", { className: "field vocals small" }, text("voice_level"), level);
     const download = button("download_mix", "", async () => {
       const { key, tempo } = recording;
       const format = byId("karaoke-format").value;
@@ -176,7 +183,16 @@ export class Recordings {
       await api.removeRecording(song.id, id);
       this.reload();
     });
-    const line = createElement("li", { className: "job recording" }, label, length, download, remove, listen);
+    const line = createElement(
+      "li",
+      { className: "job recording" },
+      label,
+      length,
+      download,
+      remove,
+      levelField,
+      listen,
+    );
     line.dataset.id = id;
     return line;
   }

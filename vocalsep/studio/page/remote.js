@@ -44,7 +44,12 @@ function showParty() {
       const remove = createElement("button", { type: "button", className: "plain danger", textContent: "✕" });
       remove.setAttribute("aria-label", `${text("delete")}: ${name}`);
       remove.addEventListener("click", () => tryAction(() => api.removeEntry(entry.id)));
-      return createElement("li", { className: "job" }, createElement("span", { className: "name", translate: false, textContent: name }), remove);
+      return createElement(
+        "li",
+        { className: "job" },
+        createElement("span", { className: "name", translate: false, textContent: name }),
+        remove,
+      );
     }),
   );
 }
@@ -83,7 +88,10 @@ byId("remote-play").addEventListener("click", () => send(player?.playing ? "paus
 byId("remote-restart").addEventListener("click", () => send("restart"));
 byId("remote-next").addEventListener("click", () => tryAction(api.nextEntry));
 byId("remote-vocals").addEventListener("change", () => send("vocals", byId("remote-vocals").value / 100));
-for (const [name, step] of [["key", 1], ["tempo", TEMPO_STEP]]) {
+for (const [name, step] of [
+  ["key", 1],
+  ["tempo", TEMPO_STEP],
+]) {
   const initial = name === "key" ? 0 : 100;
   byId(`${name}-down`).addEventListener("click", () => send(name, (player?.[name] ?? initial) - step));
   byId(`${name}-up`).addEventListener("click", () => send(name, (player?.[name] ?? initial) + step));

@@ -24,6 +24,7 @@ export class RemoteCommands {
     const actions = {
       play: () => this.view.play(),
       pause: () => player.pause(),
+      next: () => api.nextEntry(),
       restart: () => player.seek(0),
       seek: () => this.view.seekSong(value),
       vocals: () => mixer.setLevel("vocals", value),
@@ -42,8 +43,12 @@ export class RemoteCommands {
     const { view } = this;
     view.player.pause();
     await this.openSong(song);
-    if (view.id !== song) return;
+    if (view.id !== song || view.song.state !== "done") return;
+    const settled = new Promise((resolve) => view.keyTempo.addEventListener("settled", resolve, { once: true }));
     view.keyTempo.set({ key, tempo });
+    await settled;
+    // Somebody may have chosen another song meanwhile.
+    if (view.id !== song) return;
     view.player.seek(0);
     view.play();
   }

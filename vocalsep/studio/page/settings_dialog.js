@@ -33,7 +33,9 @@ export class SettingsDialog {
     byId("network-code").hidden = addresses.length === 0;
     if (addresses.length > 0) byId("network-code").src = api.networkCodeUrl(0);
     byId("addresses").replaceChildren(
-      ...addresses.map((address) => createElement("li", {}, createElement("a", { href: address, textContent: address }))),
+      ...addresses.map((address) =>
+        createElement("li", {}, createElement("a", { href: address, textContent: address })),
+      ),
     );
   }
 }

@@ -10,7 +10,7 @@ export function setupShortcuts(actions, isEnabled) {
   let spaceHandled = false;
 
   document.addEventListener("pointerdown", (event) => {
-    clicked = event.target.closest(BUTTONS);
+    clicked = event.target.closest("label")?.control ?? event.target.closest(BUTTONS);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Tab") clicked = null;

@@ -20,7 +20,11 @@ export function openMenu(button, label, items) {
   opener = button;
   menu.setAttribute("aria-label", label);
   const entries = items.map((item) => {
-    const entry = createElement("button", { type: "button", className: `plain ${item.style ?? ""}`, textContent: item.label });
+    const entry = createElement("button", {
+      type: "button",
+      className: `plain ${item.style ?? ""}`,
+      textContent: item.label,
+    });
     entry.dataset.action = item.name;
     entry.setAttribute("role", "menuitem");
     entry.addEventListener("click", () => {

@@ -28,7 +28,12 @@ export class SongRow {
     this.check.addEventListener("change", () => actions.check(song.id, this.check.checked));
     this.title = createElement("span", { className: "song-title" });
     this.artist = createElement("span", { className: "song-artist quiet" });
-    this.name = createElement("button", { type: "button", className: "name", translate: false }, this.title, this.artist);
+    this.name = createElement(
+      "button",
+      { type: "button", className: "name", translate: false },
+      this.title,
+      this.artist,
+    );
     this.name.addEventListener("click", () => {
       if (this.check.hidden) actions.select(song.id);
       else this.check.click();

@@ -46,7 +46,9 @@ export class SongSettings {
     clearTimeout(this.#timer);
     if (!this.#id) return;
     const now = this.read();
-    const changed = Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(this.#saved[name]));
+    const changed = Object.entries(now).filter(
+      ([name, value]) => JSON.stringify(value) !== JSON.stringify(this.#saved[name]),
+    );
     if (changed.length === 0) return;
     this.#saved = now;
     // A song that was deleted meanwhile needs no settings, and the next change tries again.

@@ -9,7 +9,8 @@ const SENTENCES = {
 };
 
 /** Whether anything of a song can be played, now or in a moment. */
-export const isPlayable = (song) => Boolean(song) && (song.state === "done" || (song.state === "running" && song.ready > 0));
+export const isPlayable = (song) =>
+  Boolean(song) && (song.state === "done" || (song.state === "running" && song.ready > 0));
 
 /** What is shown in place of the player while a song cannot be played: why, and what can be done about it. */
 export class SongStatus {

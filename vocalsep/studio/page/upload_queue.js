@@ -28,7 +28,11 @@ export class UploadQueue {
   /** Queue `files`; those of more than `maxBytes` are refused at once, and not after they were sent. */
   add(files) {
     for (const file of files) {
-      if (file.fromFolder && this.suffixes && !this.suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix))) {
+      if (
+        file.fromFolder &&
+        this.suffixes &&
+        !this.suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix))
+      ) {
         continue;
       }
       if (file.size > this.maxBytes) {

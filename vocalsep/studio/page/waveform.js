@@ -16,8 +16,8 @@ const ZOOM_STEP = 2;
 const MIN_VIEW_S = 2;
 
 /**
- * The waveform of the song, vocals above the middle and accompaniment below, with a ruler of times; all of it, or a part
- * that follows the playhead.
+ * The waveform of the song, vocals above the middle and accompaniment below, with a ruler of times; all of it, or a
+ * part that follows the playhead.
  * Events: "seek" (detail: seconds), "region" (detail: {start, end} in seconds).
  */
 export class Waveform extends EventTarget {
@@ -290,10 +290,18 @@ export class Waveform extends EventTarget {
     context.fillRect(0, middle, width, Math.max(1, Math.round(scale / 2)));
     if (this.#peaks && totalSamples > 0 && duration > 0) {
       const perSecond = totalSamples / duration / this.#peaks.samples_per_peak;
-      const bars = { first: this.#left * perSecond, step: (this.#viewSeconds * perSecond * (BAR_PX + GAP_PX) * scale) / width };
+      const bars = {
+        first: this.#left * perSecond,
+        step: (this.#viewSeconds * perSecond * (BAR_PX + GAP_PX) * scale) / width,
+      };
       const most = height - middle - 2 * scale;
       this.#drawBars(context, this.#peaks.vocals, cssColour("--vocals"), bars, { width, middle, most: -most, scale });
-      this.#drawBars(context, this.#peaks.accompaniment, cssColour("--accompaniment"), bars, { width, middle, most, scale });
+      this.#drawBars(context, this.#peaks.accompaniment, cssColour("--accompaniment"), bars, {
+        width,
+        middle,
+        most,
+        scale,
+      });
     }
     this.#stale = false;
   }

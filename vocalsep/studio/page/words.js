@@ -15,7 +15,8 @@ const OLD_ENCODINGS = { zh: "gb18030", ja: "shift_jis" };
 export async function readTextFile(file, code = language()) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const mark = (bytes[0] << 8) | bytes[1];
-  if (mark === 0xfffe || mark === 0xfeff) return new TextDecoder(mark === 0xfffe ? "utf-16le" : "utf-16be").decode(bytes);
+  if (mark === 0xfffe || mark === 0xfeff)
+    return new TextDecoder(mark === 0xfffe ? "utf-16le" : "utf-16be").decode(bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -28,6 +29,7 @@ export class Words extends EventTarget {
   #song = null;
   #lyrics = null;
   #offset = 0;
+  #position = { song: null, seconds: 0, playing: false, rate: 1 };
   #reported = 0;
 
   /** `onTap(song, text)` opens the dialog in which words are tapped in time. */
@@ -44,9 +46,7 @@ export class Words extends EventTarget {
     byId("words-later").addEventListener("click", () => this.setOffset(this.#offset + OFFSET_STEP_S));
     byId("words-full").addEventListener("click", () => this.#toggleFullScreen());
     byId("words-window").addEventListener("click", () => window.open("/static/stage.html", "vocalsep-words", "popup"));
-    onOtherTab("words-window", () => {
-      this.#reported = 0;
-    });
+    onOtherTab("words-window", () => tellOtherTabs("words-position", this.#position));
   }
 
   /** By how many seconds the words are shown later than they say. */
@@ -107,11 +107,12 @@ export class Words extends EventTarget {
   /** Show what is sung at `seconds` of the song, also in the second window. */
   update(seconds, playing, rate) {
     this.stage.update(seconds - this.#offset);
+    const song = this.#song && { id: this.#song.id, label: songLabel(this.#song), title: songTitle(this.#song) };
+    this.#position = { song, seconds: seconds - this.#offset, playing, rate };
     const now = performance.now();
     if (playing && now - this.#reported < REPORT_MS) return;
     this.#reported = now;
-    const song = this.#song && { id: this.#song.id, label: songLabel(this.#song), title: songTitle(this.#song) };
-    tellOtherTabs("words-position", { song, seconds: seconds - this.#offset, playing, rate });
+    tellOtherTabs("words-position", this.#position);
   }
 
   async #addFile() {

@@ -6,7 +6,7 @@ const EARLY_S = 1.5;
 const PAUSE_S = 4;
 const DOTS = 3;
 
-// Where the end of a line is not known: its last word is sung for so long, or else each of its letters, and it at least.
+// Where a line's end is not known: how long its last word takes, or else each letter, and the shortest line.
 const LAST_WORD_S = 1.5;
 const LETTER_S = 0.12;
 const MIN_LINE_S = 2;
@@ -44,7 +44,10 @@ export class WordsStage {
     this.#title = title;
     this.#index = null;
     this.container.classList.toggle("untimed", Boolean(lyrics) && !lyrics.timed);
+    this.now.removeAttribute("tabindex");
     if (lyrics && !lyrics.timed) {
+      // Long text scrolls, also with the keyboard.
+      this.now.tabIndex = 0;
       this.now.replaceChildren(lyrics.lines.map((line) => line.text).join("\n"));
       this.next.textContent = "";
       this.pause.textContent = "";
@@ -74,7 +77,10 @@ export class WordsStage {
     this.#sung = -1;
     const line = lines[index];
     const words = line?.words?.length ? line.words : line ? [{ start: line.start, text: line.text }] : [];
-    this.#spans = words.map((word) => ({ start: word.start, element: createElement("span", { textContent: word.text }) }));
+    this.#spans = words.map((word) => ({
+      start: word.start,
+      element: createElement("span", { textContent: word.text }),
+    }));
     this.now.replaceChildren(...(line ? this.#spans.map((span) => span.element) : [this.#title]));
     this.next.textContent = lines[index + 1]?.text ?? "";
   }
@@ -97,7 +103,8 @@ export class WordsStage {
     const pauseStart = before < 0 ? 0 : endOf(lines, before);
     let dots = 0;
     if (upcoming && seconds >= pauseStart && upcoming.start - pauseStart >= PAUSE_S) {
-      dots = Math.min(DOTS, Math.max(0, Math.ceil(upcoming.start - seconds)));
+      const left = Math.ceil(upcoming.start - seconds);
+      dots = left > 0 && left <= DOTS ? left : 0;
     }
     if (dots === this.#dots) return;
     this.#dots = dots;

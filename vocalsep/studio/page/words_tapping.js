@@ -5,7 +5,10 @@ import { showMessage } from "./messages.js";
 
 /** The lines and words of pasted text: empty lines are left out. */
 function parse(content) {
-  const lines = content.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
+  const lines = content
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter(Boolean);
   return lines.map((line) => ({ text: line, words: line.match(/\S+\s*/g) }));
 }
 
@@ -21,7 +24,9 @@ export class WordsTapping {
     this.view = view;
     this.onSaved = onSaved;
     byId("tap-start").addEventListener("click", () => this.#start());
-    byId("tap-plain").addEventListener("click", () => this.#save(api.saveLyricsText(this.#song.id, byId("tap-text").value, "user")));
+    byId("tap-plain").addEventListener("click", () =>
+      this.#save(api.saveLyricsText(this.#song.id, byId("tap-text").value, "user")),
+    );
     byId("tap-now").addEventListener("click", () => this.#tap());
     byId("tap-undo").addEventListener("click", () => this.#undo());
     byId("tap-save").addEventListener("click", () => this.#save(api.saveLyrics(this.#song.id, this.#lyrics())));
