@@ -102,6 +102,9 @@ def test_messages_for_visitors_are_one_line_without_the_library_path():
     assert visitor_message(error) == "damaged file, its header"
     assert visitor_message(AudioError("is empty", path="/library/x", hint="copy it again")) == "is empty; copy it again"
     assert visitor_message(OutputError("cannot be written", path="stem")) == "stem: cannot be written"
+    assert (
+        visitor_message(OutputError("cannot be written", path="/library/x/song.json")) == "song.json: cannot be written"
+    )
 
 
 @pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, DiskFullError), (errno.EROFS, OutputError)])
