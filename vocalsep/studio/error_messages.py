@@ -26,8 +26,8 @@ def write_error(message: str, error: OSError) -> OutputError:
 def visitor_message(error: VocalsepError) -> str:
     """Return an error's text for a visitor, in one line.
 
-    Errors about audio leave out the path, which is the library's copy of the visitor's file; others give its last part. Hints on how to decode
-    damaged files are for callers of the library, and left out too.
+    Errors about audio leave out the path, which is the library's copy of the visitor's file; others name the file
+    without its folder. Hints on how to decode damaged files are for callers of the library, and left out too.
     """
     text = str(error)
     if error.path is not None and os.path.isabs(error.path):

@@ -187,11 +187,11 @@ class ExportQueue:
             self._remove(export)
 
     def leave(self, client: str) -> None:
-        """Stop and remove the unfinished exports that nobody but this client asked for."""
+        """Stop and remove the unfinished exports that nobody asked for who is still there."""
         with self._changed:
             for export in list(self._exports.values()):
-                if export.state not in FINISHED and export.clients == {client}:
-                    self._remove(export)
+                if export.state not in FINISHED and client in export.clients:
+                    self.cancel(export, client)
 
     def remove_song(self, song_id: str) -> None:
         """Stop and remove all exports of a song."""
