@@ -17,6 +17,7 @@ from vocalsep.studio.error_messages import visitor_message, write_error
 from vocalsep.studio.export_request import ExportRequest
 from vocalsep.studio.library import DONE, Library
 from vocalsep.studio.limits import Limits
+from vocalsep.studio.network import addresses, qr_text
 from vocalsep.studio.stems import PEAK_SAMPLES, StemWriter, WaveformPeaks, decode_pcm, encode_pcm
 from vocalsep.studio.worker import Worker
 
@@ -153,3 +154,19 @@ def test_exports_end_when_all_who_asked_for_them_have_left(tmp_path):
     finally:
         studio.exports.stop()
         assert studio.exports.join()
+
+
+def test_addresses_have_the_token_and_numbers_come_before_names():
+    assert addresses("192.0.2.7", 80, "t") == ["http://192.0.2.7:80/?token=t"]
+    assert addresses("::1", 80, "t") == ["http://[::1]:80/?token=t"]
+    every = addresses("0.0.0.0", 8765, "t")
+    assert every
+    assert all(one.startswith("http://") and one.endswith(":8765/?token=t") for one in every)
+    numbers = [any(letter.isdigit() for letter in one.split(":")[1]) for one in every[:-1]]
+    assert all(numbers)
+
+
+def test_a_qr_code_for_a_terminal_is_square():
+    lines = qr_text("http://192.0.2.7:8765/?token=0123456789abcdef0123456789abcdef").splitlines()
+    # Two rows of modules in each line.
+    assert len(lines) == -(-len(lines[0]) // 2)

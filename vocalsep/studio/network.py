@@ -60,7 +60,8 @@ def _own_hosts(host: str) -> list[str]:
         with contextlib.suppress(OSError, UnicodeError):
             found += [str(entry[4][0]) for entry in socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)]
     usable = [one for one in dict.fromkeys(found) if _is_usable(one)]
-    return [*usable, name] if name else usable
+    # Without a network only this machine can use it, until there is one.
+    return [*usable, *([name] if name else [])] or ["127.0.0.1"]
 
 
 def _is_usable(host: str) -> bool:

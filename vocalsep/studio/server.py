@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
 import pathlib
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable
@@ -157,9 +159,13 @@ def _report_network(host: str, shared: list[str], report: Callable[[str], None])
     )
     for address in shared[1:]:
         report(f"also at {address}")
-    report("scan this with a phone in the same network:")
-    for line in qr_text(shared[0]).splitlines():
-        report(line)
+    code = qr_text(shared[0])
+    # Terminals of old encodings have no blocks to draw it with.
+    with contextlib.suppress(UnicodeEncodeError, LookupError):
+        code.encode(sys.stderr.encoding or "ascii")
+        report("scan this with a phone in the same network:")
+        for line in code.splitlines():
+            report(line)
 
 
 def _server_class(studio: Studio) -> Any:
