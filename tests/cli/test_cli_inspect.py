@@ -31,9 +31,9 @@ def test_info_of_a_song(tmp_path):
 
 
 def test_info_of_a_model_file():
-    said = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
-    assert said["architecture"] == "spleeter"
-    assert 0 < said["flops"] <= spleeters_flops() / 2
+    info = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
+    assert info["architecture"] == "spleeter"
+    assert 0 < info["flops"] <= spleeters_flops() / 2
 
 
 def spleeters_flops():

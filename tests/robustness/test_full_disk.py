@@ -25,10 +25,10 @@ def material(tmp_path_factory):
 
 
 def commands(material, out):
-    """Every command that writes, by name, and whether it starts anew where it was refused."""
+    """Every command that writes, by name, and whether it can be started again after it was refused."""
     song, songs, stems = material / "songs/0.wav", material / "songs", material / "stems"
     scoring = ("--stems", stems, "--oracles", "IRM1", "--metrics", "usdr", "--jobs", 1)
-    begun = ("--resume",) if (out / "config.toml").exists() else ("--config", material / "small.toml", "--stems", stems)
+    start = ("--resume",) if (out / "config.toml").exists() else ("--config", material / "small.toml", "--stems", stems)
     return {
         "split": ("split", song, "--out", out),
         "batch": ("split", songs, "--out", out, "--jobs", 2, "--format", "flac"),
@@ -37,7 +37,7 @@ def commands(material, out):
         "plot": ("plot", song, "--out", out / "a.png", "--duration", 1),
         "export": ("export", out / "a.onnx"),
         "evaluate": ("evaluate", *scoring, "--out", out),
-        "train": ("train", *begun, "--out", out, "--workers", 0, "--threads", 1),
+        "train": ("train", *start, "--out", out, "--workers", 0, "--threads", 1),
     }
 
 
@@ -84,7 +84,7 @@ def test_a_disk_that_is_full_or_read_only(name, material, tmp_path):
             assert files(disk)
 
 
-def test_a_disk_that_fills_up_amid_a_batch_costs_only_what_does_not_fit(material, tmp_path):
+def test_full_disk_during_a_batch_fails_only_songs_that_do_not_fit(material, tmp_path):
     with small_disk(tmp_path / "disk", round(3.5 * SONG_S * RATE * 4 / 1024)) as disk:
         command = ("split", material / "songs", "--out", disk / "out", "--skip-existing", "--threads", 1)
         done = vocalsep(*command)
@@ -97,7 +97,7 @@ def test_a_disk_that_fills_up_amid_a_batch_costs_only_what_does_not_fit(material
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_up_amid_a_training_keeps_the_last_checkpoint(material, tmp_path):
+def test_full_disk_during_training_keeps_the_last_checkpoint(material, tmp_path):
     with small_disk(tmp_path / "disk", 12_000) as disk:
         out = disk / "out"
         fill(disk, leave=90)
@@ -110,7 +110,7 @@ def test_a_disk_that_fills_up_amid_a_training_keeps_the_last_checkpoint(material
 
 
 @pytest.mark.slow
-def test_events_that_find_no_room_end_the_training_instead_of_keeping_it_waiting(material, tmp_path):
+def test_full_disk_for_tensorboard_events_ends_the_training(material, tmp_path):
     with small_disk(tmp_path / "out/tensorboard", 4) as disk:
         fill(disk)
         refused(vocalsep(*commands(material, tmp_path / "out")["train"]), ["tensorboard: cannot be written"])
@@ -125,7 +125,7 @@ def test_standard_output_on_a_full_disk(command, material):
     refused(done, ["standard output cannot be written: the disk is full"])
 
 
-def test_a_studio_on_a_full_disk_takes_no_song_and_keeps_none_waiting(material, tmp_path):
+def test_studio_on_a_full_disk_refuses_songs(material, tmp_path):
     with small_disk(tmp_path / "disk", 8000) as disk, opened(disk / "library") as studio:
         small = write(tmp_path / "small.wav", tones(0.1), RATE)
         full = fill(disk, leave=20)

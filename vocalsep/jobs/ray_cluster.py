@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import MissingExtraError, UsageError, VocalsepError
+from ..inference.engine import EngineSettings
 from .batch import SongResult, failed_result
 from .outputs import WriteOptions
 from .planning import Job
-from .process_pool import EngineSettings, run_in_worker
+from .process_pool import run_in_worker
 
 # How often a job is started again when its process or machine dies.
 MAX_RETRIES = 5

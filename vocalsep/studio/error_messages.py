@@ -6,7 +6,7 @@ import errno
 import os
 
 from ..errors import AudioError, DamagedError, DiskFullError, OutputError, VocalsepError
-from ..system.atomic_files import reason
+from ..system.atomic_files import os_error_text
 
 
 def write_error(message: str, error: OSError) -> OutputError:
@@ -20,7 +20,7 @@ def write_error(message: str, error: OSError) -> OutputError:
         What the system reported.
     """
     kind = DiskFullError if error.errno == errno.ENOSPC else OutputError
-    return kind(f"{message}: {reason(error)}")
+    return kind(f"{message}: {os_error_text(error)}")
 
 
 def visitor_message(error: VocalsepError) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import MissingExtraError, OutputError
-from ..system.atomic_files import reason, write_text
+from ..system.atomic_files import os_error_text, write_text
 from .error_messages import write_error
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
@@ -148,7 +148,7 @@ class Library:
                 if ID.fullmatch(path.name) and path.is_dir():
                     self._load_song(path)
         except OSError as error:
-            raise OutputError(f"cannot be used as a library ({reason(error)})", path=folder) from None
+            raise OutputError(f"cannot be used as a library ({os_error_text(error)})", path=folder) from None
 
     @property
     def temporary_folder(self) -> pathlib.Path:

@@ -129,9 +129,9 @@ class Requests:
         described = bare.openapi()
         self.schemas = described["components"]["schemas"]
         self.operations = [
-            (method.upper(), path, said.get("parameters", []), said.get("requestBody", {}).get("content", {}))
+            (method.upper(), path, operation.get("parameters", []), operation.get("requestBody", {}).get("content", {}))
             for path, methods in described["paths"].items()
-            for method, said in methods.items()
+            for method, operation in methods.items()
         ]
         # What takes a body deserves more than its share.
         self.operations += 3 * [operation for operation in self.operations if operation[:2] == ("POST", "/api/songs")]
@@ -357,16 +357,16 @@ def _check_answer(scope: dict[str, Any], status: int, headers: list[tuple[bytes,
     for name, value in headers:
         expect(not set(name + value) & {0, 10, 13}, f"a header with an end of line: {name!r} {value!r}")
     expect(SECRET not in body and b"root:x:0" not in body, "gives a file away")
-    said = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in headers}
-    location = said.get("location", "/")
+    fields = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    location = fields.get("location", "/")
     host = dict(scope["headers"])[b"host"].decode("latin-1")
     expect(re.match(rf"/(?![/\\])|http://{re.escape(host)}/", location), f"sends elsewhere: {location}")
-    length = said.get("content-length")
+    length = fields.get("content-length")
     if body and length is not None:
         expect(int(length) == len(body), f"announces {length} bytes and sends {len(body)}")
     if not body:
         return
-    kind = said.get("content-type", "")
+    kind = fields.get("content-type", "")
     if kind.startswith("application/json"):
         answer = json.loads(body, parse_constant=lambda constant: expect(False, f"{constant} in JSON"))
         expect(status < 400 or "detail" in answer, f"{status} without a detail")
@@ -374,9 +374,9 @@ def _check_answer(scope: dict[str, Any], status: int, headers: list[tuple[bytes,
         expect(soundfile.info(io.BytesIO(body)).frames > 0, "a sound without samples")
     elif status == 200 and kind == "application/zip":
         expect(zipfile.ZipFile(io.BytesIO(body)).testzip() is None, "a broken archive")
-    if status == 206 and "content-range" in said:
-        first, last = said["content-range"].removeprefix("bytes ").split("/")[0].split("-")
-        expect(int(last) + 1 - int(first) == len(body), f"{said['content-range']} with {len(body)} bytes")
+    if status == 206 and "content-range" in fields:
+        first, last = fields["content-range"].removeprefix("bytes ").split("/")[0].split("-")
+        expect(int(last) + 1 - int(first) == len(body), f"{fields['content-range']} with {len(body)} bytes")
 
 
 def _sound(form: str, channels: int, seconds: float = 0.1) -> bytes:
