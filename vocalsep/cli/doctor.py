@@ -29,6 +29,7 @@ PACKAGES = {
     "musdb": None,
     "museval": None,
     "onnxruntime": "onnx",
+    "pillow": "video",
     "onnx": "onnx",
     "fastapi": "studio",
     "uvicorn": "studio",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..audio.container import AvioFile, is_cover, open_container
+from ..errors import AudioError
 from .content import MovingPicture
 from .drawing import Drawing, Scene, WipedRow
 from .frames import Frame
@@ -37,10 +38,18 @@ class PictureFormat:
 
 
 def picture_format(path: pathlib.Path) -> PictureFormat:
-    """Return the format in which the picture of a video is shown, with square pixels and upright."""
+    """Return the format in which the picture of a video is shown, with square pixels and upright.
+
+    Raises
+    ------
+    AudioError
+        The picture cannot be decoded.
+    """
     with path.open("rb") as file, open_container(AvioFile(file)) as container:
         stream = picture_stream(container, AvioFile(file))
         context = stream.codec_context
+        if context is None or not (context.width and context.height):
+            raise AudioError("its picture is of a kind that cannot be decoded", path=path)
         shape = context.sample_aspect_ratio or 1
         sides = [float(context.width * (shape if shape > 0 else 1)), float(context.height)]
         if _rotation(container, stream) % (2 * QUARTER):

@@ -65,8 +65,10 @@ def write_karaoke_video(
 
     Raises
     ------
-    MissingExtraError
-        Pillow is not installed.
+    ImportError
+        Pillow is not installed, see `check_drawing`.
+    AudioError
+        The picture of the content cannot be decoded.
     OutputError
         The file cannot be written.
     """
