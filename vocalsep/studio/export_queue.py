@@ -66,6 +66,8 @@ class Export:
         Who asked for it; an empty text for those that are never noticed to leave.
     stopped : threading.Event
         Set when it is not wanted any more.
+    reported, finished : float
+        When its progress was last reported, and when it ended, by `time.monotonic`.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Export:
     clients: set[str] = dataclasses.field(default_factory=set)
     stopped: threading.Event = dataclasses.field(default_factory=threading.Event)
     reported: float = 0.0
+    finished: float = 0.0
 
 
 class ExportQueue:
@@ -184,11 +187,11 @@ class ExportQueue:
             self._remove(export)
 
     def leave(self, client: str) -> None:
-        """Stop and remove the unfinished exports that nobody but this client asked for."""
+        """Stop and remove the unfinished exports that nobody asked for who is still there."""
         with self._changed:
             for export in list(self._exports.values()):
-                if export.state not in FINISHED and export.clients == {client}:
-                    self._remove(export)
+                if export.state not in FINISHED and client in export.clients:
+                    self.cancel(export, client)
 
     def remove_song(self, song_id: str) -> None:
         """Stop and remove all exports of a song."""
@@ -246,6 +249,7 @@ class ExportQueue:
                 export.state, export.progress, export.remarks = DONE, 1.0, made.remarks
                 export.path, export.bytes = made.path, size
                 export.name = download_name(export.task.song, export.task.request, made.suffix)
+            export.finished = time.monotonic()
             if export.id in self._exports:
                 self._report(export)
             self._delete_old()
@@ -294,13 +298,13 @@ class ExportQueue:
     def _delete_old(self) -> None:
         """Delete the oldest finished exports beyond the bounds; the newest one stays, however large it is."""
         kept, size = 0, 0
-        oldest = time.time() - MAX_AGE_S
+        oldest = time.monotonic() - MAX_AGE_S
         for export in reversed(list(self._exports.values())):
             if export.state in FINISHED:
                 kept += 1
                 size += export.bytes
                 too_many = kept > MAX_KEPT or (kept > 1 and size > MAX_KEPT_BYTES)
-                if too_many or export.created < oldest:
+                if too_many or export.finished < oldest:
                     self._remove(export)
 
 
