@@ -205,8 +205,15 @@ def test_a_singer_is_added_on_a_phone_and_sings_on_the_page(browser, page, page_
     page.wait_for_function("() => !window.studio.player.playing")
     phone.fill("#remote-vocals", "60")
     page.wait_for_function("() => window.studio.mixer.gains().vocals === 0.6")
+    # The turn begins in the singer's key, from the start of the song.
+    (entry,) = page_studio.http.get("api/party").json()["entries"]
+    page_studio.http.patch(f"api/party/entries/{entry['id']}", json={"key": -1})
     phone.click("#remote-next")
-    page.wait_for_function("() => window.studio.player.playing && window.studio.player.position < 3")
+    page.wait_for_function(
+        """() => window.studio.player.playing && window.studio.player.position < 3
+             && window.studio.keyTempo.current.key === -1""",
+        timeout=60000,
+    )
     page.click("#open-party")
     assert "Ana" in page.text_content("#party-now")
     phone.wait_for_function("() => document.querySelector('#remote-play').textContent === 'Pause'")

@@ -11,7 +11,7 @@ let state = null;
 let received = 0;
 
 async function showWords(song) {
-  byId("stage-title").textContent = song?.label ?? "";
+  byId("stage-title").textContent = song?.label ?? text("words");
   document.title = song?.label ?? text("words");
   const lyrics = song ? await api.lyrics(song.id).catch(() => null) : null;
   if (song?.id === state?.song?.id) stage.setLyrics(lyrics, song?.title ?? "");
