@@ -99,11 +99,10 @@ def test_a_studio_without_a_clock(tmp_path, monkeypatch):
     with opened(tmp_path / "library") as studio:
         first = studio.post(write(tmp_path / "a.wav", tones(0.3), RATE), "a.wav").json()["id"]
         assert studio.until(first, "done", "failed")["state"] == "done"
-        archive = studio.http.get(f"api/songs/{first}/stems.zip")
-        assert archive.status_code == 200, archive.text
+        _, archive = studio.download(first, kind="stems", format="wav")
         assert len(zipfile.ZipFile(io.BytesIO(archive.content)).namelist()) == 2
         (tmp_path / "clock").write_text("+1d")
         second = studio.post(tmp_path / "a.wav", "b.wav").json()["id"]
         (tmp_path / "clock").write_text("-1d")
         assert studio.until(second, "done", "failed")["state"] == "done"
-        assert studio.http.get(f"api/songs/{second}/mix").status_code == 200
+        assert studio.download(second, kind="mix")[1].status_code == 200

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 
-import httpx
 import pytest
 from conftest import RATE, tones, vocalsep, write
 from faults.cases import TRAINING, write_stems
@@ -138,18 +137,21 @@ def test_studio_on_a_full_disk_refuses_songs(material, tmp_path):
         song = studio.post(small, "small.wav").json()
         assert studio.until(song["id"], "done", "failed")["state"] == "done"
         full = fill(disk)
-        for path in ("mix", "mix?format=m4a", "mix?format=stem.mp4", "stems.zip"):
-            answer = studio.http.get(f"api/songs/{song['id']}/{path}")
-            assert answer.status_code == 507, (path, answer.text)
+        for kind, form in (("mix", "wav"), ("mix", "m4a"), ("stem_file", "wav"), ("stems", "wav")):
+            export = studio.ended_export(studio.start_export(song["id"], kind=kind, format=form)["id"])
+            assert (export["state"], "the disk is full" in export["error"]) == ("failed", True), export
         assert studio.http.post(f"api/songs/{song['id']}/versions?key=1").status_code == 507
         assert not files(disk / "library/.scratch")
         full.unlink()
         with read_only(disk):
             assert studio.post(small, "small.wav").status_code == 500
-            answer = studio.http.get(f"api/songs/{song['id']}/mix")
-            assert "read-only" in answer.json()["detail"].lower()
+            export = studio.ended_export(studio.start_export(song["id"], kind="mix", format="flac")["id"])
+            assert "read-only" in export["error"].lower()
+            settings = studio.http.patch(f"api/songs/{song['id']}/settings", json={"key": 1})
+            assert settings.status_code == 500
+            assert "read-only" in settings.json()["detail"].lower()
             assert studio.http.get(f"api/songs/{song['id']}/stems/vocals.wav").status_code == 200
-        assert studio.http.get(f"api/songs/{song['id']}/mix").status_code == 200
+        assert studio.download(song["id"], kind="mix", format="flac")[1].status_code == 200
 
 
 def test_a_studio_on_a_read_only_disk_says_so(tmp_path):
@@ -161,11 +163,14 @@ def test_downloads_leave_nothing_behind_whatever_is_asked(material, tmp_path):
     with opened(tmp_path / "library") as studio:
         song = studio.post(write(tmp_path / "s.wav", tones(0.2), RATE), "s.wav").json()
         assert studio.until(song["id"], "done", "failed")["state"] == "done"
+        export, _ = studio.download(song["id"], kind="mix", format="wav")
         for asked in ("bytes=9-2", "nonsense", "bytes=99999999-"):
-            studio.http.get(f"api/songs/{song['id']}/mix", headers={"range": asked})
-        with studio.http.stream("GET", f"api/songs/{song['id']}/mix"):
+            assert studio.http.get(export["url"], headers={"range": asked}).status_code == 416
+        with studio.http.stream("GET", export["url"]):
             pass
-        httpx.get(f"{studio.http.base_url}api/songs/{song['id']}/stems.zip", timeout=30)
+        zipped = studio.start_export(song["id"], kind="stems")
+        for made in (export, zipped):
+            assert studio.http.delete(f"api/exports/{made['id']}").status_code == 204
         deadline = time.monotonic() + 5
         while files(tmp_path / "library/.scratch") and time.monotonic() < deadline:
             time.sleep(0.02)
