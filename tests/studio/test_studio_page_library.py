@@ -13,6 +13,7 @@ from studio_page import (
     needs_chromium,
     open_page,
     open_song,
+    play,
     upload,
 )
 from test_studio import Studio
@@ -98,6 +99,20 @@ def test_a_song_is_renamed_and_several_are_deleted_at_once(page, page_studio, so
     for one in added:
         page.wait_for_function("id => !document.querySelector(`#songs li[data-id='${id}']`)", arg=one["id"])
     assert [one["id"] for one in page_studio.http.get("api/songs").json()] == [song["id"]]
+    assert page.problems == []
+
+
+def test_a_song_that_is_added_is_opened_unless_another_plays(page, page_studio, song, tmp_path):
+    opened = "window.studio.songView.id"
+    first = upload(page, page_studio, write(tmp_path / "first.wav", tones(1), RATE))
+    page.wait_for_function(f"id => {opened} === id", arg=first["id"])
+    open_song(page, song)
+    play(page, 2)
+    second = upload(page, page_studio, write(tmp_path / "second.wav", tones(1, seed=1), RATE))
+    page_studio.until(second["id"], "done")
+    assert page.evaluate(opened) == song["id"]
+    assert page.evaluate("window.studio.player.playing")
+    page_studio.http.post("api/songs/delete", json={"ids": [first["id"], second["id"]]})
     assert page.problems == []
 
 
