@@ -85,6 +85,32 @@ def test_of_a_fine_tuned_bag_only_the_vocals_network_runs(tmp_path):
     assert list(separator.backend.estimate._loaded) == [3]
 
 
+def test_a_bag_is_added_from_the_web_with_its_networks(tmp_path):
+    import functools
+    import http.server
+    import threading
+
+    networks = [demucs_network("HTDemucs", seed) for seed in range(2)]
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    for index, network in enumerate(networks):
+        save_hub(network, folder / f"network{index}.safetensors")
+    (folder / "two.yaml").write_text(json.dumps({"models": ["network0", "network1"]}))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            added = add(f"http://127.0.0.1:{server.server_port}/two.yaml")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert list((added.path.parent / ".downloads").iterdir()) == []
+    song = tones(1.5)
+    expected = sum(demucs_vocals(network, song) for network in networks) / 2
+    assert np.abs(Separator("two").separate(song, RATE).vocals - expected).max() < 1e-5
+
+
 def save_hub(network, path):
     """Save a network as the model hub has them: safetensors with the class and its arguments as text."""
     from safetensors.torch import save_file

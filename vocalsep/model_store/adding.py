@@ -160,6 +160,9 @@ def _fetch_members(url: str, bag: pathlib.Path, stack: contextlib.ExitStack, pro
     """Download the networks of a bag, which are beside it on a model hub, to the same folder here."""
     base, query = url.partition("?")[::2]
     for member in demucs_file.members(bag):
+        if (bag.parent / f"{member}.safetensors").is_file():
+            # From an earlier attempt.
+            continue
         address = f"{base.rpartition('/')[0]}/{member}.safetensors{'?' * bool(query)}{query}"
         whole = stack.enter_context(_local(address, None, progress))
         whole.rename(bag.parent / whole.name)
