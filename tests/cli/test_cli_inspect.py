@@ -33,6 +33,8 @@ def test_info_of_a_song(tmp_path):
 def test_info_of_a_model_file():
     said = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
     assert said["architecture"] == "spleeter"
+    assert "flops" not in said
+    said = json.loads(vocalsep("info", registry.find("default"), "--estimate", "--json").stdout)
     assert 0 < said["flops"] <= spleeters_flops() / 2
 
 
