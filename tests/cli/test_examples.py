@@ -75,11 +75,8 @@ def test_the_song_is_made_with_espeak_or_not_at_all(tmp_path):
 
 def test_the_container_serves_a_studio():
     text = (DEMO / "Dockerfile").read_text("utf-8")
-    command = [
-        part
-        for line in ("ENTRYPOINT", "CMD")
-        for part in json.loads(re.search(rf"^{line} (.*)$", text, re.MULTILINE)[1])
-    ]
+    parts = (re.search(rf"^{line} (.*)$", text, re.MULTILINE)[1] for line in ("ENTRYPOINT", "CMD"))
+    command = [word for part in parts for word in json.loads(part)]
     assert command[0] == "vocalsep"
     # Help is printed only where the options before it are known.
     done = run(sys.executable, "-m", *command, "--help")
