@@ -8,7 +8,7 @@ set -euo pipefail
 
 folder=$1 suite=$2 mirror=$3 which=$4
 shift 4
-here=$(realpath "$(dirname "$0")/..")
+here=$(realpath "$(dirname "$0")/../..")
 [ -e "$folder/usr" ] ||
   debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$folder" "$mirror"
 rm -rf "$folder/srv/new"
