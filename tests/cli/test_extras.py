@@ -1,5 +1,7 @@
 """What a base installation can do: no package of any extra can be imported, and is missed by one line that names it."""
 
+import importlib
+import importlib.util
 import json
 import re
 import subprocess
@@ -9,7 +11,8 @@ import time
 import pytest
 from conftest import DEMO, tones, write
 
-from vocalsep.errors import MissingExtraError
+from vocalsep import MissingExtraError, Separator
+from vocalsep.datasets.musdb18 import find_tracks
 from vocalsep.system.extras import BASE, EXTRAS, missing, require
 
 if sys.version_info >= (3, 11):
@@ -170,9 +173,18 @@ def test_the_extras_are_those_of_the_package():
 
 
 def test_the_library_names_the_extra_too(monkeypatch):
-    monkeypatch.setitem(EXTRAS, "ray", ("no_such_package",))
-    with pytest.raises(MissingExtraError, match=r'pip install "vocalsep\[ray\]"'):
-        require("ray", "a Ray cluster")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for extra, use in {
+        "torch": lambda: Separator(backend="torch"),
+        "train": lambda: find_tracks(ROOT, "test"),
+        "ray": lambda: require("ray", "a Ray cluster"),
+    }.items():
+        with pytest.raises(MissingExtraError, match=rf'pip install "vocalsep\[{extra}\]"'):
+            use()
+    for package, extra in {"training": "train", "mixing": "train", "evaluation": "train", "studio": "studio"}.items():
+        monkeypatch.delitem(sys.modules, f"vocalsep.{package}", raising=False)
+        with pytest.raises(MissingExtraError, match=rf"vocalsep\[{extra}\]"):
+            importlib.import_module(f"vocalsep.{package}")
 
 
 def test_a_package_whose_import_failed_before_is_missing(monkeypatch):
