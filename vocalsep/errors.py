@@ -88,6 +88,17 @@ class DamagedError(AudioError):
     """
 
 
+class LyricsError(VocalsepError):
+    """Lyrics cannot be read, or lack the times that are needed.
+
+    Examples
+    --------
+    >>> from vocalsep import LyricsError, VocalsepError
+    >>> issubclass(LyricsError, VocalsepError)
+    True
+    """
+
+
 class ModelError(VocalsepError):
     """A model is unknown, its file is broken, or its configuration makes no sense.
 

@@ -137,6 +137,24 @@ def test_leakage_measures_both_folders(tmp_path):
     assert all(float(line.split(" dB below")[0].rsplit(" ", 1)[1]) > -1 for line in (first, second))
 
 
+def test_labels_are_sorted_by_singing_and_agreement(tmp_path):
+    mixture = read(DEMO / "song.ogg")
+    vocals = read(DEMO / "song-stems" / "vocals.ogg")
+    length = 6 * RATE
+    mixture, vocals = mixture[:, :length], vocals[:, :length]
+    quiet = 0.001 * vocals
+    for name, label in (("sung", vocals), ("silent", quiet), ("wrong", mixture - vocals)):
+        write(tmp_path / f"labels/{name}/vocals.wav", label)
+        write(tmp_path / f"labels/{name}/accompaniment.wav", mixture - label)
+    done = run(sys.executable, DEMO / "screen_labels.py", tmp_path / "labels", tmp_path / "out")
+    assert done.stdout.strip() == "1 songs, 1 instrumentals, 1 dropped", done.stderr
+    assert [path.name for path in (tmp_path / "out/songs").iterdir()] == ["sung"]
+    assert np.array_equal(
+        read(tmp_path / "out/instrumentals/silent.wav"), read(tmp_path / "labels/silent/accompaniment.wav")
+    )
+    assert len((tmp_path / "out/labels.tsv").read_text().splitlines()) == 4
+
+
 @pytest.mark.parametrize("recipe", sorted(DEMO.glob("*.toml")), ids=lambda path: path.name)
 def test_recipes_are_understood(recipe):
     tables = read_toml(recipe)

@@ -13,7 +13,7 @@ from conftest import DEMO, tones, write
 
 from vocalsep import MissingExtraError, Separator
 from vocalsep.datasets.musdb18 import find_tracks
-from vocalsep.system.extras import BASE, EXTRAS, missing, require
+from vocalsep.system.extras import BASE, DISTRIBUTIONS, EXTRAS, missing, require
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -95,6 +95,7 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path):
     song = write(tmp_path / "song.wav", tones(1.0))
     model = tmp_path / "own.safetensors"
     model.write_bytes((ROOT / "models" / "default.safetensors").read_bytes())
+    (tmp_path / "song.lrc").write_text("[00:00.20]la la\n")
     (tmp_path / "recipe.toml").write_text("[training]\nsteps = 1\n")
     cases = [
         ("torch", ["split", song, "--model", model]),
@@ -115,6 +116,7 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path):
         ("train", ["bench", song, "--train", "recipe.toml"]),
         ("studio", ["serve"]),
         ("studio", ["studio"]),
+        ("video", ["karaoke", song, "--video", "--lyrics", "song.lrc"]),
         ("ray", ["split", song, "--engine", "ray"]),
         ("remote", ["split", "s3://songs/song.wav"]),
         ("remote", ["split", song, "--out", "s3://stems"]),
@@ -169,7 +171,7 @@ def test_the_extras_are_those_of_the_package():
     assert names(declared["base"]) == {name.lower() for name in BASE}
     for extra, packages in EXTRAS.items():
         own = set(packages) - {"tomli"} - (set(EXTRAS["torch"]) if extra == "train" else set())
-        assert names(declared[extra]) == {name.lower() for name in own}
+        assert names(declared[extra]) == {DISTRIBUTIONS.get(name, name).lower() for name in own}
 
 
 def test_the_library_names_the_extra_too(monkeypatch):

@@ -34,6 +34,7 @@ def commands(material, out):
         "split": ("split", song, "--out", out),
         "batch": ("split", songs, "--out", out, "--jobs", 2, "--format", "flac"),
         "karaoke": ("karaoke", song, "--out", out, "--format", "m4a"),
+        "karaoke video": ("karaoke", song, "--out", out, "--video", "--size", "320x180"),
         "plot": ("plot", song, "--out", out / "a.png", "--duration", 1),
         "export": ("export", out / "a.onnx"),
         "evaluate": ("evaluate", *scoring, "--out", out),
@@ -59,6 +60,7 @@ def files(place):
     [
         "split",
         "karaoke",
+        "karaoke video",
         "plot",
         "evaluate",
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("batch", "export", "train")),

@@ -54,8 +54,9 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
             target.open("w+b") as file,
         ):
             avio = AvioFile(file)
-            with _open_target(avio, plan, target, _options(pictures, video, plan.muxer)) as out:
-                _remux(pictures, sound, out, title, plan, _first_sample_time(video, plan.sound), _covers(video))
+            options = _options(pictures, video, plan.muxer)
+            with open_target(avio, plan.muxer, plan.wrapped, target, options) as out:
+                _remux(pictures, sound, out, title, plan, first_sample_time(video, plan.sound), _covers(video))
             if avio.error is not None:
                 raise avio.error
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -63,7 +64,20 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
 
 
 @contextlib.contextmanager
-def _open_target(avio: AvioFile, plan: VideoPlan, target: pathlib.Path, options: dict[str, str]) -> Iterator[Any]:
+def open_target(
+    avio: AvioFile, muxer: str, wrapped: bool, target: pathlib.Path, options: dict[str, str]
+) -> Iterator[Any]:
+    """Open a video for writing, as `open_output`, so that its index can be moved to the front.
+
+    Parameters
+    ----------
+    avio : AvioFile
+        Of the open file.
+    muxer, wrapped, options
+        See `open_output`.
+    target : pathlib.Path
+        The file's path.
+    """
     opened: list[Any] = []
 
     def reopen(*_: object) -> AvioFile:
@@ -72,7 +86,7 @@ def _open_target(avio: AvioFile, plan: VideoPlan, target: pathlib.Path, options:
         return AvioFile(opened[-1])
 
     try:
-        with open_output(avio, plan.muxer, plan.wrapped, options, reopen if plan.muxer in MP4 else None) as out:
+        with open_output(avio, muxer, wrapped, options, reopen if muxer in MP4 else None) as out:
             yield out
     finally:
         for file in opened:
@@ -152,7 +166,7 @@ def _new_sound_first(pictures: Any, sound: int) -> list[Any]:
     return [next(sounds) if stream.type == "audio" else stream for stream in pictures.streams]
 
 
-def _first_sample_time(video: pathlib.Path, index: int) -> float:
+def first_sample_time(video: pathlib.Path, index: int) -> float:
     """Return the time of the first sample of a stream, in seconds of the container's clock."""
     import av
 

@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..errors import VocalsepError
-from ..system.extras import BASE, EXTRAS, is_installed, missing
+from ..system.extras import BASE, DISTRIBUTIONS, EXTRAS, is_installed, missing
 from . import options
 
 # What each extra is for.
@@ -22,6 +22,7 @@ PURPOSES = {
     "torch": "GPUs, and models without an ONNX file",
     "train": "training, evaluation, plots and export",
     "studio": "the studio",
+    "video": "karaoke videos",
     "ray": "a Ray cluster",
     "remote": "URLs",
 }
@@ -61,7 +62,7 @@ def doctor(options: DoctorOptions) -> None:
 
 def _version(package: str) -> str:
     try:
-        return importlib.metadata.version(package) if is_installed(package) else ""
+        return importlib.metadata.version(DISTRIBUTIONS.get(package, package)) if is_installed(package) else ""
     except importlib.metadata.PackageNotFoundError:
         return "of unknown version"
 

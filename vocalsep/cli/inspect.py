@@ -35,6 +35,9 @@ class InfoOptions:
             help="Of a song, measure what splitting it would take on this machine; of a model, count its operations.",
         ),
     ] = False
+    key_tempo: Annotated[
+        bool, typer.Option("--key-tempo", help="Find the song's key and tempo, and how sure they are.")
+    ] = False
     model: Model = "default"
     as_json: Json = False
     audio_stream: AudioStream = None
@@ -59,7 +62,8 @@ def models(options: ModelsOptions) -> None:
 def info(options: InfoOptions) -> None:
     """Say what a song, a video or a model file is.
 
-    With --estimate, also what splitting a song would take on this machine: the model is tried for some seconds.
+    With --estimate, also what splitting a song would take on this machine: the model is tried for some seconds. With
+    --key-tempo, also the song's key and tempo, found in its first ten minutes.
     """
     from ..model_files import registry
 
@@ -98,10 +102,13 @@ def _describe_file(path: pathlib.Path, options: InfoOptions) -> dict[str, Any]:
 
     try:
         with open_source(path, stream=options.audio_stream) as source:
-            return _describe_song(source.info, options.model if options.estimate else None)
+            description = _describe_song(source.info, options.model if options.estimate else None)
+        if options.key_tempo:
+            description |= _describe_music(path, options.audio_stream)
     except AudioError as error:
         error.about(options.file)
         raise
+    return description
 
 
 def _describe_model(name: str, path: pathlib.Path) -> dict[str, Any]:
@@ -157,9 +164,21 @@ def _describe_song(song: SourceInfo, estimated_model: str | None) -> dict[str, A
     return description
 
 
+def _describe_music(path: pathlib.Path, stream: str | None) -> dict[str, Any]:
+    from ..analysis import analyze_song
+
+    found = analyze_song(path, stream)
+    return {
+        "key": None if found.key is None else found.key.name,
+        "key_confidence": round(found.key_confidence, 2),
+        "tempo_bpm": None if found.bpm is None else round(found.bpm, 1),
+        "tempo_confidence": round(found.tempo_confidence, 2),
+    }
+
+
 def _label(key: str) -> str:
     """Return the name of a value without its unit, which `_readable` shows."""
-    return key.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
+    return key.removesuffix("_s").removesuffix("_bytes").removesuffix("_bpm").replace("_", " ")
 
 
 def _readable(key: str, value: Any) -> str:
@@ -170,6 +189,10 @@ def _readable(key: str, value: Any) -> str:
     if key.endswith("_s"):
         minutes, seconds = divmod(value, 60)
         return f"{int(minutes)}:{seconds:04.1f}"
+    if key.endswith("_bpm"):
+        return f"{value} beats per minute"
+    if key.endswith("_confidence"):
+        return f"{value:.0%}"
     if key == "flops":
         return f"{value / 1e9:.2f} GFLOP per second of audio"
     if key == "sample_rate":

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
+import pathlib
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError, VocalsepError
 from . import options, separation
+from .summary import report_line
 
 if TYPE_CHECKING:
     from ..jobs.inputs import InputFile
     from ..jobs.outputs import StemMix
+    from ..karaoke_video import VideoSettings
 
 NAME = "{name} (karaoke).{ext}"
 SILENT_DB = -100.0
+SIZE = re.compile(r"(\d{1,5})[x×X*](\d{1,5})", re.ASCII)
+
+
+class Words(str, enum.Enum):
+    """How a karaoke video shows its words."""
+
+    BURNT = "burnt"
+    SUBTITLES = "subtitles"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +46,33 @@ class KaraokeOptions(options.SeparationOptions):
     tempo: Annotated[
         float, typer.Option("--tempo", metavar="PERCENT", min=50, max=200, help="Percent of the song's tempo.")
     ] = 100
+    video: Annotated[
+        bool,
+        typer.Option(
+            "--video", help="Make an mp4 video with the words: over the song's own picture, its cover, or plain."
+        ),
+    ] = False
+    lyrics: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--lyrics",
+            metavar="FILE",
+            help="Words for --video, as .lrc; default: an .lrc file beside the song, else those in its tags.",
+        ),
+    ] = None
+    words: Annotated[
+        Words,
+        typer.Option("--words", help="How --video shows them: drawn into the picture, or as a track to switch on."),
+    ] = Words.BURNT
+    font: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--font", metavar="FILE", help="TrueType or OpenType font of the words; default: one of the system."
+        ),
+    ] = None
+    size: Annotated[
+        str, typer.Option("--size", metavar="WxH", help="Pixels of the picture of --video, where the song has none.")
+    ] = "1280x720"
     name: options.NameTemplate = NAME
 
     @property
@@ -44,24 +84,57 @@ class KaraokeOptions(options.SeparationOptions):
 def karaoke(options: KaraokeOptions) -> None:
     """Make karaoke tracks: songs without their vocals, or with quiet ones.
 
-    A video stays a video with its picture untouched, unless --format asks for sound alone.
+    A video stays a video with its picture untouched, unless --format asks for sound alone. With --video every song
+    becomes a video with its words to sing along.
     """
     from ..audio.stem_file import STEM_FILE
     from ..jobs.name_template import check_template
 
     check_template(options.name, 1)
     encoding = options.encoding()
+    settings = _video_settings(options)
     if encoding.format.name == STEM_FILE:
         raise UsageError(f"a {STEM_FILE} holds stems, not a karaoke track; `vocalsep split` makes it")
     with separation.open_inputs(options) as inputs:
-        mixes = [[_karaoke_mix(options, file)] for file in inputs.files]
+        if options.lyrics is not None and len(inputs.files) > 1:
+            raise UsageError("--lyrics has the words of one song; for several put an .lrc file beside each")
+        mixes = [[_karaoke_mix(options, file, settings)] for file in inputs.files]
         jobs = separation.plan(options, inputs, mixes, options.name, encoding)
         separation.run(options, inputs, jobs, encoding)
 
 
-def _karaoke_mix(options: KaraokeOptions, file: InputFile) -> StemMix:
+def _video_settings(options: KaraokeOptions) -> VideoSettings | None:
+    """Return how videos with words are made, None without --video; raises UsageError."""
+    if not options.video:
+        for value, option in ((options.lyrics, "--lyrics"), (options.font, "--font")):
+            if value is not None:
+                raise UsageError(f"{option} is for a video with words; add --video")
+        return None
+    if options.format_name:
+        raise UsageError("--video makes an mp4 with AAC sound; leave --format out")
+    from ..jobs.karaoke_videos import with_times
+    from ..karaoke_video import VideoSettings, check_drawing
+    from ..lyrics import read_lyrics
+
+    size = SIZE.fullmatch(options.size.strip())
+    if size is None:
+        raise UsageError(f"--size {options.size!r} is not understood; write it as 1280x720")
+    check_drawing(options.font)
+    lyrics = None
+    if options.lyrics is not None:
+        lyrics = with_times(read_lyrics(options.lyrics), options.lyrics)
+        for problem in lyrics.problems:
+            report_line(f"{options.lyrics}: {problem}")
+    return VideoSettings(options.words.value, int(size[1]), int(size[2]), options.font, lyrics)
+
+
+def _karaoke_mix(options: KaraokeOptions, file: InputFile, settings: VideoSettings | None) -> StemMix:
     from ..jobs.outputs import StemMix
 
+    if settings is not None:
+        return StemMix(
+            "karaoke", "Karaoke", options.vocals_gain, 1.0, key=options.key, tempo=options.tempo, karaoke_video=settings
+        )
     container = "" if options.format_name else _video_container(options, file)
     if container and options.tempo != 100:
         raise UsageError(f"{file.path}: --tempo would part sound and picture; add --format for the sound alone")

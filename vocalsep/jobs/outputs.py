@@ -8,8 +8,11 @@ import pathlib
 from ..audio.formats import Format
 from ..dsp.exact_sum import STEMS
 from ..errors import UsageError
+from ..karaoke_video import VideoSettings
 from .remote import exists
 from .time_range import TimeRange
+
+KARAOKE_VIDEO_SUFFIX = ".mp4"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,8 @@ class StemMix:
         Transposition in semitones.
     tempo : float
         Percent of the input's tempo.
+    karaoke_video : VideoSettings, optional
+        The output is a new video with this sound and the words of the song.
     """
 
     name: str
@@ -57,6 +62,12 @@ class StemMix:
     video: str = ""
     key: float = 0.0
     tempo: float = 100.0
+    karaoke_video: VideoSettings | None = None
+
+    @property
+    def container(self) -> str:
+        """Suffix of the video that the output is; empty for sound alone."""
+        return KARAOKE_VIDEO_SUFFIX if self.karaoke_video is not None else self.video
 
     @property
     def shifted(self) -> bool:

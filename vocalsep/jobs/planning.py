@@ -50,7 +50,7 @@ class OutputNaming:
             "source": file.file_name,
             FOLDER: str(file.folder_field),
             "stem": mix.name,
-            "ext": (mix.video or self.suffix).removeprefix("."),
+            "ext": (mix.container or self.suffix).removeprefix("."),
             "model": pathlib.Path(self.model).stem,
         }
         in_template = FOLDER in template_fields(self.template)

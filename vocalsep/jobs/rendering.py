@@ -23,9 +23,11 @@ from ..audio.video import replace_audio
 from ..audio.video_plan import VideoPlan, audio_format, plan_video
 from ..errors import AudioError, ModelError, UsageError
 from ..inference.engine import Engine
+from ..karaoke_video import VideoContent, check_drawing, write_karaoke_video
 from ..system.atomic_files import Pending
 from ..system.background import run_in_thread
-from ..tags import read_tags, write_tags
+from ..tags import Tags, read_tags, write_tags
+from .karaoke_videos import video_content
 from .outputs import OutputSpec, WriteOptions
 from .separation import clip_guard_gain, separate_source, source_remarks
 from .time_range import TimeRange
@@ -97,6 +99,8 @@ def render(
         An output cannot be written, or exists.
     ModelError
         The model makes NaN or infinite samples of it.
+    LyricsError
+        The words for a karaoke video cannot be read, or have no times.
     UsageError
         The format does not have the sample type, or the time range of a video was asked for.
     """
@@ -117,10 +121,10 @@ def render(
                     writer.write(vocals, accompaniment)
                 samples += vocals.shape[1]
                 if progress is not None:
-                    if options.time_range is None:
-                        progress(source.read, source.expected)
-                    else:
-                        progress(samples, plan.samples)
+                    done, total = (source.read, source.expected)
+                    if options.time_range is not None:
+                        done, total = samples, plan.samples
+                    progress(done, total and total * plan.stages)
             if samples == 0:
                 start, end = plan.first / info.sample_rate, source.read / info.sample_rate
                 raise AudioError(f"start {start:g} lies past its end at {end:.1f} s")
@@ -131,6 +135,9 @@ def render(
                 finishing.append(run_in_thread(writer.finish))
             for future in finishing:
                 future.result()
+            for writer in writers:
+                # In this thread, in which an interrupt ends it at once.
+                writer.add_picture(lambda share: progress and progress(round(samples * (1 + share)), 2 * samples))
             for writer in writers:
                 writer.commit()
     except (AudioError, ModelError) as error:
@@ -146,17 +153,27 @@ class _RenderPlan:
     def __init__(self, info: SourceInfo, outputs: Sequence[OutputSpec], options: WriteOptions):
         self.info = info
         self.options = options
-        container = outputs[0].mix.video
-        self.video: VideoPlan | None = plan_video(info.path, info.stream, container) if container else None
+        mix = outputs[0].mix
+        container = mix.container
+        self.video: VideoPlan | None = None
+        if mix.video:
+            self.video = plan_video(info.path, info.stream, mix.video)
+        # What the progress counts: separation, and the drawing of pictures.
+        self.stages = 1 if mix.karaoke_video is None else 2
         self.format = audio_format(container) if container else options.encoding.format
         self.fitted = self.format.map_channels(info.channels, info.layout)
         self.subtype = self.format.subtype_for(info.subtype, options.encoding.subtype)
         self.bits = LOSSY_BITS if self.format.lossy else INTEGER_BITS.get(self.subtype or "")
         self.tags = read_tags(info.path)
-        if options.time_range is not None and container:
+        if options.time_range is not None and mix.video:
             raise UsageError(
                 "a time range can be cut out of sound only", path=info.path, hint="choose a format without the picture"
             )
+        self.words: VideoContent | None = None
+        self.word_remarks: list[str] = []
+        if mix.karaoke_video is not None:
+            check_drawing(mix.karaoke_video.font)
+            self.words, self.word_remarks = video_content(info, self.tags, mix, options.time_range or TimeRange())
         self.first, self.stop = (options.time_range or TimeRange()).samples(info.sample_rate)
 
     @property
@@ -173,7 +190,7 @@ class _RenderPlan:
         if len(streams) > 1 and self.options.audio_stream is None and not is_stem_file(self.info.path):
             chosen = streams[self.info.stream]
             remarks.append(Remark(f"holds {len(streams)} audio streams: took {chosen}", "audio_stream"))
-        texts = list(self.video.remarks) if self.video is not None else []
+        texts = [*(self.video.remarks if self.video is not None else ()), *self.word_remarks]
         texts += source_remarks(source, gain)
         rate = self.format.rate_for(self.info.sample_rate)
         if rate != self.info.sample_rate:
@@ -196,7 +213,7 @@ class _OutputWriter:
         self.samples = 0
         self.pending = self.pending_sound = Pending(output.target, overwrite)
         try:
-            if plan.video is not None:
+            if self.mix.container:
                 sound_path = output.target.with_suffix(plan.format.suffix)
                 self.pending_sound = Pending(sound_path, overwrite=False)
             mix = self.mix
@@ -247,22 +264,33 @@ class _OutputWriter:
         self.sink.write(block if self.shift is None else self.shift.push(block))
 
     def finish(self) -> None:
-        """Complete the temporary file: its last samples, tags, and video."""
+        """Complete the sound: its last samples, its tags, and the video that is copied."""
         if self.shift is not None and isinstance(self.sink, Sink):
             self.sink.write(self.shift.flush())
         self.sink.finish()
+        plan = self.plan
+        if plan.video is not None:
+            title = self._tags().fields["title"][0]
+            replace_audio(plan.info.path, self.pending_sound.path, self.pending.path, title, plan.video)
+        elif plan.words is None:
+            write_tags(self.pending.path, self._tags())
+        if isinstance(self.sink, StemSink):
+            name_stems(self.pending.path)
+
+    def add_picture(self, progress: Callable[[float], object]) -> None:
+        """Draw the pictures of a karaoke video, and complete it with its tags; other outputs are complete already."""
+        plan, settings = self.plan, self.mix.karaoke_video
+        if plan.words is not None and settings is not None:
+            sound, target = self.pending_sound.path, self.pending.path
+            plan.word_remarks += write_karaoke_video(target, sound, plan.words, settings, progress)
+            write_tags(target, self._tags())
+
+    def _tags(self) -> Tags:
         mix, plan = self.mix, self.plan
         tags = plan.tags
         if plan.options.time_range is not None:
             tags = tags.excerpt(plan.first, self.samples, plan.info.sample_rate)
-        tags = tags.at_key_and_tempo(mix.key, mix.tempo).with_title_mark(mix.title_suffix, plan.info.path.stem)
-        if plan.video is not None:
-            title = tags.fields["title"][0]
-            replace_audio(plan.info.path, self.pending_sound.path, self.pending.path, title, plan.video)
-        else:
-            write_tags(self.pending.path, tags)
-        if isinstance(self.sink, StemSink):
-            name_stems(self.pending.path)
+        return tags.at_key_and_tempo(mix.key, mix.tempo).with_title_mark(mix.title_suffix, plan.info.path.stem)
 
     def commit(self) -> None:
         """Give the file its final name."""

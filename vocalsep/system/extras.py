@@ -29,9 +29,12 @@ EXTRAS = {
         *(("tomli",) if sys.version_info < (3, 11) else ()),
     ),
     "studio": ("fastapi", "platformdirs", "uvicorn"),
+    "video": ("PIL",),
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }
+# Packages that are installed by other names than they are imported by.
+DISTRIBUTIONS = {"PIL": "pillow"}
 
 
 def require(extra: str, feature: str) -> None:

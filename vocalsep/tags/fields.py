@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..lyrics import Lyrics, format_lrc, parse_lrc
 from .broadcast import Broadcast
 
 FRONT_COVER = 3
@@ -20,6 +21,9 @@ MOST_TEXT = 1_000_000
 # Number of custom fields, and characters in the name of one.
 MAX_CUSTOM_FIELDS, LONGEST_CUSTOM_NAME = 200, 100
 MOST_CHAPTERS = 1000
+# Fields that may hold LRC, the one that should first.
+SYNCED = "syncedlyrics"
+LYRICS_FIELDS = (SYNCED, "lyrics")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,8 @@ FIELDS = (
     Field("compilation", "TCMP", "cpil", "WM/IsCompilation"),
     Field("comment", "COMM", "\xa9cmt", "Description", "ICMT"),
     Field("lyrics", "USLT", "\xa9lyr", "WM/Lyrics"),
+    # As LRC text. ID3 has a frame for it too, which holds times and words only.
+    Field(SYNCED, "TXXX:SYNCEDLYRICS"),
     Field("initialkey", "TKEY", "----:com.apple.iTunes:initialkey", "WM/InitialKey"),
     Field("remixer", "TPE4", "", "WM/ModifiedBy", "IEDT"),
     Field("grouping", "TIT1", "\xa9grp", "WM/ContentGroupDescription"),
@@ -243,12 +249,13 @@ class Tags:
             if one.start < last and one.end > first
         )
         broadcast = self.broadcast and self.broadcast.shifted(start)
-        return dataclasses.replace(self, chapters=chapters, broadcast=broadcast)
+        fields = _with_lyrics(self.fields, lambda lyrics: lyrics.excerpt(first, last))
+        return dataclasses.replace(self, fields=fields, chapters=chapters, broadcast=broadcast)
 
     def at_key_and_tempo(self, key: float, tempo: float) -> Tags:
         """Return the tags of the song after a change of key and tempo.
 
-        Chapters and beats per minute are scaled; the initial key is removed where the key changes.
+        Chapters, beats per minute and the times of lyrics are scaled; the initial key is removed where the key changes.
 
         Parameters
         ----------
@@ -262,6 +269,7 @@ class Tags:
         fields = {name: values for name, values in self.fields.items() if name != "initialkey" or key == 0}
         if "bpm" in fields:
             fields["bpm"] = tuple(_scaled(value, tempo / 100) for value in fields["bpm"])
+        fields = _with_lyrics(fields, lambda lyrics: lyrics.at_tempo(tempo))
         chapters = tuple(Chapter(one.start * 100 / tempo, one.end * 100 / tempo, one.title) for one in self.chapters)
         return dataclasses.replace(self, fields=fields, chapters=chapters)
 
@@ -307,6 +315,23 @@ def _is_custom(name: str) -> bool:
         and "=" not in name
         and not FILE_SPECIFIC.search(name)
     )
+
+
+def _with_lyrics(
+    fields: Mapping[str, tuple[str, ...]], change: Callable[[Lyrics], Lyrics]
+) -> dict[str, tuple[str, ...]]:
+    """Return the fields with all lyrics changed that have times."""
+    changed = dict(fields)
+    for name in LYRICS_FIELDS:
+        texts = []
+        for text in fields.get(name, ()):
+            lyrics = parse_lrc(text)
+            texts.append(format_lrc(change(lyrics)).strip() if lyrics.timed else text)
+        if any(texts):
+            changed[name] = tuple(text for text in texts if text)
+        else:
+            changed.pop(name, None)
+    return changed
 
 
 def _scaled(number: str, factor: float) -> str:

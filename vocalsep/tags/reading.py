@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from ..audio.container import AvioFile, open_container
+from ..lyrics import format_lrc
 from .broadcast import BEXT, IXML, Broadcast
 from .fields import (
     ALIASES,
@@ -19,6 +20,7 @@ from .fields import (
     FRONT_COVER,
     MOST_CHAPTERS,
     NAMES,
+    SYNCED,
     Chapter,
     Item,
     Picture,
@@ -27,6 +29,7 @@ from .fields import (
     normalize,
 )
 from .riff import LARGEST_LIST, chunks, info_lists, read_chunk
+from .sylt import from_sylt
 
 Read = TypeVar("Read")
 LONGEST_TITLE = 1000
@@ -102,6 +105,8 @@ def _read_id3(tags: Any) -> Iterator[Item]:
     for frame in tags.getall("TXXX"):
         name = names.get(f"txxx:{frame.desc.lower()}", frame.desc)
         yield from ((name, text) for text in frame.text)
+    if not any(frame.desc.lower() == SYNCED for frame in tags.getall("TXXX")):
+        yield from ((SYNCED, format_lrc(lyrics)) for frame in tags.getall("SYLT") if (lyrics := from_sylt(frame)))
     for kind in ("TIPL", "IPLS", "TMCL"):
         for frame in tags.getall(kind):
             for role, person in frame.people:

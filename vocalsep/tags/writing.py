@@ -17,6 +17,7 @@ from typing import Any
 from ..audio.container import AvioFile, open_container
 from ..audio.layouts import MASK_COMMENT
 from ..errors import DiskFullError, OutputError
+from ..lyrics import parse_lrc
 from .broadcast import BEXT, IXML, Broadcast
 from .fields import (
     FIELDS,
@@ -24,6 +25,7 @@ from .fields import (
     FRONT_COVER,
     MOST_CHAPTERS,
     MOST_TEXT,
+    SYNCED,
     TOTALS,
     Chapter,
     Picture,
@@ -31,6 +33,7 @@ from .fields import (
     normalize,
 )
 from .riff import append_chunks, chunks, is_riff_wave, read_chunk
+from .sylt import sylt_entries
 
 # Frames that ID3v2.3 does not have.
 NEW_FRAMES = ("TSOT", "TSOP", "TSOA", "TSST")
@@ -149,6 +152,8 @@ def _fill_id3(target: Any, tags: Tags, old: bool = False) -> None:
         target.add(id3.TIPL(encoding=_id3_encoding(person for _, person in people), people=people))
     for custom_name, custom in tags.custom.items():
         _add_custom(target, custom_name, list(custom))
+    for text in tags.fields.get(SYNCED, ())[:1]:
+        _add_sylt(target, text)
     for number, picture in enumerate(tags.pictures):
         # ID3 allows one picture a description; the spaces go away in reading.
         description = picture.description + " " * number
@@ -168,6 +173,16 @@ def _add_custom(target: Any, name: str, values: list[str]) -> None:
         target.add(id3.COMM(encoding=encoding, lang="XXX", desc=description, text="\n".join(values)))
     else:
         target.add(id3.TXXX(encoding=encoding, desc=name, text=values))
+
+
+def _add_sylt(target: Any, text: str) -> None:
+    from mutagen import id3
+
+    entries = sylt_entries(parse_lrc(text))
+    if entries:
+        encoding = _id3_encoding(words for words, _ in entries)
+        # Format 2 counts milliseconds, and type 1 is lyrics.
+        target.add(id3.SYLT(encoding=encoding, lang="XXX", format=2, type=1, desc="", text=entries))
 
 
 def _add_chapters(target: Any, chapters: Sequence[Chapter]) -> None:
