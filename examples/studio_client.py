@@ -1,4 +1,4 @@
-"""A client of `vocalsep serve` in ten lines: python studio_client.py song.mp3 makes song.karaoke.flac."""
+"""A client of `vocalsep serve` in a few lines: python studio_client.py song.mp3 makes song.karaoke.flac."""
 
 import pathlib
 import sys
@@ -20,5 +20,12 @@ while job["state"] in ("queued", "running"):
     job = studio.get(f"/api/songs/{job['id']}").json()
 if job["state"] != "done":
     sys.exit(f"{song}: {job['error']}")
-mix = studio.get(f"/api/songs/{job['id']}/mix", params={"vocals": 0, "format": "flac"}, timeout=None).raise_for_status()
-song.with_suffix(".karaoke.flac").write_bytes(mix.content)
+export = (
+    studio.post(f"/api/songs/{job['id']}/exports", json={"kind": "mix", "format": "flac"}).raise_for_status().json()
+)
+while export["state"] in ("queued", "running"):
+    time.sleep(0.5)
+    export = studio.get(f"/api/exports/{export['id']}").raise_for_status().json()
+if export["state"] != "done":
+    sys.exit(f"{song}: {export['error']}")
+song.with_suffix(".karaoke.flac").write_bytes(studio.get(export["url"], timeout=None).raise_for_status().content)

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-# Tests run beside each other (pytest-xdist): each has its share of the cores, and so have the commands that it starts.
-SHARE = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-os.environ.setdefault("OMP_NUM_THREADS", str(SHARE))
+# Tests run in several processes (pytest-xdist): each has its share of the cores, and so have the commands it starts.
+# The process that distributes the tests must not set this: the others would inherit its own share, which is all cores.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
 
 HERE = pathlib.Path(__file__).resolve().parent
 REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"

@@ -20,20 +20,24 @@ import threading
 import traceback
 from collections.abc import Mapping
 
-# What the commands import; importing it must start no threads, which are not forked (onnxruntime starts some).
+# What the commands import, at the top or when they need it (torch imports torch._dynamo when an optimizer is made).
+# Importing it must start no threads, which are not forked (onnxruntime starts some).
 MODULES = """
-    av librosa matplotlib.figure mutagen scipy.signal soundfile torch vocalsep.cli.app
-    vocalsep.evaluation.runner vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering
-    vocalsep.separator vocalsep.training.run
+    av fsspec librosa lightning_fabric matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4
+    mutagen.oggvorbis scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo torch.utils.flop_counter
+    typer._adapters
+    vocalsep.cli.app vocalsep.cli.compare vocalsep.cli.evaluate vocalsep.cli.inspect vocalsep.cli.karaoke
+    vocalsep.cli.split vocalsep.cli.train vocalsep.evaluation.runner vocalsep.inference.cost
+    vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering vocalsep.separator
+    vocalsep.training.run
 """
-
 
 # Python and the libraries read these when they start or are loaded, which is before a command is forked.
 READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_")
 
 
 def can_run() -> bool:
-    """Whether a forked command would find what one begun from nothing would find."""
+    """Whether a forked command would run in the same environment as a new process."""
     return os.name == "posix" and _at_start(os.environ) == _BEGAN
 
 

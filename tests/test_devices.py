@@ -48,7 +48,7 @@ def test_without_torch_no_gpu_counts(monkeypatch):
     assert not devices.torch_has_gpu()
 
 
-def test_a_device_that_is_missing_is_replaced_with_a_remark_in_training_too(tmp_path, monkeypatch):
+def test_training_replaces_a_missing_device_with_a_remark(tmp_path, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -60,14 +60,14 @@ def test_a_device_that_is_missing_is_replaced_with_a_remark_in_training_too(tmp_
         devices.choose_device("tpu")
 
 
-def test_precisions_have_one_name_and_those_of_earlier_versions_are_understood():
+def test_former_names_of_precisions_are_understood():
     for former, name in (("32-true", "float32"), ("bf16-mixed", "bfloat16"), ("auto", "auto")):
         config = TrainingConfig.from_dict({"training": {"precision": former}})
         assert config.training.precision == name
         assert TrainingConfig.from_dict(config.to_dict()) == config
 
 
-def test_settings_of_earlier_versions_are_read_by_their_former_names(tmp_path):
+def test_former_names_of_settings_are_understood(tmp_path):
     network, config = model("wave-unet", {"levels": 2, "filters": 3, "tile": 300, "input_context": False})
     save(tmp_path / "new.safetensors", network, config, {})
     saved = config.to_dict()

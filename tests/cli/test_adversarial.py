@@ -10,6 +10,8 @@ import pytest
 import torch
 from conftest import tones, vocalsep, write
 from safetensors.torch import load_file
+from small_training import SMALL_RATE as RATE
+from small_training import small_config
 from test_train import _step
 
 from vocalsep.dsp.front_end import FrontEndConfig
@@ -20,29 +22,11 @@ from vocalsep.training.config import AdversarialConfig
 from vocalsep.training.estimate import MaskEstimate
 from vocalsep.training.loader import UnpairedBatch
 
-RATE = 8000
 FRONT_END = FrontEndConfig(RATE, 256, 64, 64)
-CONFIG = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[model.network]
-filters = [4, 8]
-level_frames = 8
-[data]
-frames = 32
-valid_seconds = 3.0
-[training]
-batch_size = 2
-warmup = 2
-validate_every = 5
-precision = "32-true"
-checkpoint_minutes = 0.000001
-[adversarial]
-critic_steps = 2
-"""
+# Supervised steps; as many semi-supervised ones follow.
+STEPS = 8
+SUPERVISED = small_config(batch_size=2, warmup=2, validate_every=4, checkpoint_minutes=0.000001)
+CONFIG = SUPERVISED + "[adversarial]\ncritic_steps = 2\n"
 
 
 @pytest.fixture(scope="module")
@@ -58,54 +42,54 @@ def material(tmp_path_factory):
     return folder
 
 
-def begun(material, out):
+def arguments(material, out):
     sets = ("--stems", material / "songs", "--unlabelled", material / "unlabelled")
-    return ("train", "--config", material / "small.toml", *sets, "--steps", 15, "--workers", 0, "--out", out)
+    return ("train", "--config", material / "small.toml", *sets, "--steps", STEPS, "--workers", 0, "--out", out)
 
 
 @pytest.fixture(scope="module")
 def finished(material):
     run = material / "whole"
-    done = vocalsep(*begun(material, run))
+    done = vocalsep(*arguments(material, run))
     assert done.returncode == 0, done.stderr.decode()
     return run, done
 
 
-def test_supervised_first_then_semi_supervised_and_both_are_kept(finished):
+def test_semi_supervised_training_follows_and_both_models_are_kept(finished):
     run, done = finished
-    assert b"then 15 semi-supervised ones" in done.stderr
+    assert f"then {STEPS} semi-supervised ones".encode() in done.stderr
     first, second = done.stdout.decode().splitlines()
     assert "supervised.safetensors: supervised, best" in first
-    assert "model.safetensors: 30 steps" in second
+    assert f"model.safetensors: {2 * STEPS} steps" in second
     supervised, model = (load_file(run / f"{name}.safetensors") for name in ("supervised", "model"))
     assert any(not torch.equal(supervised[name], model[name]) for name in supervised)
 
 
 @pytest.mark.slow
-def test_killed_in_between_it_ends_the_same(finished, material):
+def test_a_killed_run_that_is_resumed_ends_with_the_same_weights(finished, material):
     whole, broken = finished[0], material / "broken"
-    command = [sys.executable, "-m", "vocalsep", *map(str, begun(material, broken))]
+    command = [sys.executable, "-m", "vocalsep", *map(str, arguments(material, broken))]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while _step(broken) < 21 and time.monotonic() < deadline and process.poll() is None:
+    while _step(broken) < STEPS + 3 and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 15 < _step(broken) < 30
+    assert STEPS < _step(broken) < 2 * STEPS
     again = vocalsep("train", "--resume", "--workers", 0, "--out", broken)
     assert again.returncode == 0, again.stderr.decode()
-    held, expected = (load_file(run / "last.safetensors") for run in (broken, whole))
-    assert set(held) == set(expected)
-    assert any(name.startswith("critics/") for name in held)
-    assert all(torch.equal(held[name], expected[name]) for name in held)
+    weights, expected = (load_file(run / "last.safetensors") for run in (broken, whole))
+    assert set(weights) == set(expected)
+    assert any(name.startswith("critics/") for name in weights)
+    assert all(torch.equal(weights[name], expected[name]) for name in weights)
     for name in ("supervised", "model"):
         assert (whole / f"{name}.safetensors").read_bytes() == (broken / f"{name}.safetensors").read_bytes()
 
 
-def test_supervised_training_is_the_same_whether_more_follows(finished, material, tmp_path):
+def test_supervised_model_does_not_depend_on_what_follows(finished, material, tmp_path):
     config = tmp_path / "plain.toml"
-    config.write_text(CONFIG.replace("[adversarial]\ncritic_steps = 2\n", ""))
-    base = ("train", "--config", config, "--stems", material / "songs", "--steps", 15, "--workers", 0)
+    config.write_text(SUPERVISED)
+    base = ("train", "--config", config, "--stems", material / "songs", "--steps", STEPS, "--workers", 0)
     done = vocalsep(*base, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr.decode()
     plain, kept = (
@@ -138,7 +122,7 @@ def separate_with(mask):
     return separate
 
 
-def test_one_mask_for_both_adds_up_and_learns_from_the_critics_only():
+def test_estimates_of_one_mask_learn_from_the_critics_only():
     torch.manual_seed(0)
     mask = torch.full((1,), 0.4, requires_grad=True)
     with_critics = Adversary(AdversarialConfig(additivity=1.0), FRONT_END, 2, torch.device("cpu"))
@@ -153,8 +137,8 @@ def test_critics_learn_to_distinguish_estimates_from_real_sources():
     torch.manual_seed(0)
     config = AdversarialConfig(critic_lr=1e-3, critic_steps=1)
     adversary = Adversary(config, FRONT_END, 2, torch.device("cpu"))
-    reals = [torch.rand(8, 2, 64, 32), torch.rand(8, 2, 64, 32) ** 2]
-    fakes = [torch.rand(8, 2, 64, 1).expand(-1, -1, -1, 32), torch.rand(8, 2, 1, 32).expand(-1, -1, 64, -1)]
+    reals = [torch.rand(4, 2, 64, 32), torch.rand(4, 2, 64, 32) ** 2]
+    fakes = [torch.rand(4, 2, 64, 1).expand(-1, -1, -1, 32), torch.rand(4, 2, 1, 32).expand(-1, -1, 64, -1)]
 
     def lead():
         with torch.no_grad():
@@ -172,5 +156,5 @@ def test_critics_learn_to_distinguish_estimates_from_real_sources():
 def test_a_critic_scores_each_excerpt_by_itself():
     critic = Critic(2)
     magnitude = torch.rand(3, 2, 64, 40)
-    alone = torch.cat([critic(magnitude[place : place + 1]) for place in range(3)])
+    alone = torch.cat([critic(magnitude[index : index + 1]) for index in range(3)])
     torch.testing.assert_close(critic(magnitude), alone, rtol=1e-4, atol=1e-6)

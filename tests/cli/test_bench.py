@@ -31,26 +31,26 @@ def test_all_figures_are_there(tmp_path):
     done = vocalsep("bench", song, "--rounds", 1, "--minutes", "0.1", *more)
     assert done.returncode == 0, done.stderr.decode()
     assert not done.stderr
-    said = json.loads(done.stdout)
-    names = [stage["name"] for stage in said["stages"]]
+    report = json.loads(done.stdout)
+    names = [stage["name"] for stage in report["stages"]]
     assert names[0] == "decode"
     assert "network" in names
     assert names[-1] == "all of it, in process"
-    for stage in said["stages"]:
+    for stage in report["stages"]:
         assert stage["seconds"] * stage["factor"] == pytest.approx(6.0, rel=1e-3)
-    whole = said["stages"][-1]["seconds"]
-    assert whole > max(stage["seconds"] for stage in said["stages"] if stage["name"] == "network") / 2
-    assert 1e8 < said["network_flops"] < 2 * said["matrix_flops"]
-    ours, theirs = said["processes"]
+    whole = report["stages"][-1]["seconds"]
+    assert whole > max(stage["seconds"] for stage in report["stages"] if stage["name"] == "network") / 2
+    assert 1e8 < report["network_flops"] < 2 * report["matrix_flops"]
+    ours, theirs = report["processes"]
     assert ours["seconds"] > whole / 2
     assert ours["memory"] > 1e8
     assert 0.3 <= theirs["seconds"] < 5
-    (length,) = said["memory"]
+    (length,) = report["memory"]
     assert length["minutes"] == 0.1
     assert length["memory"] > 1e8
-    assert said["startup_s"] > 0.1
-    assert said["training"]["steps_per_second"] > 0.1
-    assert 0 <= said["training"]["data_wait"] <= 1
+    assert report["startup_s"] > 0.1
+    assert report["training"]["steps_per_second"] > 0.1
+    assert 0 <= report["training"]["data_wait"] <= 1
 
 
 def test_memory_is_that_of_the_program_itself():

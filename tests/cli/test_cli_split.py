@@ -113,7 +113,7 @@ def test_loud_integer_songs_keep_their_sum_and_never_wrap(tmp_path):
     assert np.array_equal(stems["vocals"] + stems["accompaniment"], read(song))
 
 
-def test_a_mixture_beyond_full_scale_is_lowered_as_a_whole_and_that_is_said(tmp_path):
+def test_clip_guard_lowers_the_mixture_and_adds_a_remark(tmp_path):
     mixture = tones(1.5) * 4
     song = write(tmp_path / "hot.wav", mixture, subtype="FLOAT")
     done = vocalsep("split", song, "-o", tmp_path, "--subtype", "pcm_16", "--json")
@@ -269,17 +269,17 @@ def _start(song: pathlib.Path, out: pathlib.Path) -> subprocess.Popen:
         pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
     ],
 )
-def test_a_run_that_is_stopped_leaves_nothing_under_a_final_name(tmp_path, number):
+def test_interrupted_split_leaves_no_incomplete_outputs(tmp_path, number):
     song = write(tmp_path / "song.wav", np.tile(tones(10), 60), subtype="PCM_16")
     process = _start(song, tmp_path / "out")
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == (-9 if number == signal.SIGKILL else 130)
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file() and not p.name.startswith(".")]
     if number != signal.SIGKILL:
         assert leftovers(tmp_path) == []
-        assert b"Traceback" not in said
-        assert b"interrupted" in said
+        assert b"Traceback" not in stderr
+        assert b"interrupted" in stderr
     assert vocalsep("split", song, "-o", tmp_path / "out", "--overlap", "0").returncode == 0
 
 

@@ -210,8 +210,8 @@ def test_scores_at_many_places_of_the_grid(tmp_path):
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     mixture = sum(stems.values())
-    said = " / ".join(f"{sdr(audio, mixture / 2):.2f}" for audio in stems.values())
-    assert first.startswith(f"Spleeter: uSDR {said}; median second ")
+    ratios = " / ".join(f"{sdr(audio, mixture / 2):.2f}" for audio in stems.values())
+    assert first.startswith(f"Spleeter: uSDR {ratios}; median second ")
     assert second.startswith("default: uSDR ")
     # Both songs are the same, so that their differences are, too.
     assert second.count("better by") == 2

@@ -170,7 +170,7 @@ def test_the_extras_are_those_of_the_package():
 
     assert names(declared["base"]) == {name.lower() for name in BASE}
     for extra, packages in EXTRAS.items():
-        own = set(packages) - {"tomli"} - (set(EXTRAS["torch"]) if extra == "train" else set())
+        own = set(packages) - {"tomli"} - set(EXTRAS.get({"train": "torch", "studio": "video"}.get(extra), ()))
         assert names(declared[extra]) == {DISTRIBUTIONS.get(name, name).lower() for name in own}
 
 

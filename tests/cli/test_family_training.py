@@ -5,29 +5,19 @@ import json
 import numpy as np
 import pytest
 from conftest import read, tones, vocalsep, write
+from small_training import small_config
 from test_networks import RATE, SMALL
 from typer.testing import CliRunner
 
 from vocalsep.cli.app import app
 from vocalsep.networks.table import ARCHITECTURES
 
-BASE = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[data]
-frames = 32
-valid_seconds = 2.0
-[training]
-batch_size = 2
-"""
+BASE = small_config(network="", valid_seconds=2.0, batch_size=2)
 
 
 def toml(value):
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {toml(held)}" for name, held in value.items()) + " }"
+        return "{ " + ", ".join(f"{name} = {toml(item)}" for name, item in value.items()) + " }"
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
@@ -47,10 +37,10 @@ def invoke(*arguments):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_it_trains_is_exported_and_splits_a_song(architecture, material, tmp_path):
+def test_each_architecture_trains_exports_and_splits(architecture, material, tmp_path):
     network = {name: value for name, value in SMALL[architecture].items() if name != "bins"}
     config = tmp_path / "c.toml"
-    config.write_text(f"{BASE}[model]\nnetwork = {toml(network)}\n".replace("[model.front_end]", "[model.front_end]"))
+    config.write_text(f"{BASE}[model]\nnetwork = {toml(network)}\n")
     sets = ("--stems", material / "songs", "--steps", 3, "--workers", 0, "--loss", "l1+waveform-mse")
     run = invoke("train", "--config", config, "--arch", architecture, *sets, "--out", tmp_path / "run", "--quiet")
     assert run.exit_code == 0, run.output
@@ -66,7 +56,7 @@ def test_it_trains_is_exported_and_splits_a_song(architecture, material, tmp_pat
     assert info["flops"] > 0
 
 
-def test_a_comparison_is_a_table_and_goes_on_where_it_was_stopped(material, tmp_path):
+def test_comparison_writes_tables_and_reuses_finished_runs(material, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text(
         BASE
@@ -97,7 +87,7 @@ def test_a_comparison_is_a_table_and_goes_on_where_it_was_stopped(material, tmp_
     assert "trained with another" in changed.output
 
 
-def test_minutes_become_steps(material, tmp_path):
+def test_compare_minutes_are_converted_to_steps(material, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text(f"{BASE}[models.unet]\nnetwork = {toml(SMALL['unet'])}\n")
     base = ("--config", config, "--stems", material / "songs", "--workers", 0, "--out", tmp_path / "out")
@@ -121,14 +111,14 @@ def test_minutes_become_steps(material, tmp_path):
         (("--arch", "unet", "--minutes", -1), "must be above 0"),
     ],
 )
-def test_what_cannot_be_compared_is_one_line(more, message, material, tmp_path):
+def test_invalid_comparisons_give_one_line(more, message, material, tmp_path):
     done = invoke("compare", "--stems", material / "songs", "--out", tmp_path / "out", *more)
     assert done.exit_code == 2
     assert message in done.output
     assert len(done.output.splitlines()) == 1
 
 
-def test_without_songs_there_is_nothing_to_compare_on(tmp_path):
+def test_compare_without_songs_is_an_error(tmp_path):
     done = vocalsep("compare", "--arch", "unet", "--steps", 3, "--out", tmp_path / "out")
     assert done.returncode == 2
     assert b"nothing to train and score on" in done.stderr

@@ -164,7 +164,7 @@ def test_folder_archive_and_wheel_give_the_same_model(release, tmp_path):
 
 
 @torch.no_grad()
-def test_a_narrow_bottleneck_is_near_and_at_full_width_the_same(release):
+def test_narrow_bottleneck_approximates_the_full_one(release):
     network, _ = read_spleeter(release[0])
     magnitude = torch.rand(1, 2, 1024, 64)
     down, up = network.encoder[-1], network.decoder[0]

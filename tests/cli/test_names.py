@@ -25,7 +25,7 @@ from vocalsep.jobs.name_template import fill_template
 from vocalsep.jobs.outputs import single_stem
 from vocalsep.jobs.planning import OutputNaming, check_outputs, plan_jobs
 from vocalsep.system.folders import files_in
-from vocalsep.system.names import alike, safe_name
+from vocalsep.system.names import comparison_key, safe_name
 
 TEMPLATE = "{name}/{stem}.{ext}"
 RESERVED = ["CON", "nul", "Aux.wav", "COM1", "com9.tar.gz", "LPT3 .txt", "prn", "COM²", "conin$"]
@@ -72,7 +72,7 @@ def test_names_of_devices(name):
     st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=260),
     st.integers(1, 12),
 )
-def test_filled_names_are_safe_short_and_keep_stem_and_number(name, number):
+def test_output_names_are_safe_and_keep_stem_and_number(name, number):
     end = f" ({number})"
     fields = {"name": name + end, "source": name, "folder": "a:b", "stem": "karaoke", "ext": "flac", "model": "m"}
     filled = fill_template("{folder}/{name}/{stem}.{ext}", fields, {"name": end})
@@ -119,10 +119,10 @@ def test_as_many_folders_as_it_takes(tmp_path):
     assert placed(tmp_path, ["a", "b"], recursive=True) == ["a/cd/01", "b/cd/01", "b/dvd/01"]
 
 
-def test_folders_that_the_outputs_of_others_lie_in(tmp_path):
+def test_output_folders_do_not_collide_with_other_outputs(tmp_path):
     tree(tmp_path, "x/disc1/01.wav", "disc1/01.wav", "disc2/01.wav")
     found = placed(tmp_path, ["disc1", "disc2", "x"], recursive=True)
-    assert len(set(map(alike, found))) == 3
+    assert len(set(map(comparison_key, found))) == 3
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_songs_of_one_name_in_one_folder(tmp_path, names, expected):
         pytest.skip("this file system takes the names for one")
     found = placed(tmp_path, ["in"])
     assert expected is None or found == expected
-    assert len({alike(place) for place in found}) == len(names)
+    assert len({comparison_key(place) for place in found}) == len(names)
     assert all(accepted(place) for place in found)
 
 

@@ -4,7 +4,7 @@ from conftest import RATE, tones, vocalsep, write
 from matplotlib import image
 
 
-def test_a_picture_shows_the_song(tmp_path):
+def test_plot_shows_the_song(tmp_path):
     song = write(tmp_path / "song.wav", tones(3.0), RATE)
     done = vocalsep("plot", song, "--out", tmp_path / "song.png", "--start", 0.5, "--duration", 2)
     assert done.returncode == 0, done.stderr.decode()

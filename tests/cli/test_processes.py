@@ -16,10 +16,11 @@ import pytest
 from conftest import RATE, read, tones, vocalsep, write
 
 from vocalsep.audio.formats import FORMATS
+from vocalsep.inference.engine import EngineSettings
 from vocalsep.jobs.inputs import InputFile
 from vocalsep.jobs.outputs import Encoding, OutputSpec, WriteOptions, single_stem
 from vocalsep.jobs.planning import Job
-from vocalsep.jobs.process_pool import EngineSettings, run_in_processes
+from vocalsep.jobs.process_pool import run_in_processes
 
 OPTIONS = WriteOptions(Encoding(FORMATS["wav"]))
 SETTINGS = EngineSettings("default", "cpu", 1, None, False, "auto", "float32")
@@ -34,13 +35,13 @@ def songs(tmp_path_factory):
     return folder
 
 
-def test_in_processes_all_comes_out_as_in_one(songs, tmp_path):
+def test_several_processes_give_the_results_of_one(songs, tmp_path):
     one = vocalsep("split", songs, "--out", tmp_path / "one", "--threads", 1, "--json")
     two = vocalsep("split", songs, "--out", tmp_path / "two", "--threads", 1, "--json", "--jobs", 2)
     assert (one.returncode, two.returncode) == (1, 1)
-    said, expected = (json.loads(done.stdout) for done in (two, one))
-    assert [file["status"] for file in said["files"]] == [file["status"] for file in expected["files"]]
-    assert [file["input"] for file in said["files"]] == [file["input"] for file in expected["files"]]
+    summary, expected = (json.loads(done.stdout) for done in (two, one))
+    assert [file["status"] for file in summary["files"]] == [file["status"] for file in expected["files"]]
+    assert [file["input"] for file in summary["files"]] == [file["input"] for file in expected["files"]]
     assert b"s9 broken.wav" in two.stderr
     for path in sorted((tmp_path / "one").rglob("*.wav")):
         other = tmp_path / "two" / path.relative_to(tmp_path / "one")
@@ -57,7 +58,7 @@ def jobs_of(songs, out):
     ]
 
 
-def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
+def test_killed_worker_process_loses_no_song(songs, tmp_path):
     jobs = jobs_of(songs, tmp_path)
 
     def kill():
@@ -80,7 +81,7 @@ def test_a_process_that_is_killed_loses_nothing(songs, tmp_path):
         assert np.abs(sum(stems) - read(job.file.path)).max() < 1e-4
 
 
-def test_closing_it_stops_the_processes_and_leaves_nothing_unfinished(tmp_path):
+def test_closing_the_results_stops_all_processes(tmp_path):
     long = write(tmp_path / "long" / "song.wav", tones(60), RATE)
     others = [write(tmp_path / "long" / f"{n}.wav", tones(0.5), RATE) for n in range(2)]
     jobs = [
@@ -131,7 +132,7 @@ def living(group):
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks processes up as Linux lists them")
 @pytest.mark.parametrize("command", ["split", "evaluate"])
-def test_processes_end_with_a_program_that_is_killed(command, tmp_path):
+def test_worker_processes_end_with_a_killed_program(command, tmp_path):
     for number in range(3):
         for stem in ("vocals", "accompaniment"):
             write(tmp_path / f"songs/{number}/{stem}.wav", tones(40, seed=number), RATE)
@@ -184,7 +185,7 @@ def test_an_unknown_model_is_one_line(songs, tmp_path):
 
 
 @pytest.mark.parametrize("runner", [("--jobs", 2), ("--engine", "ray")])
-def test_where_nothing_is_left_to_do_no_process_and_no_cluster_is_needed(runner, tmp_path):
+def test_nothing_left_to_do_starts_no_process_and_no_cluster(runner, tmp_path):
     song = write(tmp_path / "a.wav", tones(0.3), RATE)
     assert vocalsep("split", song, "--out", tmp_path / "out", "--quiet").returncode == 0
     done = vocalsep("split", song, "--out", tmp_path / "out", "--skip-existing", *runner)
@@ -219,10 +220,10 @@ def test_a_cluster_that_loses_a_machine_loses_no_song(songs, tmp_path):
             assert process.poll() is None
             time.sleep(0.05)
         cluster.remove_node(second, allow_graceful=False)
-        said = json.loads(process.communicate(timeout=300)[0])
+        summary = json.loads(process.communicate(timeout=300)[0])
     finally:
         cluster.shutdown()
-    assert (said["done"], said["failed"]) == (40, 0)
+    assert (summary["done"], summary["failed"]) == (40, 0)
     here = vocalsep("split", many, "--out", tmp_path / "here", "--threads", 1, "--quiet")
     assert here.returncode == 0
     for path in sorted((tmp_path / "here").rglob("*.wav")):

@@ -16,6 +16,8 @@ import pytest
 import torch
 from conftest import read, sdr, tones, vocalsep, write
 from safetensors.torch import load_file, safe_open
+from small_training import SMALL_RATE as RATE
+from small_training import small_config
 
 from vocalsep.errors import UsageError
 from vocalsep.mixing.config import MixingConfig
@@ -23,25 +25,7 @@ from vocalsep.training.config import TrainingConfig, read_toml
 from vocalsep.training.run import with_more_steps
 from vocalsep.training.schedule import learning_rate
 
-RATE = 8000
-CONFIG = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[model.network]
-filters = [4, 8]
-level_frames = 8
-[data]
-frames = 32
-valid_seconds = 3.0
-[training]
-batch_size = 4
-warmup = 5
-validate_every = 20
-precision = "32-true"
-"""
+CONFIG = small_config(warmup=5, validate_every=20)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +81,7 @@ def test_a_run_is_one_folder_with_all_in_it(finished):
     assert len(valid) == 1
 
 
-def test_the_exported_model_separates_and_says_where_it_comes_from(finished, material, tmp_path):
+def test_exported_model_separates_and_has_its_training_data(finished, material, tmp_path):
     run, _ = finished
     song = write(tmp_path / "song.wav", tones(3, RATE), RATE)
     done = vocalsep("split", song, "--model", run / "model.safetensors", "--out", tmp_path / "out")
@@ -109,7 +93,7 @@ def test_the_exported_model_separates_and_says_where_it_comes_from(finished, mat
     assert info["sample_rate"] == RATE
 
 
-def test_the_same_seed_gives_the_same_weights_with_and_without_workers(finished, material):
+def test_same_seed_gives_same_weights_with_and_without_workers(finished, material):
     run, _ = finished
     done = vocalsep("train", "--config", run / "config.toml", "--workers", 2, "--out", material / "again")
     assert done.returncode == 0, done.stderr.decode()
@@ -118,7 +102,7 @@ def test_the_same_seed_gives_the_same_weights_with_and_without_workers(finished,
 
 
 @pytest.mark.slow
-def test_killed_at_random_steps_and_resumed_ends_with_the_same_weights(material):
+def test_killed_and_resumed_training_gives_the_same_weights(material):
     config = material / "often.toml"
     config.write_text(CONFIG + "checkpoint_minutes = 0.000001\n")
     base = ("train", "--config", config, "--stems", material / "songs", "--workers", 0, "--steps", 120)
@@ -162,7 +146,7 @@ def _step(run):
         return -1
 
 
-def test_interrupting_politely_saves_and_says_how_to_go_on(material):
+def test_interrupted_training_saves_and_names_the_resume_command(material):
     run = material / "polite"
     process = subprocess.Popen(
         [sys.executable, "-m", "vocalsep", *map(str, arguments(material, run, 5000, "--stems", material / "songs"))],
@@ -238,7 +222,7 @@ def test_one_song_can_be_learned_by_heart(material, tmp_path):
         tmp_path / "run",
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert b"by heart" in done.stderr
+    assert b"memorized" in done.stderr
     from vocalsep import Separator
 
     mixture = read(tmp_path / "song/one/vocals.wav") + read(tmp_path / "song/one/accompaniment.wav")
@@ -332,7 +316,7 @@ def test_a_run_is_never_overwritten_and_keeps_its_settings(finished, material):
     assert b"own settings" in changed.stderr
 
 
-def test_a_run_that_has_ended_goes_on_for_more_steps(finished, material, tmp_path):
+def test_finished_training_resumes_with_more_steps(finished, material, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(finished[0], run)
     refused = vocalsep("train", "--resume", "--out", run, "--steps", 40, "--workers", 0)
@@ -437,7 +421,7 @@ def test_a_corrupt_file_is_skipped_and_too_many_are_an_error(material, tmp_path)
     assert b"cannot be read" in failed.stderr or b"unreadable" in failed.stderr
 
 
-def test_averaged_weights_get_batch_norm_statistics_of_their_own():
+def test_averaged_weights_have_new_batch_norm_statistics():
     """After measuring, every batch norm gives maps of mean 0 and variance 1 on the same data."""
     import torch
 

@@ -265,13 +265,13 @@ def main() -> int:
     command = [sys.executable, "-m", "vocalsep", "split", *made, "-o", out, "--json", "--overwrite"]
     command += ["--name", "{source}/{stem}.{ext}"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    files = {pathlib.Path(said["input"]): said for said in json.loads(done.stdout)["files"]}
+    files = {pathlib.Path(result["input"]): result for result in json.loads(done.stdout)["files"]}
     bad = 0
     for path, kind in made.items():
-        said = files[path]
-        wrong = said.get("error") or complaint(kind, path, out / path.name)
+        result = files[path]
+        wrong = result.get("error") or complaint(kind, path, out / path.name)
         bad += bool(wrong)
-        remarks = "; ".join(said.get("remarks", []))
+        remarks = "; ".join(result.get("remarks", []))
         print(f"{kind.name:<20} {wrong or 'well'}{' | ' + remarks if remarks else ''}", flush=True)
     around = place / "around"
     around.mkdir(exist_ok=True)

@@ -105,8 +105,8 @@ def karaoke(paths: Iterable[pathlib.Path], out: pathlib.Path, *options: str) -> 
     """Make karaoke videos in which the voice is as loud as before; return each output, or the error."""
     command = [sys.executable, "-m", "vocalsep", "karaoke", *map(str, paths), "-o", str(out), "--vocals", "0", "--json"]
     done = subprocess.run([*command, "--name", "{source}.{ext}", "-q", *options], capture_output=True)
-    said = json.loads(done.stdout or '{"files": []}')["files"]
-    made = {one["input"]: one.get("error") or pathlib.Path(one["outputs"]["karaoke"]) for one in said}
+    files = json.loads(done.stdout or '{"files": []}')["files"]
+    made = {one["input"]: one.get("error") or pathlib.Path(one["outputs"]["karaoke"]) for one in files}
     return {str(path): made.get(str(path), done.stderr.decode()) for path in paths}
 
 

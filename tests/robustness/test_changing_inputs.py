@@ -44,7 +44,7 @@ def grow(path):
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg"])
 @pytest.mark.parametrize("change", [vanish, truncate, overwrite, replace, grow])
-def test_a_file_that_changes_amid_its_reading_is_whole_or_refused(change, suffix, tmp_path):
+def test_files_that_change_while_read_are_complete_or_refused(change, suffix, tmp_path):
     path = write(tmp_path / f"song{suffix}", tones(SONG_S), RATE)
     with open_source(path) as source:
         whole = sum(block.shape[1] for block in source.blocks())
@@ -62,7 +62,7 @@ def test_a_file_that_changes_amid_its_reading_is_whole_or_refused(change, suffix
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
-def test_a_clip_whose_end_is_gone_is_neither_silence_nor_a_shorter_song(suffix, tmp_path):
+def test_truncated_clips_are_errors(suffix, tmp_path):
     path = write(tmp_path / f"stem{suffix}", tones(6), RATE)
     clip = open_clip(path)
     truncate(path)
@@ -82,8 +82,8 @@ def test_a_song_that_changes_amid_a_batch(change, tmp_path):
     process = subprocess.Popen([*command, "--overlap", "0"], stderr=subprocess.PIPE)
     _wait_for(lambda: list(out.rglob(".vocalsep-*")) or process.poll() is not None)
     change(tmp_path / "songs/0.wav")
-    _, said = process.communicate(timeout=120)
-    lines = said.decode().splitlines()
+    _, stderr = process.communicate(timeout=120)
+    lines = stderr.decode().splitlines()
     assert process.returncode in (0, 1), lines
     assert len(lines) == process.returncode, lines
     assert {path.name for path in (out / "1").iterdir()} == {"vocals.wav", "accompaniment.wav"}
@@ -125,13 +125,13 @@ def test_a_training_whose_songs_change_goes_on_or_says_so(stems, tmp_path):
     trained = next(iter(sorted(songs.iterdir())))
     vanish(trained / "vocals.wav")
     truncate(trained / "accompaniment.wav")
-    _, said = process.communicate(timeout=120)
-    assert b"Traceback" not in said
-    assert process.returncode in (0, 2), said.decode()
-    assert str(trained).encode() in said
+    _, stderr = process.communicate(timeout=120)
+    assert b"Traceback" not in stderr
+    assert process.returncode in (0, 2), stderr.decode()
+    assert str(trained).encode() in stderr
 
 
-def test_an_upload_that_is_cut_in_the_library_fails_with_a_sentence(tmp_path):
+def test_truncated_upload_in_the_library_fails_with_one_line(tmp_path):
     pytest.importorskip("httpx")
     from test_studio import opened
 

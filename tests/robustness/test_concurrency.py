@@ -25,8 +25,8 @@ def both(*commands):
         )
         for command in commands
     ]
-    said = [process.communicate(timeout=120)[1].decode() for process in running]
-    return [(process.returncode, words) for process, words in zip(running, said, strict=True)]
+    stderrs = [process.communicate(timeout=120)[1].decode() for process in running]
+    return [(process.returncode, stderr) for process, stderr in zip(running, stderrs, strict=True)]
 
 
 def contents(folder):
@@ -41,8 +41,8 @@ def test_two_splits_of_a_song(more, tmp_path):
     ends = both(*[(*command, "--out", tmp_path / "out", *more)] * 2)
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
     assert sorted(code for code, _ in ends) == ([0, 0] if more else [0, 2])
-    for code, said in ends:
-        assert ("exist" in said and len(said.splitlines()) == 1) if code else said == ""
+    for code, stderr in ends:
+        assert ("exist" in stderr and len(stderr.splitlines()) == 1) if code else stderr == ""
 
 
 def test_a_second_training_in_a_folder_is_refused(tmp_path):
@@ -58,7 +58,7 @@ def test_a_second_training_in_a_folder_is_refused(tmp_path):
     assert (tmp_path / "run/model.safetensors").exists()
 
 
-def test_a_second_studio_of_a_library_is_refused_and_disturbs_nobody(tmp_path):
+def test_second_studio_of_a_library_is_refused(tmp_path):
     library = tmp_path / "library"
     with opened(library) as studio:
         song = studio.post(write(tmp_path / "s.wav", tones(20), RATE), "s.wav").json()
@@ -74,7 +74,7 @@ def test_a_second_studio_of_a_library_is_refused_and_disturbs_nobody(tmp_path):
         assert len(studio.http.get("api/songs").json()) == 1
 
 
-def test_visitors_who_restart_and_delete_a_song_at_once(tmp_path):
+def test_concurrent_restarts_and_deletions_of_a_song(tmp_path):
     with opened(tmp_path / "library") as studio:
         first = studio.post(write(tmp_path / "long.wav", tones(60), RATE), "long.wav").json()["id"]
         song = studio.post(write(tmp_path / "s.wav", tones(1), RATE), "s.wav").json()["id"]
@@ -90,11 +90,11 @@ def test_visitors_who_restart_and_delete_a_song_at_once(tmp_path):
         calls = [("POST", f"{first}/restart"), ("DELETE", first)] * 3
         at_once(6, lambda place: studio.http.request(calls[place][0], f"api/songs/{calls[place][1]}"))
         assert studio.http.get(f"api/songs/{first}").status_code == 404
-        assert [said["id"] for said in studio.http.get("api/songs").json()] == [song]
+        assert [listed["id"] for listed in studio.http.get("api/songs").json()] == [song]
         assert not (tmp_path / "library" / first).exists()
 
 
-def test_outputs_that_come_to_nothing_take_no_folder_from_others(tmp_path):
+def test_failed_outputs_keep_folders_that_others_use(tmp_path):
     failed = []
 
     def write_and_drop(number):

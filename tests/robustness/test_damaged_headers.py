@@ -92,7 +92,7 @@ def test_an_empty_wav_holds_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("form", "suffix", "at", "size"), [("AU", "au", 8, 4), ("W64", "w64", None, 8)])
-def test_other_files_of_samples_whose_size_was_never_filled_in(tmp_path, form, suffix, at, size):
+def test_other_formats_without_a_size_in_the_header_are_read(tmp_path, form, suffix, at, size):
     path = tmp_path / f"song.{suffix}"
     soundfile.write(path, AUDIO.T, RATE, "PCM_16", format=form)
     data = bytearray(path.read_bytes())
@@ -114,7 +114,7 @@ def flac(tmp_path_factory) -> bytes:
 
 @pytest.mark.parametrize("total", [0, 2 * RATE, 5 * RATE])
 @pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125), RANDOM, bytes(20_000)])
-def test_a_flac_of_unknown_or_wrong_length_is_read_to_its_end(tmp_path, flac, total, behind):
+def test_flac_with_unknown_or_wrong_length_is_read_completely(tmp_path, flac, total, behind):
     whole, path = tmp_path / "whole.flac", tmp_path / "song.flac"
     whole.write_bytes(flac)
     path.write_bytes(with_total(flac, total) + behind)
@@ -125,7 +125,7 @@ def test_a_flac_of_unknown_or_wrong_length_is_read_to_its_end(tmp_path, flac, to
         assert source.info.samples == AUDIO.shape[1]
 
 
-def test_a_flac_that_was_cut_is_damaged_only_where_its_header_promised_more(tmp_path, flac):
+def test_truncated_flac_is_damaged_if_shorter_than_its_header(tmp_path, flac):
     path = tmp_path / "song.flac"
     path.write_bytes(flac[: len(flac) * 6 // 10])
     with pytest.raises(AudioError, match="damaged"):
@@ -154,7 +154,7 @@ def test_a_flac_with_a_hole_is_damaged(tmp_path, flac):
 
 
 @pytest.mark.parametrize("suffix", ["flac", "wav", "ogg", "opus", "m4a"])
-def test_joined_files_are_read_to_the_end_and_brought_to_one_format(tmp_path, suffix):
+def test_joined_files_are_read_completely_in_one_format(tmp_path, suffix):
     form = FORMATS[suffix]
     parts = ((tones(1.5, 48000), 48000), (tones(1.5, 48000, seed=1), 48000), (tones(1.0, 24000, 1), 24000))
     data, single = [], []
@@ -225,7 +225,7 @@ def test_files_joined_by_cat_are_read_to_the_end(tmp_path, suffix, between):
 
 @needs_ffmpeg
 @pytest.mark.parametrize("suffix", ["mp4", "flv"])
-def test_only_the_first_of_joined_videos_is_read_and_a_remark_says_so(tmp_path, suffix):
+def test_only_the_first_of_joined_videos_is_read_with_a_remark(tmp_path, suffix):
     path = tmp_path / f"song.{suffix}"
     inputs = ["-f", "lavfi", "-i", "testsrc=duration=1:size=64x64", "-f", "lavfi", "-i", "sine=440:duration=1"]
     subprocess.run(["ffmpeg", "-v", "error", *inputs, "-c:a", "aac", path], check=True)
@@ -236,7 +236,7 @@ def test_only_the_first_of_joined_videos_is_read_and_a_remark_says_so(tmp_path, 
     assert "consists of 2 videos that were joined: only the first is read" in remarks
 
 
-def test_damage_is_an_error_of_its_own_class_with_path_and_hint(tmp_path, flac):
+def test_damaged_files_raise_their_own_error_with_path_and_hint(tmp_path, flac):
     path = tmp_path / "song.flac"
     path.write_bytes(flac[: len(flac) // 2])
     with pytest.raises(DamagedError) as caught:
@@ -249,7 +249,7 @@ def test_damage_is_an_error_of_its_own_class_with_path_and_hint(tmp_path, flac):
 @pytest.mark.parametrize(
     ("codec", "container"), [("libmp3lame", "mp3"), ("mp2", "mp2"), ("aac", "adts"), ("ac3", "ac3"), ("aac", "mpegts")]
 )
-def test_a_bare_stream_that_changes_its_format_goes_on_in_the_first(tmp_path, codec, container):
+def test_raw_streams_that_change_format_stay_in_the_first(tmp_path, codec, container):
     one = encode(tmp_path / "one", codec, container, tones(2.0, 48000, 2), 48000)
     other = encode(tmp_path / "other", codec, container, tones(2.0, 44100, 1), 44100)
     path = tmp_path / "joined"
@@ -263,7 +263,7 @@ def test_a_bare_stream_that_changes_its_format_goes_on_in_the_first(tmp_path, co
     assert np.abs(decoded[:, -48000:]).max() > 0.1
 
 
-def test_mixing_keeps_the_level_of_one_channel_and_never_goes_beyond_full_scale():
+def test_mono_mixtures_keep_their_level_below_full_scale():
     assert np.allclose(mixing_matrix("mono", 1, "stereo", 2), [[1], [1]])
     assert np.allclose(mixing_matrix("stereo", 2, "mono", 1), [[0.5, 0.5]])
     down = mixing_matrix("5.1", 6, "stereo", 2)
@@ -393,13 +393,13 @@ def test_only_steps_that_last_are_gaps():
     assert not any(frames(0.0, 0.021, 0.039, 0.061, 0.08))
     assert not any(frames(0.0, 0.02, 0.06, 0.06, 0.08, 0.10))
     assert not any(frames(*(number * 0.0205 for number in range(400))))
-    # a clock that begins anew, before or far behind
+    # a clock that restarts, before or far behind
     assert not any(frames(5.0, 5.02, 0.0, 0.02, 0.04))
     assert not any(frames(5.0, 5.02, 90_000.0, 90_000.02))
     assert sum(frames(*(number * 100.0 for number in range(50)))) <= LONGEST_FILL_S
 
 
-def test_a_transport_stream_whose_clock_begins_anew_is_not_filled(tmp_path):
+def test_transport_stream_with_restarted_clock_is_not_padded(tmp_path):
     data = encode(tmp_path / "one.ts", "ac3", "mpegts", tones(2.0, 48000), 48000)
     path = tmp_path / "joined.ts"
     path.write_bytes(data * 3)
@@ -426,7 +426,7 @@ def test_an_mp4_whose_index_goes_beyond_its_end_is_damaged(tmp_path):
     assert decode(path)[0].shape[1] >= AUDIO.shape[1]
 
 
-def test_a_stem_that_ends_before_its_header_is_neither_learnt_from_nor_scored(tmp_path):
+def test_truncated_stems_are_excluded_from_training_and_scores(tmp_path):
     path = write(tmp_path / "stem.wav", AUDIO)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     clip = open_clip(path)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 
-import httpx
 import pytest
 from conftest import RATE, tones, vocalsep, write
 from faults.cases import TRAINING, write_stems
@@ -26,10 +25,10 @@ def material(tmp_path_factory):
 
 
 def commands(material, out):
-    """Every command that writes, by name, and whether it starts anew where it was refused."""
+    """Every command that writes, by name, and whether it can be started again after it was refused."""
     song, songs, stems = material / "songs/0.wav", material / "songs", material / "stems"
     scoring = ("--stems", stems, "--oracles", "IRM1", "--metrics", "usdr", "--jobs", 1)
-    begun = ("--resume",) if (out / "config.toml").exists() else ("--config", material / "small.toml", "--stems", stems)
+    start = ("--resume",) if (out / "config.toml").exists() else ("--config", material / "small.toml", "--stems", stems)
     return {
         "split": ("split", song, "--out", out),
         "batch": ("split", songs, "--out", out, "--jobs", 2, "--format", "flac"),
@@ -38,7 +37,7 @@ def commands(material, out):
         "plot": ("plot", song, "--out", out / "a.png", "--duration", 1),
         "export": ("export", out / "a.onnx"),
         "evaluate": ("evaluate", *scoring, "--out", out),
-        "train": ("train", *begun, "--out", out, "--workers", 0, "--threads", 1),
+        "train": ("train", *start, "--out", out, "--workers", 0, "--threads", 1),
     }
 
 
@@ -85,7 +84,7 @@ def test_a_disk_that_is_full_or_read_only(name, material, tmp_path):
             assert files(disk)
 
 
-def test_a_disk_that_fills_up_amid_a_batch_costs_only_what_does_not_fit(material, tmp_path):
+def test_full_disk_during_a_batch_fails_only_songs_that_do_not_fit(material, tmp_path):
     with small_disk(tmp_path / "disk", round(3.5 * SONG_S * RATE * 4 / 1024)) as disk:
         command = ("split", material / "songs", "--out", disk / "out", "--skip-existing", "--threads", 1)
         done = vocalsep(*command)
@@ -98,7 +97,7 @@ def test_a_disk_that_fills_up_amid_a_batch_costs_only_what_does_not_fit(material
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_up_amid_a_training_keeps_the_last_checkpoint(material, tmp_path):
+def test_full_disk_during_training_keeps_the_last_checkpoint(material, tmp_path):
     with small_disk(tmp_path / "disk", 12_000) as disk:
         out = disk / "out"
         fill(disk, leave=90)
@@ -111,7 +110,7 @@ def test_a_disk_that_fills_up_amid_a_training_keeps_the_last_checkpoint(material
 
 
 @pytest.mark.slow
-def test_events_that_find_no_room_end_the_training_instead_of_keeping_it_waiting(material, tmp_path):
+def test_full_disk_for_tensorboard_events_ends_the_training(material, tmp_path):
     with small_disk(tmp_path / "out/tensorboard", 4) as disk:
         fill(disk)
         refused(vocalsep(*commands(material, tmp_path / "out")["train"]), ["tensorboard: cannot be written"])
@@ -126,7 +125,7 @@ def test_standard_output_on_a_full_disk(command, material):
     refused(done, ["standard output cannot be written: the disk is full"])
 
 
-def test_a_studio_on_a_full_disk_takes_no_song_and_keeps_none_waiting(material, tmp_path):
+def test_studio_on_a_full_disk_refuses_songs(material, tmp_path):
     with small_disk(tmp_path / "disk", 8000) as disk, opened(disk / "library") as studio:
         small = write(tmp_path / "small.wav", tones(0.1), RATE)
         full = fill(disk, leave=20)
@@ -138,18 +137,21 @@ def test_a_studio_on_a_full_disk_takes_no_song_and_keeps_none_waiting(material, 
         song = studio.post(small, "small.wav").json()
         assert studio.until(song["id"], "done", "failed")["state"] == "done"
         full = fill(disk)
-        for path in ("mix", "mix?format=m4a", "mix?format=stem.mp4", "stems.zip"):
-            answer = studio.http.get(f"api/songs/{song['id']}/{path}")
-            assert answer.status_code == 507, (path, answer.text)
+        for kind, form in (("mix", "wav"), ("mix", "m4a"), ("stem_file", "wav"), ("stems", "wav")):
+            export = studio.ended_export(studio.start_export(song["id"], kind=kind, format=form)["id"])
+            assert (export["state"], "the disk is full" in export["error"]) == ("failed", True), export
         assert studio.http.post(f"api/songs/{song['id']}/versions?key=1").status_code == 507
         assert not files(disk / "library/.scratch")
         full.unlink()
         with read_only(disk):
             assert studio.post(small, "small.wav").status_code == 500
-            answer = studio.http.get(f"api/songs/{song['id']}/mix")
-            assert "read-only" in answer.json()["detail"].lower()
+            export = studio.ended_export(studio.start_export(song["id"], kind="mix", format="flac")["id"])
+            assert "read-only" in export["error"].lower()
+            settings = studio.http.patch(f"api/songs/{song['id']}/settings", json={"key": 1})
+            assert settings.status_code == 500
+            assert "read-only" in settings.json()["detail"].lower()
             assert studio.http.get(f"api/songs/{song['id']}/stems/vocals.wav").status_code == 200
-        assert studio.http.get(f"api/songs/{song['id']}/mix").status_code == 200
+        assert studio.download(song["id"], kind="mix", format="flac")[1].status_code == 200
 
 
 def test_a_studio_on_a_read_only_disk_says_so(tmp_path):
@@ -161,11 +163,14 @@ def test_downloads_leave_nothing_behind_whatever_is_asked(material, tmp_path):
     with opened(tmp_path / "library") as studio:
         song = studio.post(write(tmp_path / "s.wav", tones(0.2), RATE), "s.wav").json()
         assert studio.until(song["id"], "done", "failed")["state"] == "done"
+        export, _ = studio.download(song["id"], kind="mix", format="wav")
         for asked in ("bytes=9-2", "nonsense", "bytes=99999999-"):
-            studio.http.get(f"api/songs/{song['id']}/mix", headers={"range": asked})
-        with studio.http.stream("GET", f"api/songs/{song['id']}/mix"):
+            assert studio.http.get(export["url"], headers={"range": asked}).status_code == 416
+        with studio.http.stream("GET", export["url"]):
             pass
-        httpx.get(f"{studio.http.base_url}api/songs/{song['id']}/stems.zip", timeout=30)
+        zipped = studio.start_export(song["id"], kind="stems")
+        for made in (export, zipped):
+            assert studio.http.delete(f"api/exports/{made['id']}").status_code == 204
         deadline = time.monotonic() + 5
         while files(tmp_path / "library/.scratch") and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -46,13 +46,13 @@ def test_interrupted_several_times_it_tidies_up_and_goes_on(name, tmp_path):
             wait_for(lambda: [*case.out.rglob(".vocalsep-*"), *case.out.rglob("*.pcm")], process)
         began = time.monotonic()
         interrupt(process, [rng.uniform(0.05, 0.5) for _ in range(4)], group=name != "train")
-        _, said = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=60)
     finally:
         process.kill()
     assert time.monotonic() - began < 40
-    assert process.returncode in INTERRUPTED or process.returncode == 0, said.decode()
-    assert b"Traceback" not in said
-    assert b"Exception" not in said
+    assert process.returncode in INTERRUPTED or process.returncode == 0, stderr.decode()
+    assert b"Traceback" not in stderr
+    assert b"Exception" not in stderr
     assert not list(case.out.rglob(".vocalsep-*"))
     if name == "studio":
         states = [json.loads(path.read_text())["state"] for path in case.out.glob("*/song.json")]
@@ -73,9 +73,9 @@ def test_interrupted_while_it_starts_it_says_so_in_one_line(command, tmp_path):
         wait_for(lambda: b"vocalsep" in open(f"/proc/{process.pid}/cmdline", "rb").read(), process)  # noqa: B023, SIM115
         time.sleep(wait)
         interrupt(process, [0.05, 0.05], group=True)
-        _, said = process.communicate(timeout=60)
-        if b"Traceback" in said:
-            assert b"vocalsep/cli" not in said
+        _, stderr = process.communicate(timeout=60)
+        if b"Traceback" in stderr:
+            assert b"vocalsep/cli" not in stderr
         else:
             assert process.returncode in (*INTERRUPTED, 2)
 
@@ -106,10 +106,10 @@ def test_an_interruption_amid_a_read_for_ffmpeg_is_not_lost(tmp_path):
         process.send_signal(signal.SIGINT)
         guard = threading.Timer(10, process.kill)
         guard.start()
-        said, complained = process.communicate()
+        stdout, stderr = process.communicate()
         guard.cancel()
-        assert said == b"interrupted\n"
-        assert complained == b""
+        assert stdout == b"interrupted\n"
+        assert stderr == b""
 
 
 COMMAND = """
@@ -136,7 +136,7 @@ def command(busy):
     ids=["imports", "is imported"],
 )
 def test_what_is_being_imported_is_imported_whole(code, expected, tmp_path):
-    """C++ libraries that are left half begun end the whole process; programs that run within an import are not deaf."""
+    """An interrupted import completes first (C++ libraries crash half initialized), unless a program runs within it."""
     (tmp_path / "command.py").write_text(COMMAND)
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\nwhole = True\n")
     (tmp_path / "called.py").write_text("import command, time\ncommand.command(lambda: time.sleep(60))\n")
@@ -144,8 +144,8 @@ def test_what_is_being_imported_is_imported_whole(code, expected, tmp_path):
     assert process.stdout.readline() == b"ready\n"
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
-    assert said == expected
+    stdout, _ = process.communicate(timeout=30)
+    assert stdout == expected
 
 
 def wait_for(condition, process, seconds=120):

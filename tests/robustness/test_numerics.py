@@ -26,7 +26,7 @@ from vocalsep.model_files.checkpoint import save
 
 # Documented: results for any two ways to cut agree so far, for songs of full scale.
 AGREED = 1e-5
-# A gain that is no power of two rounds every sample anew; the shipped network makes more of that than small ones do.
+# A gain that is no power of two rounds every sample again; the shipped network makes more of that than small ones do.
 ROUNDED = 3e-5
 LONGEST_S = 10
 # Rates times channels times seconds: what one example may cost.
@@ -187,7 +187,7 @@ def test_a_song_upside_down_has_its_stems_upside_down(open_model, data):
 @pytest.mark.slow
 @tried(15)
 @given(data=st.data())
-def test_what_goes_through_the_network_by_itself_may_change_places(open_model, data):
+def test_channel_order_does_not_matter_to_independent_groups(open_model, data):
     """Each channel with a network of one, each pair with a network of two, which may tell left from right."""
     name = data.draw(st.sampled_from(("unet", "mono", "waves")))
     drawn = data.draw(songs(ALL_RATES, (2,) if name == "mono" else (4, 5, 8)))

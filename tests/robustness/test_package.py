@@ -74,7 +74,7 @@ def test_the_sources_that_are_shipped_build_the_same_wheel(clean, tmp_path):
     assert content == clean[wheel]
 
 
-def test_the_wheel_holds_the_package_its_models_and_its_licence(clean, tmp_path):
+def test_wheel_contains_package_models_and_licence(clean, tmp_path):
     (wheel,) = (name for name in clean if name.endswith(".whl"))
     (tmp_path / wheel).write_bytes(clean[wheel])
     with zipfile.ZipFile(tmp_path / wheel) as file:

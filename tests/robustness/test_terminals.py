@@ -25,11 +25,11 @@ def folder(tmp_path_factory):
 def ran(arguments, folder, encoding="utf-8", redirections="", environment=None):
     """Run a command line in a shell, where its streams can be closed; NAME stands for the odd name."""
     line = f'exec "$PYTHON" -m vocalsep {arguments} {redirections}'
-    said = {"PYTHON": sys.executable, "NAME": NAME, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    variables = {"PYTHON": sys.executable, "NAME": NAME, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = subprocess.run(
         ["sh", "-c", line],
         cwd=folder,
-        env={**os.environ, **said, **(environment or {})},
+        env={**os.environ, **variables, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=120,
@@ -40,18 +40,18 @@ def ran(arguments, folder, encoding="utf-8", redirections="", environment=None):
 
 @posix
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_name_that_the_encoding_cannot_hold(folder, encoding):
+def test_file_names_outside_the_encoding_are_escaped(folder, encoding):
     done = ran('info "$NAME"', folder, encoding)
     assert done.returncode == 0
-    said = done.stdout.decode(encoding)
-    assert NAME.encode(encoding, "backslashreplace").decode(encoding) in said
-    said = json.loads(ran('info "$NAME" --json', folder, encoding).stdout.decode(encoding))
-    assert said["path"] == NAME
+    output = done.stdout.decode(encoding)
+    assert NAME.encode(encoding, "backslashreplace").decode(encoding) in output
+    info = json.loads(ran('info "$NAME" --json', folder, encoding).stdout.decode(encoding))
+    assert info["path"] == NAME
 
 
 @posix
 @pytest.mark.parametrize("command", ["split", "karaoke", "plot"])
-def test_work_that_is_done_is_not_lost_by_a_name(folder, tmp_path, command):
+def test_unprintable_names_do_not_fail_finished_work(folder, tmp_path, command):
     out = tmp_path / ("a.png" if command == "plot" else "out")
     done = ran(f'{command} "$NAME" -o "{out}"', folder, "cp1252")
     assert done.returncode == 0, done.stderr
@@ -63,13 +63,13 @@ def test_work_that_is_done_is_not_lost_by_a_name(folder, tmp_path, command):
 def test_a_summary_in_json_is_json_in_any_encoding(folder, tmp_path):
     done = ran(f'split "$NAME" no.wav -o "{tmp_path}" --json', folder, "cp1252")
     assert done.returncode == 1
-    said = json.loads(done.stdout.decode("ascii"))
-    assert said["files"][1]["input"] == NAME
+    summary = json.loads(done.stdout.decode("ascii"))
+    assert summary["files"][1]["input"] == NAME
 
 
 @posix
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are always text")
-def test_bytes_that_are_no_text_come_out_as_they_are_or_escaped(folder, tmp_path):
+def test_undecodable_file_names_are_printed_or_escaped(folder, tmp_path):
     odd = os.fsencode(tmp_path) + b"/caf\xe9.wav"
     with open(odd, "wb") as file:
         file.write((folder / "a.wav").read_bytes())

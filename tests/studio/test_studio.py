@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import zipfile
 
 import av
 import numpy as np
@@ -24,7 +24,6 @@ from conftest import DEMO, RATE, read, tones, write
 from vocalsep.model_files.checkpoint import save
 from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.table import build, config_class
-from vocalsep.tags import read_tags
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
@@ -57,6 +56,26 @@ class Studio:
                 return song
             time.sleep(0.05)
         raise AssertionError(f"still {song}")
+
+    def start_export(self, song_id, **request):
+        answer = self.http.post(f"api/songs/{song_id}/exports", json=request)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def ended_export(self, export_id, timeout=60):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            export = self.http.get(f"api/exports/{export_id}").json()
+            if export["state"] not in ("queued", "running"):
+                return export
+            time.sleep(0.02)
+        raise AssertionError(f"still {export}")
+
+    def download(self, song_id, **request):
+        """Make an export, and return it and the answer with its file."""
+        export = self.ended_export(self.start_export(song_id, **request)["id"])
+        assert export["state"] == "done", export["error"]
+        return export, self.http.get(export["url"])
 
     def close(self, how=signal.SIGINT):
         self.http.close()
@@ -152,26 +171,6 @@ def test_peaks_are_those_of_the_stems(studio, done):
     assert np.abs(np.array(peaks["vocals"]) - expected).max() < 1e-3
 
 
-@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "m4a"])
-def test_a_mix_has_the_gains_of_the_sliders(studio, done, form):
-    answer = studio.http.get(
-        f"api/songs/{done['id']}/mix", params={"vocals": 0.25, "accompaniment": 0.5, "format": form}
-    )
-    assert answer.status_code == 200, answer.text
-    assert f"A%20song_%20%28mix%29.{form}" in answer.headers["content-disposition"]
-    if form in ("wav", "flac"):
-        mixed, rate = sound(answer)
-        stems = [
-            sound(studio.http.get(f"api/songs/{done['id']}/stems/{s}.wav"))[0] for s in ("vocals", "accompaniment")
-        ]
-        assert rate == RATE
-        assert np.abs(mixed - 0.25 * stems[0] - 0.5 * stems[1]).max() < 2 / 32768
-    else:
-        with av.open(io.BytesIO(answer.content)) as container:
-            seconds = sum(frame.samples for frame in container.decode(audio=0)) / RATE
-        assert seconds == pytest.approx(done["samples"] / RATE, abs=0.2)
-
-
 def test_another_key_and_tempo(studio, done):
     params = {"key": -2, "tempo": 80}
     address = f"api/songs/{done['id']}/stems/accompaniment.wav"
@@ -180,60 +179,8 @@ def test_another_key_and_tempo(studio, done):
     assert made["samples"] == pytest.approx(done["samples"] / 0.8, abs=2)
     stem, _ = sound(studio.http.get(address, params=params))
     assert stem.shape[1] == made["samples"]
-    mixed, _ = sound(studio.http.get(f"api/songs/{done['id']}/mix", params=params))
-    assert mixed.shape[1] == made["samples"]
-
-
-def test_both_stems_in_an_archive(studio, done):
-    answer = studio.http.get(f"api/songs/{done['id']}/stems.zip", params={"format": "flac"})
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        assert sorted(archive.namelist()) == ["A song_ - accompaniment.flac", "A song_ - vocals.flac"]
-        vocals, _ = soundfile.read(io.BytesIO(archive.read("A song_ - vocals.flac")), always_2d=True)
-    assert vocals.shape == (done["samples"], 2)
-
-
-def test_a_stem_file_holds_mixture_and_four_stems_and_names_them(studio, done, tmp_path):
-    answer = studio.http.get(f"api/songs/{done['id']}/mix", params={"format": "stem.mp4"})
-    assert answer.status_code == 200, answer.text
-    path = tmp_path / "song.stem.mp4"
-    path.write_bytes(answer.content)
-    from vocalsep.datasets.clips import open_clip
-
-    fields = read_tags(path).fields
-    assert {name: fields[name] for name in ("title", "artist", "album")} == {
-        "title": ("Paper Lantern",),
-        "artist": ("vocalsep",),
-        "album": ("vocalsep examples",),
-    }
-    sounds = [open_clip(path, stream).read() for stream in range(5)]
-    length = min(sound.shape[1] for sound in sounds)
-    assert length == pytest.approx(done["samples"], abs=4096)
-    assert np.abs(sounds[1]).max() < 1e-3 > np.abs(sounds[2]).max()
-    mixture, accompaniment, vocals = (sounds[index][:, :length] for index in (0, 3, 4))
-    error = mixture - accompaniment - vocals
-    assert (error**2).sum() < (mixture**2).sum() / 50
-    at = answer.content.index(b"stem{") + 4
-    size = int.from_bytes(answer.content[at - 8 : at - 4], "big")
-    assert [stem["name"] for stem in json.loads(answer.content[at : at - 8 + size])["stems"]][-1] == "Vocals"
-
-
-def test_a_song_that_a_format_cannot_hold_is_answered_with_422(studio, tmp_path):
-    song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 3), 8000), "s.wav").json()
-    assert studio.until(song["id"], "done", "failed")["state"] == "done"
-    for form in ("mp3", "stem.mp4"):
-        answer = studio.http.get(f"api/songs/{song['id']}/mix", params={"format": form})
-        assert answer.status_code == 422
-        assert "3" in answer.json()["detail"]
-
-
-def test_eight_channels_come_out_as_m4a(studio, tmp_path):
-    song = studio.post(write(tmp_path / "s.wav", tones(0.5, 8000, 8), 8000), "s.wav").json()
-    assert studio.until(song["id"], "done", "failed")["state"] == "done"
-    for params in ({"format": "m4a"}, {"format": "flac", "key": 2, "tempo": 90}):
-        answer = studio.http.get(f"api/songs/{song['id']}/mix", params=params)
-        assert answer.status_code == 200, answer.text
-        with av.open(io.BytesIO(answer.content)) as container:
-            assert container.streams.audio[0].codec_context.layout.name == "7.1"
+    _, answer = studio.download(done["id"], kind="mix", format="wav", **params)
+    assert sound(answer)[0].shape[1] == made["samples"]
 
 
 def test_the_original_can_be_downloaded_in_ranges(studio, done):
@@ -273,13 +220,18 @@ def test_an_upload_without_content_length_is_bounded_too(studio):
 
 def test_an_aborted_upload_is_deleted(studio):
     before = studio.http.get("api/songs").json()
+    scratch = studio.library / ".scratch"
+    # Downloads are kept there.
+    kept = set(scratch.iterdir())
     with socket.create_connection((studio.http.base_url.host, studio.http.base_url.port)) as line:
         head = f"POST /api/songs?name=x.wav HTTP/1.1\r\nHost: 127.0.0.1:{studio.http.base_url.port}\r\n"
         line.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"RIFF" * 100)
         time.sleep(0.2)
-    time.sleep(0.5)
+    deadline = time.monotonic() + 20
+    while set(scratch.iterdir()) - kept and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert set(scratch.iterdir()) == kept
     assert studio.http.get("api/songs").json() == before
-    assert list((studio.library / ".scratch").iterdir()) == []
 
 
 def test_a_truncated_song_fails_with_a_message(studio, tmp_path):
@@ -434,18 +386,11 @@ def test_paths_outside_the_library_are_not_served(studio, path):
 
 def test_invalid_parameters_are_refused(studio, done):
     base = f"api/songs/{done['id']}"
-    for path in (
-        "mix?vocals=2",
-        "mix?format=exe",
-        "mix?key=99",
-        "mix?tempo=nan",
-        "stems.zip?format=x",
-        "stems/drums.wav",
-    ):
+    for path in ("stems/vocals.wav?key=99", "stems/vocals.wav?tempo=nan", "stems/drums.wav", "stems/vocals.wav?key=x"):
         answer = studio.http.get(f"{base}/{path}")
         assert answer.status_code in (404, 422), path
         assert isinstance(answer.json()["detail"], str)
-    assert studio.http.get(f"{base}/mix?vocals=2").json()["detail"].startswith("vocals: ")
+    assert studio.http.get(f"{base}/stems/vocals.wav?key=99").json()["detail"].startswith("key: ")
 
 
 def test_requests_of_other_pages_and_for_other_hosts_are_refused(studio, done):
@@ -478,6 +423,8 @@ def test_nothing_is_loaded_from_other_servers(studio):
     assert "https://" not in page.text
     described = studio.http.get("api/openapi.json").json()
     assert "/api/songs/{song_id}/stems/{stem}.wav" in described["paths"]
+    schemas = described["components"]["schemas"]
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described))) <= set(schemas)
 
 
 def test_every_change_is_sent_as_an_event(studio, tmp_path):
@@ -495,7 +442,7 @@ def test_every_change_is_sent_as_an_event(studio, tmp_path):
                 kind = line.split(": ")[1]
             elif line.startswith("data:"):
                 data = json.loads(line.removeprefix("data: "))
-                if data["id"] == posted["id"]:
+                if data.get("id") == posted["id"]:
                     seen.append(data.get("state", kind))
                     if seen[-1] == "done":
                         studio.http.delete(f"api/songs/{posted['id']}")
@@ -533,23 +480,6 @@ def test_a_killed_studio_marks_the_song_as_interrupted_and_continues_the_queue(t
     assert (library / "not ours.wav").exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_signal_ends_the_studio_and_interrupts_the_song(tmp_path):
-    studio = Studio(tmp_path / "library")
-    song = studio.post(write(tmp_path / "song.wav", tones(100, 22050, 1), 22050), "song.wav").json()
-    studio.until(song["id"], "running")
-    with (
-        httpx.Client(base_url=studio.http.base_url, timeout=30) as client,
-        client.stream("GET", "api/events") as stream,
-    ):
-        next(stream.iter_lines())
-        started = time.monotonic()
-        assert studio.close(signal.SIGINT) in (0, 130)
-    assert time.monotonic() - started < 15
-    kept = json.loads((tmp_path / "library" / song["id"] / "song.json").read_text())
-    assert kept["state"] == "interrupted"
-
-
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can make a small disk")
 def test_a_full_disk_is_reported_and_leaves_no_incomplete_files(tmp_path):
     small = tmp_path / "small"
@@ -573,22 +503,6 @@ def test_a_full_disk_is_reported_and_leaves_no_incomplete_files(tmp_path):
             assert names == {".scratch", short["id"]}
     finally:
         subprocess.run(["umount", small], check=True)
-
-
-def test_the_network_needs_the_token(tmp_path):
-    with opened(tmp_path / "library", "--host", "0.0.0.0") as studio:
-        assert "warning" in "".join(studio.stderr_lines)
-        token = studio.address.split("token=")[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{studio.http.base_url.port}", timeout=30) as client:
-            for headers in ({}, {"authorization": "Bearer wrong"}, {"cookie": "vocalsep-token=wrong"}):
-                assert client.get("/api/songs", headers=headers).status_code == 401
-            assert client.get("/api/songs", headers={"authorization": f"Bearer {token}"}).status_code == 200
-            for path, location in (("//evil.example/", "/evil.example/"), ("/%0d%0ax:%20y", "/%0D%0Ax%3A%20y")):
-                sent = httpx.get(f"{str(client.base_url).rstrip('/')}{path}?token={token}", timeout=30)
-                assert (sent.status_code, sent.headers["location"]) == (303, location)
-            welcome = client.get("/", params={"token": token})
-            assert welcome.status_code == 303
-            assert client.get("/api/songs").status_code == 200
 
 
 def test_a_broken_model_fails_each_song(tmp_path):

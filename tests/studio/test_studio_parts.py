@@ -1,17 +1,23 @@
 """The studio's parts by themselves, without a server: stem files, the worker and error messages."""
 
+import asyncio
 import errno
 import io
 
 import numpy as np
 import pytest
 from conftest import RATE, tones, write
+from test_studio_exports import add_long_song
 
 from vocalsep import Separator
 from vocalsep.errors import AudioError, DamagedError, DiskFullError, OutputError
+from vocalsep.studio import events
+from vocalsep.studio.context import Studio
 from vocalsep.studio.error_messages import visitor_message, write_error
+from vocalsep.studio.export_request import ExportRequest
 from vocalsep.studio.library import DONE, Library
 from vocalsep.studio.limits import Limits
+from vocalsep.studio.network import addresses, qr_text
 from vocalsep.studio.stems import PEAK_SAMPLES, StemWriter, WaveformPeaks, decode_pcm, encode_pcm
 from vocalsep.studio.worker import Worker
 
@@ -90,7 +96,8 @@ def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
         with worker._changed:
             assert worker._changed.wait_for(lambda: ended, timeout=60)
     finally:
-        worker.close()
+        worker.stop()
+        worker.join()
     position, restarted = ended[0]
     assert position is None
     assert restarted is not None
@@ -101,8 +108,65 @@ def test_messages_for_visitors_are_one_line_without_the_library_path():
     assert visitor_message(error) == "damaged file, its header"
     assert visitor_message(AudioError("is empty", path="/library/x", hint="copy it again")) == "is empty; copy it again"
     assert visitor_message(OutputError("cannot be written", path="stem")) == "stem: cannot be written"
+    assert (
+        visitor_message(OutputError("cannot be written", path="/library/x/song.json")) == "song.json: cannot be written"
+    )
 
 
 @pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, DiskFullError), (errno.EROFS, OutputError)])
 def test_a_full_disk_has_an_error_class_of_its_own(code, kind):
     assert type(write_error("the mix cannot be written", OSError(code, "x"))) is kind
+
+
+def test_a_client_has_left_when_its_last_stream_stays_closed(monkeypatch):
+    monkeypatch.setattr(events, "ABSENCE_S", 0.05)
+    left = []
+    clients = events.Clients(left.append)
+
+    async def visit():
+        with clients.present("gone"), clients.present("reloaded"), clients.present("gone"):
+            pass
+        with clients.present("reloaded"):
+            await asyncio.sleep(0.3)
+            return list(left)
+
+    assert asyncio.run(visit()) == ["gone"]
+
+
+def test_exports_end_when_all_who_asked_for_them_have_left(tmp_path):
+    song_id = add_long_song(tmp_path)
+    studio = Studio(Library(tmp_path), lambda: Separator("default"), Limits(), "default")
+    try:
+        song = studio.library.get(song_id)
+
+        def ask(gain, *clients):
+            request = ExportRequest(kind="mix", vocals=gain)
+            ids = {studio.exports.request(song, request, client).id for client in clients}
+            assert len(ids) == 1
+            return ids.pop()
+
+        own, shared, for_ever = ask(0.1, "page-one"), ask(0.2, "page-one", "page-two"), ask(0.3, "page-one", "")
+        studio.clients.on_left("page-one")
+        assert {export.id for export in studio.exports.all()} == {shared, for_ever}
+        assert studio.exports.get(own) is None
+        studio.clients.on_left("page-two")
+        assert {export.id for export in studio.exports.all()} == {for_ever}
+    finally:
+        studio.exports.stop()
+        assert studio.exports.join()
+
+
+def test_addresses_have_the_token_and_numbers_come_before_names():
+    assert addresses("192.0.2.7", 80, "t") == ["http://192.0.2.7:80/?token=t"]
+    assert addresses("::1", 80, "t") == ["http://[::1]:80/?token=t"]
+    every = addresses("0.0.0.0", 8765, "t")
+    assert every
+    assert all(one.startswith("http://") and one.endswith(":8765/?token=t") for one in every)
+    numbers = [any(letter.isdigit() for letter in one.split(":")[1]) for one in every[:-1]]
+    assert all(numbers)
+
+
+def test_a_qr_code_for_a_terminal_is_square():
+    lines = qr_text("http://192.0.2.7:8765/?token=0123456789abcdef0123456789abcdef").splitlines()
+    # Two rows of modules in each line.
+    assert len(lines) == -(-len(lines[0]) // 2)

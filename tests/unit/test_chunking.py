@@ -19,7 +19,7 @@ def _copied(chunk):
     st.integers(0, 3),
     st.sampled_from([1, 4, 8]),
 )
-def test_cores_are_the_whole_song_and_context_is_its_neighbourhood(lengths, cores, contexts, stride):
+def test_cores_cover_the_song_and_contexts_surround_them(lengths, cores, contexts, stride):
     total = sum(lengths)
     song = np.arange(1.0, total + 1, dtype=np.complex64).reshape(1, 1, total)
     chunker = Chunker(1, 1, cores * stride, contexts * stride, stride)

@@ -173,7 +173,7 @@ def test_the_cache_holds_the_stem_and_checks_itself(tmp_path):
     assert np.abs(slow.read() - again.read()).max() < 1e-4
 
 
-def test_the_cache_notices_another_file_and_keeps_loud_sounds(tmp_path):
+def test_cache_detects_changed_files_and_does_not_clip(tmp_path):
     path = tmp_path / "a.mp3"
     soundfile.write(path, 3 * tones(2).T, RATE, format="MP3")
     cache = Cache(tmp_path / "cache")

@@ -42,6 +42,6 @@ def test_a_path_is_named_once():
         (errors.UnexpectedError("unexpected\nKeyError: 1"), (), "unexpected KeyError: 1; please report this"),
     ],
 )
-def test_the_command_line_names_the_options_that_a_command_has(error, options, line):
+def test_errors_name_only_options_of_their_command(error, options, line):
     assert line in error_line(error, options)
     assert "salvage=True" not in error_line(error, options)

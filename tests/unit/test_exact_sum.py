@@ -32,7 +32,7 @@ def test_voices_in_range_are_only_rounded(mixture, vocals):
 
 @settings(max_examples=100, deadline=None)
 @given(hnp.arrays(np.float32, (1, 40), elements=st.floats(-4, 4, width=32)), st.floats(0, 1, width=32))
-def test_floating_point_stems_sum_to_the_last_bit_that_floats_hold(mixture, share):
+def test_float_stems_sum_to_the_song_within_rounding(mixture, share):
     vocals = mixture * np.float32(share)
     voice, rest = exact_accompaniment(mixture, vocals)
     assert rest.dtype == mixture.dtype

@@ -51,8 +51,8 @@ def _probed(path) -> tuple[str, np.ndarray]:
     """Channel layout and samples as the ffmpeg programs give them."""
     fields = "stream=channel_layout,channels"
     probe = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries", fields, "-of", "json", path]
-    said = subprocess.check_output(probe)
-    stream = json.loads(said)["streams"][0]
+    output = subprocess.check_output(probe)
+    stream = json.loads(output)["streams"][0]
     raw = subprocess.check_output([FFMPEG, "-v", "error", "-i", path, "-map", "0:a:0", "-f", "f32le", "-"])
     return stream.get("channel_layout", ""), np.frombuffer(raw, np.float32).reshape(-1, stream["channels"]).T
 

@@ -38,7 +38,7 @@ class Share(MaskBackend):
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 @pytest.mark.parametrize("blocks", [[5000], [1, 63, 64, 4872], [700] * 7 + [100]])
-def test_a_constant_mask_scales_the_mixture_and_delays_nothing(share, blocks):
+def test_constant_mask_scales_the_mixture_without_delay(share, blocks):
     stream = MaskStream(Share(share), FRONT_END, 2, core=8, context=4)
     mixture = np.random.default_rng(0).standard_normal((2, 5000)).astype(np.float32)
     parts = np.split(mixture, np.cumsum(blocks)[:-1], axis=1)
@@ -64,7 +64,7 @@ class Slow(Share):
         return super().masks(spectra, start, stop) * np.float32(spectra.real.mean())
 
 
-def test_chunks_that_are_computed_in_parallel_keep_their_order():
+def test_parallel_chunks_keep_their_order():
     mixture = np.random.default_rng(0).standard_normal((2, 8000)).astype(np.float32)
     slow = Slow()
     stream = MaskStream(slow, FRONT_END, 2, core=8, context=4)

@@ -45,7 +45,7 @@ def test_effects_do_something_to_a_voice(effect):
     assert sdr(audio, effect(audio, RATE, np.random.default_rng(3))) < 40
 
 
-def test_a_bell_has_its_gain_at_its_centre_and_none_far_away():
+def test_bell_filter_has_its_gain_at_its_centre_only():
     time = np.arange(RATE) / RATE
     low, high = (np.sin(2 * np.pi * hertz * time)[None].astype(np.float32) for hertz in (200, 3000))
     bell = (np.array([3000.0]), np.array([6.0]), np.array([1.0]))
@@ -68,7 +68,7 @@ def test_a_room_decays_by_60_db_in_its_time():
     assert abs(np.corrcoef(tail)[0, 1]) < 0.3
 
 
-def test_compression_lowers_what_is_loud_and_keeps_the_level():
+def test_compression_lowers_loud_parts_and_keeps_the_level():
     time = np.arange(2 * RATE) / RATE
     audio = (np.sin(2 * np.pi * 300 * time) * np.where(time < 1, 0.05, 0.8))[None].astype(np.float32)
     squeezed = dynamics.compress(audio, RATE, np.random.default_rng(0), threshold_db=(-20, -20), ratio=(4, 4))

@@ -174,7 +174,7 @@ def test_wave_unet_has_the_input_size_of_the_paper():
         assert build("wave-unet", config)(torch.empty(1, 1, 147443)).shape == (1, 1, 16389)
 
 
-def test_wave_unet_depends_on_its_context_alone_and_shifts_with_its_stride():
+def test_wave_unet_depends_on_its_context_only():
     network, config = model("wave-unet", {"levels": 3, "filters": 4})
     context, length = config.network.context_samples, config.network.input_samples(100)
     network = network.double()
@@ -255,7 +255,7 @@ def test_a_pair_is_the_ratio_of_its_two():
 
 
 @pytest.mark.parametrize("head", ["mask", "magnitude"])
-def test_a_magnitude_head_may_exceed_the_mixture_only_in_training(head):
+def test_magnitude_head_exceeds_the_mixture_only_in_training(head):
     network, _ = model("unet", {**SMALL["unet"], "head": head})
     network.head.bias.data.fill_(30.0)
     inputs = torch.rand(1, 2, 64, 16)
@@ -294,7 +294,7 @@ def test_impossible_configurations_are_refused(architecture, settings):
         config_class(architecture)(**settings)
 
 
-def test_a_pair_of_waveform_networks_is_refused_and_so_is_another_number_of_bins():
+def test_pairs_of_waveform_networks_and_other_bins_are_refused():
     with pytest.raises(ModelError, match="must estimate masks"):
         build("pair", config_class("pair")(architecture="wave-unet"))
     with pytest.raises(ModelError, match="is for 512 bins"):
@@ -302,7 +302,7 @@ def test_a_pair_of_waveform_networks_is_refused_and_so_is_another_number_of_bins
 
 
 @pytest.mark.parametrize("hop", [192, 128, 100, 64])
-def test_any_hop_up_to_three_quarters_of_the_window_rebuilds_the_signal(hop):
+def test_inverse_stft_is_exact_for_hops_up_to_three_quarters(hop):
     from vocalsep.dsp.stft import frames_inside, istft, samples_inside
     from vocalsep.dsp.streaming_stft import InverseStft, Stft
 

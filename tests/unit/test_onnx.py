@@ -165,7 +165,7 @@ def test_export_from_the_command_line(tmp_path):
     assert told["parameters"] > 0
 
 
-def test_a_network_that_takes_more_than_magnitudes_is_refused(tmp_path):
+def test_networks_with_other_inputs_than_magnitudes_are_refused(tmp_path):
     from vocalsep.inference.onnx_export import export
 
     network, config = model("unet3d", SMALL["unet3d"])
@@ -199,7 +199,7 @@ def test_invalid_options_are_refused(options, message):
         Separator(**options)
 
 
-def test_a_model_that_was_not_exported_is_refused_with_onnx_and_taken_with_auto(tmp_path):
+def test_models_without_onnx_file_need_backend_auto_or_torch(tmp_path):
     network, config = model("unet", SMALL["unet"])
     save(tmp_path / "m.safetensors", network, config, {})
     with pytest.raises(UsageError, match="vocalsep export"):
@@ -290,7 +290,7 @@ def test_a_card_may_hold_any_word(tmp_path):
     assert model_info(tmp_path / "m.onnx").card == card
 
 
-def test_a_graph_for_other_inputs_is_refused_before_it_ends_the_process(tmp_path):
+def test_onnx_graphs_with_other_inputs_are_refused(tmp_path):
     from vocalsep.inference.onnx_export import export
 
     network, config = model("wave-unet", {"levels": 2, "filters": 3, "tile": 300})

@@ -25,7 +25,7 @@ def test_nothing_stands_under_the_final_name_before_commit(tmp_path):
     assert os.listdir(target.parent) == ["song.wav"]
 
 
-def test_what_was_abandoned_leaves_nothing_not_even_folders(tmp_path):
+def test_discarded_outputs_leave_no_files_or_folders(tmp_path):
     with Pending(tmp_path / "a" / "b" / "song.wav", overwrite=False) as pending:
         pending.path.write_bytes(b"half")
     assert list(tmp_path.iterdir()) == []

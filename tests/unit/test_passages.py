@@ -147,7 +147,7 @@ def test_on_the_command_line(tmp_path):
     assert np.array_equal(stems[0].astype(int) + stems[1], mixture)
 
 
-def test_chapters_and_time_reference_of_a_passage_are_its_own(separator, tmp_path):
+def test_time_ranges_have_shifted_chapters_and_time_reference(separator, tmp_path):
     song = write(tmp_path / "song.wav", tones(6.0), subtype="PCM_16")
     chapters = (Chapter(0, 2, "intro"), Chapter(2, 4, "verse"), Chapter(4, 6, "chorus"))
     origin = Broadcast(b"take 1".ljust(TEXTS, b"\0"), 1_000_000)

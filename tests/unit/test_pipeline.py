@@ -71,11 +71,11 @@ def test_stages_close_one_another():
     assert closed.is_set()
 
 
-def test_a_call_that_was_begun_gives_what_it_returns_or_raises():
+def test_background_calls_return_or_raise_as_called():
     gate = threading.Event()
-    begun = run_in_thread(lambda: gate.wait(10) and 7)
-    assert not begun.done()
+    call = run_in_thread(lambda: gate.wait(10) and 7)
+    assert not call.done()
     gate.set()
-    assert begun.result(10) == 7
+    assert call.result(10) == 7
     with pytest.raises(ZeroDivisionError):
         run_in_thread(lambda: 1 / 0).result(10)

@@ -1,4 +1,4 @@
-"""Sound on one side only is separated as the same sound in mono is, and ordinary stereo as ever."""
+"""Sound on one side only is separated as in mono; ordinary stereo is not changed."""
 
 import numpy as np
 import pytest
@@ -27,17 +27,17 @@ def _other_side(kind: str, mixture: np.ndarray) -> np.ndarray:
         "offset": np.full_like(mixture, 0.05),
         "-20 dB": mixture * np.float32(0.1),
         "-10 dB, inverted": mixture * np.float32(-0.3),
-        "crosstalk, late": np.roll(mixture, 20) * np.float32(0.05),
+        "delayed crosstalk": np.roll(mixture, 20) * np.float32(0.05),
         "hiss": noise * np.float32(0.01),
         "copy and hiss": mixture * np.float32(0.1) + noise * np.float32(0.02),
     }[kind]
 
 
 @pytest.mark.parametrize(
-    "kind", ["silent", "offset", "-20 dB", "-10 dB, inverted", "crosstalk, late", "hiss", "copy and hiss"]
+    "kind", ["silent", "offset", "-20 dB", "-10 dB, inverted", "delayed crosstalk", "hiss", "copy and hiss"]
 )
 @pytest.mark.parametrize("loud", [0, 1])
-def test_one_side_is_separated_as_mono_is(separator, mono, kind, loud):
+def test_one_sided_sound_is_separated_as_mono(separator, mono, kind, loud):
     vocals, mixture = mono
     sides = [mixture, _other_side(kind, mixture)]
     stereo = np.stack(sides if loud == 0 else sides[::-1])
@@ -50,14 +50,14 @@ def test_one_side_is_separated_as_mono_is(separator, mono, kind, loud):
         assert np.abs(stems.vocals[1 - loud] - expected * (0 if kind == "silent" else 0.1)).max() < 1e-5
 
 
-def test_onnx_gives_the_same(mono):
+def test_onnx_separates_one_sided_sound_as_mono(mono):
     _, mixture = mono
     onnx = Separator(backend="onnx")
     one = onnx.separate(np.stack([mixture, 0 * mixture]), RATE).vocals
     assert np.abs(one[0] - onnx.separate(mixture, RATE).vocals).max() < 1e-5
 
 
-def test_each_pair_of_many_channels_has_weights_of_its_own(separator, mono):
+def test_each_channel_pair_has_its_own_side_weights(separator, mono):
     _, mixture = mono
     stereo = tones(8)
     expected = separator.separate(mixture, RATE).vocals
@@ -67,21 +67,21 @@ def test_each_pair_of_many_channels_has_weights_of_its_own(separator, mono):
 
 
 @pytest.mark.parametrize("rate", [32000, 44100])
-def test_ordinary_stereo_stays_as_it_is_to_the_bit(separator, demo, rate):
+def test_ordinary_stereo_is_bit_identical(separator, demo, rate):
     song = demo["mixture"][:, : 20 * RATE].astype(np.float32)
     louder = song * np.float32([[1], [0.63]])
     panned = np.stack([demo["accompaniment"].mean(axis=0), 0.5 * demo["vocals"].mean(axis=0)])[:, : 20 * RATE]
     for mixture in (song, louder, panned.astype(np.float32), tones(3), np.zeros((2, RATE), np.float32)):
-        sides = OneSidedDetector(RATE, 1024)
-        leans = np.concatenate([sides.push(mixture)[1], sides.flush()[1]], axis=1)
-        assert not leans[:2].any()
+        detector = OneSidedDetector(RATE, 1024)
+        weights = np.concatenate([detector.push(mixture)[1], detector.flush()[1]], axis=1)
+        assert not weights[:2].any()
     plain = Stream(separator.streams.open(2)._stream, None)
     expected = np.concatenate([plain.push(song), plain.flush()], axis=1)
     assert np.array_equal(separator.separate(song, RATE).vocals, expected)
 
 
 def _changing() -> np.ndarray:
-    """Stereo, then its left side only with a trace on the right, then stereo: with soft places between them."""
+    """Stereo, then its left side only with a trace on the right, then stereo: with gradual transitions."""
     stereo = tones(24)
     time = np.arange(stereo.shape[1]) / RATE
     trace = np.clip(np.abs(time - 12) - 7, 0.02, 1)
@@ -89,7 +89,7 @@ def _changing() -> np.ndarray:
 
 
 @pytest.mark.parametrize("architecture", ["default", "unet", "wave-unet"])
-def test_where_it_leans_depends_neither_on_blocks_nor_on_chunks(separator, tmp_path, architecture):
+def test_side_weights_depend_neither_on_blocks_nor_on_chunks(separator, tmp_path, architecture):
     if architecture == "default":
         engine, small, rate = separator, Separator(core_frames=64, backend="torch"), RATE
     else:
@@ -107,13 +107,15 @@ def test_where_it_leans_depends_neither_on_blocks_nor_on_chunks(separator, tmp_p
         assert np.abs(streamed - whole).max() < 1e-5
 
 
-def test_it_leans_only_where_ten_seconds_do():
-    sides = OneSidedDetector(RATE, 1024)
+def test_side_weights_need_ten_one_sided_seconds():
+    detector = OneSidedDetector(RATE, 1024)
     mixture = _changing()
-    given, lean = (np.concatenate(parts, axis=1) for parts in zip(sides.push(mixture), sides.flush(), strict=True))
-    assert np.array_equal(given, mixture)
-    weight = lean[0]
-    assert not lean[1].any()
+    returned, weights = (
+        np.concatenate(parts, axis=1) for parts in zip(detector.push(mixture), detector.flush(), strict=True)
+    )
+    assert np.array_equal(returned, mixture)
+    weight = weights[0]
+    assert not weights[1].any()
     # The right side is quiet from second 5 to second 19.
     assert weight[12 * RATE // 1024] == 1
     for stereo in (slice(int((5 + RADIUS_S / 2) * RATE / 1024)), slice(int((19 - RADIUS_S / 2) * RATE / 1024), None)):
@@ -122,7 +124,7 @@ def test_it_leans_only_where_ten_seconds_do():
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.1, -0.1])
-def test_waveform_models_too(tmp_path, gain):
+def test_one_sided_sound_with_waveform_models(tmp_path, gain):
     save(tmp_path / "m.safetensors", *model("wave-unet", SMALL["wave-unet"]), {})
     engine = Separator(tmp_path / "m.safetensors")
     mixture = tones(2, SMALL_RATE, channels=1)[0]

@@ -165,7 +165,7 @@ def test_several_pictures(tmp_path, suffix):
     assert read_tags(song(tmp_path / f"a.{suffix}", Tags({}, covers))).pictures == covers
 
 
-def test_the_front_cover_comes_first_in_an_m4a_and_unknown_types_stay_out(tmp_path):
+def test_m4a_has_the_front_cover_first_and_no_unknown_types(tmp_path):
     covers = (Picture(png(), "image/png", 4), Picture(png(9), "image/png"), Picture(b"GIF89a", "image/gif"))
     assert read_tags(song(tmp_path / "a.m4a", Tags({}, covers))).pictures == (
         Picture(png(9), "image/png"),
@@ -225,7 +225,7 @@ def test_vorbis_numbers_are_split_from_their_totals(tmp_path):
     assert (comments["TRACKNUMBER"], comments["TRACKTOTAL"]) == (["3"], ["12"])
 
 
-def test_program_data_and_replay_gain_in_id3_are_left_behind(tmp_path):
+def test_id3_program_data_and_replay_gain_are_not_copied(tmp_path):
     tags = ID3()
     tags.add(COMM(encoding=0, lang="eng", desc="iTunNORM", text=["0000"]))
     tags.add(TXXX(encoding=0, desc="replaygain_track_gain", text=["-9 dB"]))
@@ -234,7 +234,7 @@ def test_program_data_and_replay_gain_in_id3_are_left_behind(tmp_path):
     assert read_tags(tmp_path / "a.mp3") == Tags({"title": ("T",)})
 
 
-def test_a_local_code_page_in_id3_stays_readable_for_its_owner(tmp_path):
+def test_id3_tags_in_a_local_code_page_stay_readable(tmp_path):
     tags = ID3()
     tags.add(TIT2(encoding=0, text=["Фонарь".encode("cp1251").decode("latin-1")]))
     tags.save(song(tmp_path / "a.mp3"))

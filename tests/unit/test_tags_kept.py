@@ -49,7 +49,7 @@ def spelt_alike(tags: Tags) -> Tags:
 
 @pytest.mark.parametrize("target", HOLDING)
 @pytest.mark.parametrize("source", HOLDING)
-def test_all_fields_and_chapters_survive_every_pair_of_formats(tmp_path, source, target):
+def test_tags_and_chapters_are_kept_between_all_formats(tmp_path, source, target):
     tags = dataclasses.replace(ALL, chapters=CHAPTERS)
     first = read_tags(song(tmp_path / f"a.{source}", tags))
     second = read_tags(song(tmp_path / f"b.{target}", first))

@@ -89,12 +89,19 @@ def about(path: pathlib.Path) -> dict[str, object]:
     with av.open(str(path)) as film:
         streams = []
         for stream in film.streams:
-            held = bytes(stream.data) if stream.type == "attachment" else b""
+            attachment = bytes(stream.data) if stream.type == "attachment" else b""
             context = stream.codec_context
             tag = "" if context is None or stream.type == "audio" else context.codec_tag
             colour = (context.color_primaries, context.display_aspect_ratio) if stream.type == "video" else ()
-            said = (stream.type, stream.metadata.get("language"), stream.metadata.get("title"), tag, colour, held)
-            streams.append((*said, stream.metadata.get("filename"), int(stream.disposition)))
+            properties = (
+                stream.type,
+                stream.metadata.get("language"),
+                stream.metadata.get("title"),
+                tag,
+                colour,
+                attachment,
+            )
+            streams.append((*properties, stream.metadata.get("filename"), int(stream.disposition)))
         return {
             "streams": sorted(map(str, streams)),
             "chapters": [(one["start"] * one["time_base"], one["metadata"]) for one in film.chapters()],
@@ -124,7 +131,7 @@ def test_all_that_is_beside_the_sound_is_kept(rich, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-def test_the_default_stream_is_taken_comes_first_and_the_others_stay(rich, suffix):
+def test_default_stream_is_used_and_comes_first_of_all(rich, suffix):
     film, made = rich[suffix]
     with av.open(str(film)) as one, av.open(str(made)) as other:
         old, new = one.streams.audio, other.streams.audio
@@ -145,12 +152,12 @@ def test_a_stream_is_chosen_by_number_or_language(rich):
         1,
         2,
     ]
-    said = json.loads(vocalsep("info", film, "--json", "--audio-stream", "en").stdout)
-    assert (said["audio_stream"], said["channels"]) == (1, 2)
-    assert [one["language"] for one in said["audio_streams"]] == ["eng", "jpn"]
+    info = json.loads(vocalsep("info", film, "--json", "--audio-stream", "en").stdout)
+    assert (info["audio_stream"], info["channels"]) == (1, 2)
+    assert [one["language"] for one in info["audio_streams"]] == ["eng", "jpn"]
 
 
-def test_the_library_and_plot_take_the_audio_stream_that_was_asked_for(rich, separator, tmp_path):
+def test_library_and_plot_use_the_chosen_audio_stream(rich, separator, tmp_path):
     film, _ = rich[".mkv"]
     for asked, channels in (("en", 2), (2, 1), (None, 1)):
         stem = separator.separate_file(film, tmp_path / str(asked), stems="vocals", audio_stream=asked)["vocals"]
@@ -161,16 +168,16 @@ def test_the_library_and_plot_take_the_audio_stream_that_was_asked_for(rich, sep
     assert b"has no audio stream fr" in vocalsep("plot", film, "-o", tmp_path / "b.png", "--audio-stream", "fr").stderr
 
 
-def test_split_says_which_stream_it_took_unless_one_was_asked_for(rich, tmp_path):
+def test_split_names_the_audio_stream_unless_it_was_chosen(rich, tmp_path):
     film, _ = rich[".mkv"]
-    said = []
+    files = []
     for options in (["--audio-stream", "eng"], []):
-        done = vocalsep("split", film, "--stem", "vocals", "-o", tmp_path / f"{len(said)}", "--json", *options)
+        done = vocalsep("split", film, "--stem", "vocals", "-o", tmp_path / f"{len(files)}", "--json", *options)
         assert done.returncode == 0, done.stderr
-        said += json.loads(done.stdout)["files"]
-    assert [one["channels"] for one in said] == [2, 1]
-    assert said[0]["remarks"] == []
-    assert "took 2 (jpn, 1 channel, default)" in said[1]["remarks"][0]
+        files += json.loads(done.stdout)["files"]
+    assert [one["channels"] for one in files] == [2, 1]
+    assert files[0]["remarks"] == []
+    assert "took 2 (jpn, 1 channel, default)" in files[1]["remarks"][0]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +216,7 @@ def test_sound_that_starts_later_or_earlier_stays_so(shifted, place):
     assert faults(film, made) == []
 
 
-def test_a_film_that_was_cut_without_encoding_keeps_its_beginning(tmp_path):
+def test_videos_cut_without_encoding_keep_their_beginning(tmp_path):
     whole, film = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
     ffmpeg(*PICTURE, *SOUND, "-map", "0:v", "-map", "1:a", *X264, "-g", 50, whole)
     ffmpeg("-ss", 0.9, "-i", whole, "-c", "copy", film)

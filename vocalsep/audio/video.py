@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import OutputError
@@ -23,7 +23,14 @@ CONTAINER_KEYS = ("major_brand", "minor_version", "compatible_brands")
 SOUND_KEYS = ("bps", "number_of_", "duration", "_statistics", "encoder", "vendor_id")
 
 
-def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path, title: str, plan: VideoPlan) -> None:
+def replace_audio(
+    video: pathlib.Path,
+    audio: pathlib.Path,
+    target: pathlib.Path,
+    title: str,
+    plan: VideoPlan,
+    check: Callable[[], None] | None = None,
+) -> None:
     """Copy a video packet by packet, and replace one of its audio streams.
 
     The new sound starts at the time of the first sample of the stream that it replaces.
@@ -37,6 +44,8 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
         File to write.
     title : str
     plan : VideoPlan
+    check : callable, optional
+        Called with each packet; an exception that it raises ends the work.
 
     Raises
     ------
@@ -56,7 +65,7 @@ def replace_audio(video: pathlib.Path, audio: pathlib.Path, target: pathlib.Path
             avio = AvioFile(file)
             options = _options(pictures, video, plan.muxer)
             with open_target(avio, plan.muxer, plan.wrapped, target, options) as out:
-                _remux(pictures, sound, out, title, plan, first_sample_time(video, plan.sound), _covers(video))
+                _remux(pictures, sound, out, title, plan, first_sample_time(video, plan.sound), _covers(video), check)
             if avio.error is not None:
                 raise avio.error
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -122,7 +131,14 @@ def _attach(out: Any, stream: Any, data: bytes) -> None:
 
 
 def _remux(
-    pictures: Any, sound: Any, out: Any, title: str, plan: VideoPlan, start: float, covers: dict[int, bytes]
+    pictures: Any,
+    sound: Any,
+    out: Any,
+    title: str,
+    plan: VideoPlan,
+    start: float,
+    covers: dict[int, bytes],
+    check: Callable[[], None] | None,
 ) -> None:
     out.metadata.update({key: value for key, value in pictures.metadata.items() if key not in CONTAINER_KEYS})
     out.metadata["title"] = title
@@ -154,6 +170,8 @@ def _remux(
     # In other containers the first packet of the AAC encoder would delay all other streams.
     sound_packets = retimed_packets(sound, sound_copies, start - begin, positive=plan.muxer not in TRIMMED)
     for _, packet in heapq.merge(video_packets, sound_packets, key=lambda pair: pair[0]):
+        if check is not None:
+            check()
         out.mux(packet)
 
 

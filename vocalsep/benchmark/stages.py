@@ -90,8 +90,8 @@ def time_stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path,
             # The first turn pays for memory and thread start-up.
             if turn:
                 taken[name].append(time.perf_counter() - started)
-    found = [(name, statistics.median(times)) for name, times in taken.items()]
-    return [Stage(name, seconds, length / seconds) for name, seconds in found]
+    medians = [(name, statistics.median(times)) for name, times in taken.items()]
+    return [Stage(name, seconds, length / seconds) for name, seconds in medians]
 
 
 def matrix_peak(rounds: int) -> float:
@@ -107,14 +107,14 @@ def matrix_peak(rounds: int) -> float:
     return 2 * MATRIX**3 / best
 
 
-def network_rate(separator: Separator, found: list[Stage]) -> float:
+def network_rate(separator: Separator, stages: list[Stage]) -> float:
     """Return the operations per second that the network reached in its stage.
 
     It is 0 where the stage was not timed, and without torch, which counts the operations.
     """
     if not is_installed("torch"):
         return 0.0
-    factor = next((stage.factor for stage in found if stage.name == "network"), 0.0)
+    factor = next((stage.factor for stage in stages if stage.name == "network"), 0.0)
     return factor * network_flops(model_info(separator.path).config)
 
 

@@ -12,7 +12,7 @@ GC_THRESHOLD = 50_000
 
 def main() -> None:
     """Run the command line."""
-    from ..system.atomic_files import reason
+    from ..system.atomic_files import os_error_text
     from ..system.signals import INTERRUPTED, InterruptHandler
     from .streams import complain, drop_output, prepare
 
@@ -30,7 +30,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except OSError as error:
         # From --help, --version and usage errors; commands use `errors.one_line_errors`.
-        complain(f"vocalsep: standard output cannot be written: {reason(error)}")
+        complain(f"vocalsep: standard output cannot be written: {os_error_text(error)}")
         drop_output()
         sys.exit(2)
     finally:

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .. import __version__
-from . import (
-    average,
-    bench,
-    compare,
-    doctor,
-    evaluate,
-    export,
-    import_spleeter,
-    inspect,
-    karaoke,
-    plot,
-    split,
-    studio,
-    train,
-)
-from .command import add_command
+from .command import make_command
 from .errors import show_debug_log
+
+# The module of each command in this package; the function in it is called as the command is.
+COMMANDS = {
+    "split": "split",
+    "karaoke": "karaoke",
+    "train": "train",
+    "evaluate": "evaluate",
+    "compare": "compare",
+    "studio": "studio",
+    "serve": "studio",
+    "bench": "bench",
+    "plot": "plot",
+    "models": "inspect",
+    "info": "inspect",
+    "doctor": "doctor",
+    "export": "export",
+    "average": "average",
+    "import-spleeter": "import_spleeter",
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by their names; a command's module is imported when the command is first looked up."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            module = importlib.import_module(f".{COMMANDS[name]}", __package__)
+            self._made[name] = make_command(name, getattr(module, name.replace("-", "_")))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    """All commands, which are not made before they are needed: most of them import much, and have many options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Commands()  # type: ignore[assignment]
+
 
 app = typer.Typer(
     name="vocalsep",
+    cls=_Group,
     help="Separate songs into vocals and accompaniment, on your own machine.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,21 +70,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-add_command(app, "split", split.split)
-add_command(app, "karaoke", karaoke.karaoke)
-add_command(app, "train", train.train)
-add_command(app, "evaluate", evaluate.evaluate)
-add_command(app, "compare", compare.compare)
-add_command(app, "studio", studio.studio)
-add_command(app, "serve", studio.serve)
-add_command(app, "bench", bench.bench)
-add_command(app, "plot", plot.plot)
-add_command(app, "models", inspect.models)
-add_command(app, "info", inspect.info)
-add_command(app, "doctor", doctor.doctor)
-add_command(app, "export", export.export)
-add_command(app, "average", average.average)
-add_command(app, "import-spleeter", import_spleeter.import_spleeter)
 
 
 def _print_version(asked: bool) -> None:

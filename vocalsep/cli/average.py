@@ -22,7 +22,7 @@ class AverageOptions:
         "average.safetensors"
     )
     weights: Annotated[
-        str | None, typer.Option("--weights", metavar="A,B,...", help="Share of each model. [all alike]")
+        str | None, typer.Option("--weights", metavar="A,B,...", help="Share of each model. [equal]")
     ] = None
     bottleneck: Annotated[
         int | None,

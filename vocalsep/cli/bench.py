@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .options import Backend, BackendName, Model, Precision, PrecisionName, ReportOptions, Threads, finite
+from ..inference.devices import BackendName, Precision
+from .options import Backend, Model, NetworkPrecision, ReportOptions, Threads, finite
 from .training_options import CacheFolder
 
 
@@ -42,8 +43,8 @@ class BenchOptions(ReportOptions):
     cache: CacheFolder = None
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often everything is done; medians count.")] = 5
     model: Model = "default"
-    backend: BackendName = Backend.AUTO
-    precision: PrecisionName = Precision.FLOAT32
+    backend: Backend = BackendName.AUTO
+    precision: NetworkPrecision = Precision.FLOAT32
     threads: Threads = None
 
 

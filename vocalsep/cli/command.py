@@ -60,18 +60,24 @@ class Command(TyperCommand):
                     formatter.write_dl(table)
 
 
-def add_command(app: typer.Typer, name: str, function: Callable[[Options], None]) -> None:
-    """Add a command to an application.
+def make_command(name: str, function: Callable[[Options], None]) -> Any:
+    """Make a command of a function.
 
     Parameters
     ----------
-    app : typer.Typer
     name : str
     function : callable
         Takes one dataclass; the first paragraph of its docstring is the summary that ``vocalsep --help`` shows.
+
+    Returns
+    -------
+    Command
     """
     summary = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+    # An application with a single command is that command.
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(name, cls=Command, short_help=summary)(typer_function(function))
+    return typer.main.get_command(app)
 
 
 def typer_function(function: Callable[[Options], None]) -> Callable[..., None]:

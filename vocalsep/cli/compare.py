@@ -48,8 +48,8 @@ class CompareOptions(TrainingOptions):
 def compare(options: CompareOptions) -> None:
     """Train architectures on the same songs for the same time, and put them on one table and one picture.
 
-    Stop it at any moment: the same command goes on. Several with other --arch may work into one folder; one with all
-    of them then writes the table.
+    It can be stopped at any time: the same command continues. Several with other --arch may share one folder; one with
+    all of them then writes the table.
     """
     require("train", "training")
     tables = options.tables()
@@ -88,6 +88,6 @@ def compare(options: CompareOptions) -> None:
         lambda line: None if options.quiet else typer.echo(line, err=True),
     )
     if rows is None:
-        typer.echo("vocalsep: stopped; the same command goes on", err=True)
+        typer.echo("vocalsep: stopped; the same command continues", err=True)
         raise typer.Exit(INTERRUPTED)
     typer.echo(as_markdown(rows), nl=False)

@@ -21,8 +21,8 @@ from . import options
 PURPOSES = {
     "torch": "GPUs, and models without an ONNX file",
     "train": "training, evaluation, plots and export",
-    "studio": "the studio",
     "video": "karaoke videos",
+    "studio": "the studio",
     "ray": "a Ray cluster",
     "remote": "URLs",
 }

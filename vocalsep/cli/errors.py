@@ -18,7 +18,7 @@ from ..errors import (
     UnexpectedError,
     VocalsepError,
 )
-from ..system.atomic_files import reason
+from ..system.atomic_files import os_error_text
 from ..system.signals import INTERRUPTED
 from .streams import complain, drop_output
 
@@ -98,7 +98,7 @@ def one_line_errors(options: Collection[str] = ()) -> Iterator[None]:
             raise
         logger.debug("error", exc_info=True)
         drop_output()
-        complain(f"vocalsep: {error.filename or 'standard output cannot be written'}: {reason(error)}")
+        complain(f"vocalsep: {error.filename or 'standard output cannot be written'}: {os_error_text(error)}")
         raise typer.Exit(2) from None
 
 

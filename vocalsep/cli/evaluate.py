@@ -14,7 +14,8 @@ import typer
 
 from .. import __version__
 from ..errors import UsageError
-from .options import Device, Precision, ReportOptions, finite
+from ..inference.devices import Device, Precision
+from .options import ReportOptions, finite
 
 if TYPE_CHECKING:
     from ..datasets.songs import Song
@@ -86,7 +87,7 @@ class EvaluateOptions(ReportOptions):
 def evaluate(options: EvaluateOptions) -> None:
     """Score models, estimates, oracles and the plain mixture on songs with true stems.
 
-    With --out, what is finished is kept: the same command goes on where it was stopped, and does again only what has
+    With --out, what is finished is kept: the same command continues where it was stopped, and does again only what has
     changed.
     """
     from ..evaluation.runner import EvaluationPlan

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..inference.devices import BackendName, Device, Precision
+
 if TYPE_CHECKING:
+    from ..inference.engine import EngineSettings
     from ..jobs.outputs import Encoding, WriteOptions
     from ..jobs.time_range import TimeRange
 
@@ -42,31 +45,6 @@ class Stem(str, enum.Enum):
     ACCOMPANIMENT = "accompaniment"
 
 
-class Device(str, enum.Enum):
-    """Where the network runs."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
-class Backend(str, enum.Enum):
-    """What computes the network."""
-
-    AUTO = "auto"
-    TORCH = "torch"
-    ONNX = "onnx"
-
-
-class Precision(str, enum.Enum):
-    """How exactly the network's products are computed."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-
-
 class ProgressStyle(str, enum.Enum):
     """How progress is shown on standard error."""
 
@@ -85,11 +63,11 @@ Model = Annotated[
     str, typer.Option("--model", metavar="MODEL", help="A name that `vocalsep models` lists, or a model file.")
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: all cores.")]
-BackendName = Annotated[
-    Backend,
+Backend = Annotated[
+    BackendName,
     typer.Option("--backend", help="What computes the network; auto: ONNX Runtime where it is installed and can."),
 ]
-PrecisionName = Annotated[
+NetworkPrecision = Annotated[
     Precision,
     typer.Option(
         "--precision", help="Precision of the network's products; the 16-bit ones are faster where there is hardware."
@@ -174,8 +152,22 @@ class EngineOptions(DeviceOptions):
             "--hard-mask", help="Give each time and frequency to one stem as a whole: drier, with more noise."
         ),
     ] = False
-    backend: BackendName = Backend.AUTO
-    precision: PrecisionName = Precision.FLOAT32
+    backend: Backend = BackendName.AUTO
+    precision: NetworkPrecision = Precision.FLOAT32
+
+    def engine_settings(self) -> EngineSettings:
+        """Return the settings of the engine that separates."""
+        from ..inference.engine import EngineSettings
+
+        return EngineSettings(
+            self.model,
+            device=self.device.value,
+            threads=self.threads,
+            overlap=self.overlap,
+            hard=self.hard_mask,
+            backend=self.backend.value,
+            precision=self.precision.value,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

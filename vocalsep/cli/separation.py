@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import AudioError, UsageError
-from ..system.atomic_files import output_error, reason, temporary_folder
+from ..system.atomic_files import os_error_text, output_error, temporary_folder
 from ..system.signals import INTERRUPTED
 from .options import STREAM, ProgressStyle, Runner, SeparationOptions
 from .progress import JsonBatchProgress, song_bar
-from .streams import is_absent
+from .streams import is_closed
 from .summary import print_summary, report_line, report_result
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..jobs.inputs import InputFile, UnusableInput
     from ..jobs.outputs import Encoding, StemMix, WriteOptions
     from ..jobs.planning import Job
-    from ..jobs.process_pool import EngineSettings
 
 STDIN_BLOCK = 1 << 20
 
@@ -157,9 +156,9 @@ def _check_options(options: SeparationOptions) -> None:
         raise UsageError("--audio-stream is empty; give a number from 1 or a language's code")
     if list(options.paths).count(STREAM) > 1:
         raise UsageError("standard input (-) can be read only once")
-    if options.to_stdout and is_absent(sys.stdout):
+    if options.to_stdout and is_closed(sys.stdout):
         raise UsageError("--out - wants standard output, which is closed; name a folder with --out")
-    if STREAM in options.paths and is_absent(sys.stdin):
+    if STREAM in options.paths and is_closed(sys.stdin):
         raise UsageError("- stands for standard input, which is closed; name a file instead")
 
 
@@ -179,7 +178,7 @@ def _read_stdin() -> bytes:
     try:
         return sys.stdin.buffer.read(STDIN_BLOCK)
     except OSError as error:
-        raise AudioError(f"standard input cannot be read: {reason(error)}") from None
+        raise AudioError(f"standard input cannot be read: {os_error_text(error)}") from None
 
 
 def _copy_to_stdout(batch: BatchResults) -> None:
@@ -249,7 +248,7 @@ def _run_in_other_processes(
     lines: JsonBatchProgress | None,
 ) -> Iterator[SongResult]:
     """Run jobs in processes of this machine, or on a Ray cluster."""
-    settings = _engine_settings(options)
+    settings = options.engine_settings()
     if options.engine is Runner.RAY:
         from ..jobs.ray_cluster import run_on_ray
 
@@ -261,32 +260,8 @@ def _run_in_other_processes(
     return run_in_processes(jobs, write_options, settings, options.jobs, None if lines is None else lines.song)
 
 
-def _engine_settings(options: SeparationOptions) -> EngineSettings:
-    from ..jobs.process_pool import EngineSettings
-
-    return EngineSettings(
-        options.model,
-        device=options.device.value,
-        threads=options.threads,
-        overlap=options.overlap,
-        hard=options.hard_mask,
-        backend=options.backend.value,
-        precision=options.precision.value,
-    )
-
-
 def _open_engine(options: SeparationOptions) -> Engine:
-    from ..inference.engine import Engine
-
-    engine = Engine(
-        options.model,
-        device=options.device.value,
-        threads=options.threads,
-        overlap=options.overlap,
-        hard=options.hard_mask,
-        backend=options.backend.value,
-        precision=options.precision.value,
-    )
+    engine = options.engine_settings().open()
     if engine.fallback:
         report_line(f"vocalsep: {engine.fallback}")
     if not options.quiet:

@@ -14,7 +14,7 @@ ASCII = "vocalsep_ascii"
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
-class Absent(io.TextIOWrapper):
+class ClosedStream(io.TextIOWrapper):
     """A stream that was closed when the program started: it reads as empty, and drops what is written."""
 
 
@@ -22,8 +22,8 @@ def prepare() -> None:
     r"""Make the three standard streams usable, however the program was started.
 
     A closed descriptor is opened on the null device, so that no file opened later gets its number, and what libraries
-    write to it. A stream that is None (closed, or under pythonw) becomes an `Absent`. Characters that an encoding lacks
-    are written as escapes such as ``\u7d46``.
+    write to it. A stream that is None (closed, or under pythonw) becomes a `ClosedStream`. Characters that an encoding
+    lacks are written as escapes such as ``\u7d46``.
     """
     for number in range(len(STREAMS)):
         _open_descriptor(number)
@@ -33,16 +33,16 @@ def prepare() -> None:
         stream = getattr(sys, name)
         if stream is None:
             null = open(os.devnull, f"{mode}b")  # noqa: SIM115 - it stays open to the end
-            setattr(sys, name, Absent(null, "utf-8", ESCAPE))
+            setattr(sys, name, ClosedStream(null, "utf-8", ESCAPE))
         elif mode == "w" and isinstance(stream, io.TextIOWrapper):
             # typer considers a stream in ASCII a mistake, and writes UTF-8 to it.
             ascii_only = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding=ASCII if ascii_only else stream.encoding, errors=ESCAPE)
 
 
-def is_absent(stream: object) -> bool:
+def is_closed(stream: object) -> bool:
     """Whether a standard stream was closed when the program started."""
-    return stream is None or isinstance(stream, Absent)
+    return stream is None or isinstance(stream, ClosedStream)
 
 
 def escape(error: UnicodeError) -> tuple[str | bytes, int]:

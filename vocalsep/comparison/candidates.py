@@ -58,11 +58,11 @@ def candidates(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Pat
     known = tables.pop("models", {})
     if not isinstance(known, Mapping) or not all(isinstance(table, Mapping) for table in known.values()):
         raise UsageError("[models] must hold a table for each name")
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for name in names or list(known):
         if name not in known and name not in ARCHITECTURES:
             raise UsageError(f"unknown architecture {name!r}; known are {', '.join([*known, *ARCHITECTURES])}")
-        if any(name == candidate.name for candidate in found):
+        if any(name == candidate.name for candidate in candidates):
             raise UsageError(f"{name} is named twice; once will do")
         own = dict(known.get(name, {"architecture": name}))
         loss = {"loss": own.pop("loss")} if "loss" in own else {}
@@ -70,10 +70,10 @@ def candidates(tables: Mapping[str, Any], names: Sequence[str], out: pathlib.Pat
         config = TrainingConfig.from_dict(
             {**tables, "training": training, "model": _model(tables.get("model", {}), own)}
         )
-        found.append(Candidate(name, config, out / name / "model.safetensors"))
-    if not found:
+        candidates.append(Candidate(name, config, out / name / "model.safetensors"))
+    if not candidates:
         raise UsageError("there is nothing to compare", hint="name architectures or models")
-    return found
+    return candidates
 
 
 def _model(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

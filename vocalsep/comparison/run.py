@@ -51,8 +51,8 @@ def compare(
 ) -> list[ModelMeasurement] | None:
     """Train and measure.
 
-    What is there already is not done again: a run that is finished is taken as it is, one that was stopped goes on,
-    and scores of unchanged models are kept.
+    Finished work is not repeated: a finished run is used as it is, a stopped one is resumed, and scores of
+    unchanged models are kept.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def compare(
     jobs : int
         Processes for scoring.
     log : callable
-        Told, line by line, what is going on.
+        Called with each line of progress.
 
     Returns
     -------
     list of ModelMeasurement, or None
-        None where a signal stopped it; the same call goes on.
+        None if a signal stopped it; the same call continues it.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def compare(
 
 
 def _trained(config: TrainingConfig, budget: Budget, place: RunLocation, log: Callable[[str], None]) -> bool:
-    """Train one candidate to its end, or go on with it; return whether it came to its end."""
+    """Train one candidate, or resume its training; return whether it has finished."""
     folder = RunFolder(place.out)
     if folder.config.exists():
         existing = TrainingConfig.from_dict(read_toml(folder.config))
@@ -120,7 +120,7 @@ def _trained(config: TrainingConfig, budget: Budget, place: RunLocation, log: Ca
 
 
 def _check_same(wanted: TrainingConfig, existing: TrainingConfig, out: pathlib.Path) -> None:
-    """Raise UsageError where a run that is there was begun with other settings than are asked for now."""
+    """Raise UsageError if an existing run was started with other settings."""
     for name, first, second in _settings(wanted, existing):
         if first != second:
             raise UsageError(

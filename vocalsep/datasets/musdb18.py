@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import AudioError, UsageError
 from ..system.extras import require
-from ..system.names import alike
+from ..system.names import comparison_key
 from .clips import Clip, open_clip
 from .songs import Song
 
@@ -115,7 +115,9 @@ def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
     """Return the path of a file in a folder, ignoring case, whether or not it exists."""
-    return next((path for path in sorted(folder.iterdir()) if alike(path.name) == alike(name)), folder / name)
+    return next(
+        (path for path in sorted(folder.iterdir()) if comparison_key(path.name) == comparison_key(name)), folder / name
+    )
 
 
 def _song(path: pathlib.Path, name: str, setup: dict[str, Any], opener: Callable[..., Clip], mixture: bool) -> Song:

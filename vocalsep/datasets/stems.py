@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import AudioError, UsageError
 from ..system.folders import files_in
-from ..system.names import alike
+from ..system.names import comparison_key
 from .clips import Clip, open_clip
 from .songs import Song
 
@@ -86,7 +86,7 @@ def _song(path: pathlib.Path, root: pathlib.Path, opener: Opener) -> Song:
 
 def stem_name(file: pathlib.Path) -> str:
     """Return the stem that a file holds: its name without suffix, in lower case."""
-    return alike(file.stem)
+    return comparison_key(file.stem)
 
 
 def inverted(clip: Clip) -> Clip:

@@ -94,10 +94,10 @@ def bss_v3(references: np.ndarray, estimates: np.ndarray, mixture: np.ndarray) -
 @functools.cache
 def _metrics() -> Any:
     """Museval's metrics alone: the package itself imports musdb, which needs the ffmpeg program."""
-    found = importlib.util.find_spec("museval")
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec("museval")
+    if package is None or not package.submodule_search_locations:
         raise UsageError("museval is not installed", hint="pip install museval")
-    path = pathlib.Path(next(iter(found.submodule_search_locations))) / "metrics.py"
+    path = pathlib.Path(next(iter(package.submodule_search_locations))) / "metrics.py"
     spec = importlib.util.spec_from_file_location("museval_metrics", path)
     if spec is None or spec.loader is None:
         raise UsageError("museval's metrics are missing", path=path, hint="install museval again")

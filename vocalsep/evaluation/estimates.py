@@ -1,4 +1,4 @@
-"""Find the estimates of a track in a folder: as `split` writes them, or as other programs do."""
+"""Find the folder with the estimates of a track, among the outputs of `split` or of other programs."""
 
 from __future__ import annotations
 
@@ -9,96 +9,96 @@ from ..audio.formats import SONG_SUFFIXES
 from ..datasets.stems import MIXTURE, VOCALS, stem_name
 from ..errors import AudioError
 from ..system.folders import files_in
-from ..system.names import alike, safe_name
+from ..system.names import comparison_key, safe_name
 
 # Folders that data sets put their tracks in.
 SUBSETS = ("train", "test", "valid")
-# What `split` adds where two songs have one name.
+# What `split` appends to the names of outputs where two songs have the same name.
 NUMBER = re.compile(r" \(\d+\)$")
 
 
 def find_estimates(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    """Return the folder of a track's estimates; None if there is none.
+    """Return the folder that holds the estimates of a track, or None.
 
-    That is a folder with ``vocals.*`` that is called as the track is, by its whole path or the end of it, or one called
-    ``mixture`` in such a folder, as `split` writes of ``TRACK/mixture.wav``. Further folders may lie around it. Where
-    `split` had to change a name (characters that Windows does not take, a suffix or a number to tell songs apart), it
-    is found by that.
+    A folder holds estimates if ``vocals.*`` is in it. It belongs to the track if its path ends with the track's name or
+    with the last parts of that name. A folder ``mixture`` inside such a folder belongs to the track too: `split` makes
+    one for ``TRACK/mixture.wav``. A folder also belongs to the track if its name is what `split` makes of the track's:
+    characters that Windows does not allow are replaced, and a suffix or a number distinguishes songs with one name.
 
     Parameters
     ----------
     folder : pathlib.Path
+        Where estimates are looked for, at any depth.
     name : str
-        The track's, with ``/`` between folders.
+        The track's name, with ``/`` between folders.
 
     Raises
     ------
     AudioError
-        Several folders fit equally well.
+        Several folders match equally well.
     """
     wanted = pathlib.PurePosixPath(name).parts
-    for direct in (folder / name, *(folder / subset / name for subset in SUBSETS)):
-        if estimate(direct, VOCALS) is not None:
-            return direct
-    fitting: dict[tuple[int, ...], list[pathlib.Path]] = {}
-    for home in sorted({file.parent for file in files_in(folder) if _is(file, VOCALS)}):
-        rank = _rank(home.relative_to(folder).parts, wanted)
+    for candidate in (folder / name, *(folder / subset / name for subset in SUBSETS)):
+        if find_stem(candidate, VOCALS) is not None:
+            return candidate
+    matches: dict[tuple[int, ...], list[pathlib.Path]] = {}
+    for candidate in sorted({file.parent for file in files_in(folder) if _is_stem(file, VOCALS)}):
+        rank = _path_rank(candidate.relative_to(folder).parts, wanted)
         if rank is not None:
-            fitting.setdefault(rank, []).append(home)
-    if not fitting:
+            matches.setdefault(rank, []).append(candidate)
+    if not matches:
         return None
-    best = fitting[min(fitting)]
+    best = matches[min(matches)]
     if len(best) > 1:
         raise AudioError(f"{name}: both {best[0]} and {best[1]} may be its estimate; take one of them away")
     return best[0]
 
 
-def estimate(home: pathlib.Path, stem: str) -> pathlib.Path | None:
-    """Return the file of a stem in a folder, whatever its format; None if there is none."""
-    if not home.is_dir():
+def find_stem(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
+    """Return the file of a stem in a folder, in any format, or None."""
+    if not folder.is_dir():
         return None
-    return next((file for file in sorted(home.iterdir()) if _is(file, stem) and file.is_file()), None)
+    return next((file for file in sorted(folder.iterdir()) if _is_stem(file, stem) and file.is_file()), None)
 
 
-def _is(file: pathlib.Path, stem: str) -> bool:
+def _is_stem(file: pathlib.Path, stem: str) -> bool:
     return stem_name(file) == stem and file.suffix.lower() in SONG_SUFFIXES
 
 
-def _rank(found: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Return how badly the path of an estimate fits a track's, least first; None where it does not.
+def _path_rank(path: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...] | None:
+    """Return a rank for the path of a folder with estimates, lowest for the best match; None if it does not match.
 
-    What counts first is whether all of the track's path is there, then what lies around it, then how exact the names
-    are.
+    Ranks compare, in this order: how many leading parts of the track's path are missing, whether other folders come
+    before it, and how exactly the names match.
     """
-    homes = [(found, 0)]
-    if len(found) > 1 and _likeness(found[-1], MIXTURE) is not None:
-        homes.append((found[:-1], 1))
+    paths = [(path, 0)]
+    if len(path) > 1 and _name_rank(path[-1], MIXTURE) is not None:
+        paths.append((path[:-1], 1))
     ranks = []
-    for parts, inner in homes:
-        for cut in range(len(wanted)):
-            end = wanted[cut:]
-            around = parts[: len(parts) - len(end)]
-            if len(parts) < len(end) or (cut and around):
+    for parts, in_mixture_folder in paths:
+        for missing in range(len(wanted)):
+            end = wanted[missing:]
+            before = parts[: len(parts) - len(end)]
+            if len(parts) < len(end) or (missing and before):
                 continue
-            likeness = [_likeness(one, other) for one, other in zip(parts[len(around) :], end, strict=True)]
-            known = [degree for degree in likeness if degree is not None]
-            if len(known) == len(likeness):
-                outside = 0 if not around else 1 if len(around) == 1 and around[0] in SUBSETS else 2
-                ranks.append((cut, outside, max(known), inner))
+            name_ranks = [_name_rank(one, other) for one, other in zip(parts[len(before) :], end, strict=True)]
+            known = [rank for rank in name_ranks if rank is not None]
+            if len(known) == len(name_ranks):
+                outside = 0 if not before else 1 if len(before) == 1 and before[0] in SUBSETS else 2
+                ranks.append((missing, outside, max(known), in_mixture_folder))
     return min(ranks, default=None)
 
 
-def _likeness(found: str, wanted: str) -> int | None:
+def _name_rank(name: str, wanted: str) -> int | None:
     """Return 0 for the same name, more for one that `split` may have made of it, None for another."""
-    suffix = pathlib.PurePath(found).suffix
-    bare = found.removesuffix(suffix) if suffix.lower() in SONG_SUFFIXES else found
-    plain = NUMBER.sub("", found)
-    candidates = [found, bare, plain]
+    suffix = pathlib.PurePath(name).suffix
+    without_suffix = name.removesuffix(suffix) if suffix.lower() in SONG_SUFFIXES else name
+    candidates = [name, without_suffix, NUMBER.sub("", name)]
     safe = safe_name(wanted)
-    for degree, candidate in enumerate(candidates):
+    for rank, candidate in enumerate(candidates):
         if candidate in (wanted, safe):
-            return degree
-    for degree, candidate in enumerate(candidates, len(candidates)):
-        if alike(candidate) in (alike(wanted), alike(safe)):
-            return degree
+            return rank
+    for rank, candidate in enumerate(candidates, len(candidates)):
+        if comparison_key(candidate) in (comparison_key(wanted), comparison_key(safe)):
+            return rank
     return None

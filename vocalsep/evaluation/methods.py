@@ -14,7 +14,7 @@ from ..datasets.clips import open_clip
 from ..datasets.songs import PADDING_S, Song
 from ..errors import AudioError
 from ..model_files import registry
-from .estimates import estimate, find_estimates
+from .estimates import find_estimates, find_stem
 
 if TYPE_CHECKING:
     from ..separator import Separator
@@ -104,7 +104,7 @@ def _estimates(folder: pathlib.Path, track: ReferenceTrack) -> StemPair:
 
 
 def _estimate(home: pathlib.Path, stem: str, track: ReferenceTrack) -> np.ndarray | None:
-    path = estimate(home, stem)
+    path = find_stem(home, stem)
     if path is None:
         return None
     clip = open_clip(path)
@@ -119,7 +119,7 @@ def _estimate(home: pathlib.Path, stem: str, track: ReferenceTrack) -> np.ndarra
         raise AudioError(f"has {clip.channels} channels, the track {channels}", path=path, hint="write it with as many")
     if clip.sample_rate == track.sample_rate:
         return np.broadcast_to(clip.read(0, samples), track.mixture.shape)
-    # Opus knows no other rate than 48000 Hz, whatever the track's.
+    # Opus files always have 48000 Hz.
     resampler = Resampler(clip.channels, clip.sample_rate, track.sample_rate)
     resampled = np.concatenate([resampler.push(clip.read()), resampler.flush()], axis=1)[:, :samples]
     return np.broadcast_to(np.pad(resampled, ((0, 0), (0, samples - resampled.shape[1]))), track.mixture.shape)

@@ -1,4 +1,4 @@
-"""One self-contained HTML page to look at."""
+"""The report of an evaluation: one HTML page that contains its plots."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHOWN = ("SDR", "uSDR", "SI-SDR", "NSDR")
 def as_html(
     results: Sequence[TrackResult], summary: Summary, folder: pathlib.Path, title: str, facts: Sequence[str]
 ) -> str:
-    """Return the page: summary tables, boxplots, and for each track its figures and spectrograms.
+    """Return the report as HTML: summary tables, box plots over tracks, and the scores and spectrograms of each track.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ def as_html(
     summary : dict
         Of the same results, see `tables.summarize`.
     folder : pathlib.Path
-        Where the tracks' pictures are.
+        The folder of the evaluation, with the tracks' spectrograms.
     title : str
     facts : sequence of str
-        What was measured and how, a line each.
+        Lines of text below the title that describe what was measured.
     """
     scored = [result for result in results if not result.error]
     parts = [f"<h1>{html.escape(title)}</h1>"]

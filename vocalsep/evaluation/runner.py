@@ -16,7 +16,7 @@ from typing import Any
 
 from ..datasets.songs import Song
 from ..errors import AudioError, OutputError, VocalsepError
-from ..system.atomic_files import reason, write_text
+from ..system.atomic_files import os_error_text, write_text
 from ..system.process_pool import blocked_signals, init_worker, interruptible, process_pool
 from .estimates import find_estimates
 from .methods import Method, load_track
@@ -69,7 +69,7 @@ def evaluate(
     OutputError
         Results cannot be written.
     VocalsepError
-        A process died.
+        A process was killed or crashed.
     """
     if plan.folder is not None:
         _make(plan.folder / TRACKS)
@@ -103,7 +103,7 @@ def _scored(
                 yield running[future], future.result()
     except BrokenProcessPool:
         raise VocalsepError(
-            "a process that scored songs ended, perhaps for lack of memory",
+            "a process that scored songs ended; memory may have run out",
             hint="one process needs less; with a folder for the results, what is finished is kept",
         ) from None
 
@@ -200,4 +200,4 @@ def _make(folder: pathlib.Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot be created ({reason(error)})", path=folder) from None
+        raise OutputError(f"cannot be created ({os_error_text(error)})", path=folder) from None

@@ -1,4 +1,4 @@
-"""Summarize the results of tracks as a table."""
+"""Scores of all tracks as a summary, as a table of text and as CSV."""
 
 from __future__ import annotations
 
@@ -19,11 +19,20 @@ Summary = dict[str, dict[str, dict[str, float]]]
 
 
 def summarize(results: Sequence[TrackResult]) -> Summary:
-    """Summarize results by method, stem and figure.
+    """Return one score for each method, stem and metric, in dB.
 
-    BSS Eval v4's figures are medians over tracks of the medians over windows (SiSEC 2018); uSDR, SI-SDR and NSDR are
-    means over tracks; GNSDR, GSIR and GSAR are means weighted by length (MIR-1K). Tracks on which a figure is not
-    defined are left out of it; an infinite one counts in medians only.
+    Scores of BSS Eval v4 are medians over tracks of the medians over windows (Stöter et al., SiSEC 2018). uSDR, SI-SDR
+    and NSDR are means over tracks. GNSDR, GSIR and GSAR are means weighted by the tracks' lengths (Hsu and Jang, 2010,
+    who published MIR-1K). NaN scores are left out; infinite ones count in medians only.
+
+    Parameters
+    ----------
+    results : sequence of TrackResult
+
+    Returns
+    -------
+    dict
+        ``summary[method][stem][metric]``; NaN where no track has the score.
     """
     rows = list(dict.fromkeys(row for result in results for row in result.scores))
     summary: Summary = {row: {stem: {} for stem in SCORED} for row in rows}
@@ -49,7 +58,7 @@ def summarize(results: Sequence[TrackResult]) -> Summary:
 
 
 def as_text(summary: Summary) -> str:
-    """Return the table for a terminal: a block for each stem, a line for each row."""
+    """Return a summary as text: a table for each stem, with a line for each method and a column for each metric."""
     lines = []
     width = max([len(row) for row in summary], default=0)
     for stem in SCORED:
@@ -63,7 +72,7 @@ def as_text(summary: Summary) -> str:
 
 
 def as_csv(results: Sequence[TrackResult]) -> str:
-    """Return one line for each track, row and stem."""
+    """Return the scores of each track, method and stem as CSV; empty where a score is NaN."""
     names = list(
         dict.fromkeys(
             name

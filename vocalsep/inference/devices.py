@@ -1,7 +1,8 @@
-"""Devices and precisions that networks can be computed with. Importing this module does not import torch."""
+"""Devices, backends and precisions to compute networks with. Importing this module does not import torch."""
 
 from __future__ import annotations
 
+import enum
 import importlib.util
 import pathlib
 import platform
@@ -15,22 +16,48 @@ from ..system.extras import is_installed
 if TYPE_CHECKING:
     import torch
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-# Of the products inside a network, by the names of torch's dtypes.
-PRECISIONS = ("float32", "bfloat16", "float16")
+
+class Device(str, enum.Enum):
+    """Where the network runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+class BackendName(str, enum.Enum):
+    """What computes the network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    ONNX = "onnx"
+
+
+class Precision(str, enum.Enum):
+    """How exactly the network's products are computed, by the names of torch's dtypes."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+DEVICES = tuple(device.value for device in Device)
+BACKENDS = tuple(backend.value for backend in BackendName)
+PRECISIONS = tuple(precision.value for precision in Precision)
 
 
 def choose_device(device: str) -> tuple[torch.device, str]:
-    """Choose the device for training and inference alike.
+    """Choose the device for training or inference.
 
     ``auto`` is the first of CUDA, MPS and CPU that is available. A device that is asked for by name but not available
-    is replaced by the CPU, and the user must be told.
+    is replaced by the CPU, which the remark says.
 
     Returns
     -------
     device : torch.device
     remark : str
-        What to tell the user if another device was chosen, otherwise empty.
+        A message for the user if another device was chosen, otherwise empty.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
+import dataclasses
 import fractions
 import functools
 import math
@@ -20,6 +20,7 @@ from ..audio.source import MOST_CHANNELS, RATES_HZ
 from ..errors import AudioError, ModelError
 from ..model_files import registry
 from .opening import open_model
+from .sample_queue import SampleQueue
 from .streams import Streams
 
 # Channels that are separated together in files of unknown layout: stereo pairs, and single channels.
@@ -122,7 +123,7 @@ class Engine:
         """Yield pairs from the start of the song; before `first`, the vocals may be silence."""
         parts = channel_groups(layout, channels)
         wanted = self._wanted(sample_rate, first, stop)
-        mixture, voices = _SampleQueue(), [_SampleQueue() for _ in parts]
+        mixture, voices = SampleQueue(), [SampleQueue() for _ in parts]
         with contextlib.ExitStack() as stack:
             groups = [_Group(self, part, sample_rate, wanted) for part in parts]
             for group in groups:
@@ -169,33 +170,25 @@ class _Group:
         return np.concatenate([self.up.push(vocals), self.up.flush()], axis=1)
 
 
-class _SampleQueue:
-    """A queue of blocks (channels, samples)."""
+@dataclasses.dataclass(frozen=True)
+class EngineSettings:
+    """The arguments of `Engine`, which other processes can be sent."""
 
-    def __init__(self) -> None:
-        self.samples = 0
-        self.parts: collections.deque[np.ndarray] = collections.deque()
+    model: str
+    device: str
+    threads: int | None
+    overlap: float | None
+    hard: bool
+    backend: str
+    precision: str
 
-    def put(self, part: np.ndarray) -> None:
-        if part.shape[1]:
-            self.parts.append(part)
-            self.samples += part.shape[1]
-
-    def take(self, count: int) -> np.ndarray:
-        """Remove and return the first `count` samples, which must be in the queue."""
-        self.samples -= count
-        blocks = []
-        while count:
-            part = self.parts.popleft()
-            if part.shape[1] > count:
-                self.parts.appendleft(part[:, count:])
-            blocks.append(part[:, :count])
-            count -= blocks[-1].shape[1]
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+    def open(self) -> Engine:
+        """Return the engine; raises ModelError or UsageError."""
+        return Engine(**dataclasses.asdict(self))
 
 
 def _pairs(
-    mixture: _SampleQueue, voices: list[_SampleQueue], groups: tuple[tuple[int, ...], ...]
+    mixture: SampleQueue, voices: list[SampleQueue], groups: tuple[tuple[int, ...], ...]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the part of the mixture whose vocals all groups have computed, at most a block at a time."""
     while mixture.samples and (ready := min(voice.samples for voice in voices)):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .sample_queue import SampleQueue
+
 # Seconds to either side over which levels are measured. Ordinary songs are rarely one-sided for as long.
 RADIUS_S = 5.0
 # Level of the quieter side relative to the louder in dB: the weight rises from 0 at the first to 1 at the second. Over
@@ -20,6 +22,8 @@ QUIET_DB = (-5.0, -7.0)
 # The same for what the quieter side contains besides a copy of the louder one: hiss, crosstalk, or another sound.
 OWN_DB = (-16.0, -19.0)
 LEAST = 1e-30
+# Hops that are measured at a time: few enough to stay in the processor's cache.
+MEASURED_HOPS = 8
 
 
 class OneSidedDetector:
@@ -36,45 +40,53 @@ class OneSidedDetector:
     def __init__(self, sample_rate: int, hop: int):
         self.hop = hop
         self._radius = round(RADIUS_S * sample_rate / hop)
-        self._samples = np.zeros((2, 0), np.float32)
+        self._queue = SampleQueue()
+        # The samples after the last whole hop.
+        self._rest = np.zeros((2, 0), np.float32)
         # Powers of left and right and their product for each hop. Before the song there is silence.
         self._powers = np.zeros((3, self._radius))
-        self._measured = 0  # hops of `_samples` that are among the powers
+        self._buffer = np.empty((2, MEASURED_HOPS, hop))
 
     def push(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Take samples (2, samples), float32; return whole hops (2, hops * hop) and their weights (3, hops)."""
-        self._samples = np.concatenate([self._samples, samples], axis=1)
-        fresh = self._samples[:, self._measured * self.hop :]
-        self._measure(fresh[:, : fresh.shape[1] // self.hop * self.hop])
-        return self._ready()
+        self._queue.put(samples)
+        samples = np.concatenate([self._rest, samples], axis=1) if self._rest.size else samples
+        hops = samples.shape[1] // self.hop
+        self._rest = samples[:, hops * self.hop :].copy()
+        self._measure(samples[:, : hops * self.hop].reshape(2, hops, self.hop))
+        return self._ready(self._ready_hops() * self.hop)
 
     def flush(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the remaining samples, whose last hop may be shorter, and their weights."""
-        fresh = self._samples[:, self._measured * self.hop :]
-        self._measure(np.pad(fresh, ((0, 0), (0, -fresh.shape[1] % self.hop))))
+        self._measure(np.pad(self._rest, ((0, 0), (0, -self._rest.shape[1] % self.hop))).reshape(2, -1, self.hop))
         self._powers = np.pad(self._powers, ((0, 0), (0, self._radius)))
-        return self._ready()
+        return self._ready(self._queue.samples)
 
-    def _measure(self, samples: np.ndarray) -> None:
-        hops = samples.astype(np.float64).reshape(2, -1, self.hop)
-        # A constant offset is inaudible.
-        left, right = hops - hops.mean(axis=2, keepdims=True)
-        pairs = ((left, left), (right, right), (left, right))
-        powers = np.stack([np.einsum("hs,hs->h", one, other) for one, other in pairs])
+    def _measure(self, hops: np.ndarray) -> None:
+        """Append the powers of hops (2, hops, hop)."""
+        powers = np.empty((3, hops.shape[1]))
+        for start in range(0, hops.shape[1], MEASURED_HOPS):
+            part = hops[:, start : start + MEASURED_HOPS]
+            buffer = self._buffer[:, : part.shape[1]]
+            buffer[:] = part
+            # A constant offset is inaudible.
+            buffer -= buffer.mean(axis=2, keepdims=True)
+            left, right = buffer
+            for row, (one, other) in zip(powers, ((left, left), (right, right), (left, right)), strict=True):
+                np.einsum("hs,hs->h", one, other, out=row[start : start + MEASURED_HOPS])
         self._powers = np.concatenate([self._powers, powers], axis=1)
-        self._measured += powers.shape[1]
 
-    def _ready(self) -> tuple[np.ndarray, np.ndarray]:
-        around = 2 * self._radius + 1
-        hops = max(0, self._powers.shape[1] - around + 1)
+    def _ready_hops(self) -> int:
+        return max(0, self._powers.shape[1] - 2 * self._radius)
+
+    def _ready(self, samples: int) -> tuple[np.ndarray, np.ndarray]:
+        hops = self._ready_hops()
         if hops == 0:
-            return self._samples[:, :0], no_replacement(0)
-        windows = np.lib.stride_tricks.sliding_window_view(self._powers, around, axis=1)
+            return np.zeros((2, 0), np.float32), no_replacement(0)
+        windows = np.lib.stride_tricks.sliding_window_view(self._powers, 2 * self._radius + 1, axis=1)
         weights = _weights(*windows.sum(axis=2))
-        ready, self._samples = self._samples[:, : hops * self.hop], self._samples[:, hops * self.hop :]
         self._powers = self._powers[:, hops:]
-        self._measured -= hops
-        return ready, weights
+        return self._queue.take(samples), weights
 
 
 def no_replacement(hops: int) -> np.ndarray:

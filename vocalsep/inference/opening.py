@@ -11,12 +11,10 @@ from ..errors import ModelError, UsageError
 from ..model_files import registry
 from ..system.extras import require
 from .backend import Backend
-from .devices import PRECISIONS, choose_device, torch_has_gpu
+from .devices import BACKENDS, PRECISIONS, choose_device, torch_has_gpu
 
 if TYPE_CHECKING:
     from ..model_files.checkpoint import ModelInfo
-
-BACKENDS = ("auto", "torch", "onnx")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InvalidOutputNamesError, OutputError, OutputExistsError
-from ..system.names import alike, safe_name
+from ..system.names import comparison_key, safe_name
 from .inputs import InputFile
 from .name_template import FOLDER, fill_template, template_fields
 from .outputs import OutputSpec, StemMix
@@ -173,4 +173,4 @@ def _conflicts(keys: Sequence[frozenset[str]]) -> list[tuple[int, ...]]:
 
 def _output_key(location: pathlib.Path | str) -> str:
     """Return what is the same for two names of one file."""
-    return alike(location if isinstance(location, str) else str(location.absolute()))
+    return comparison_key(location if isinstance(location, str) else str(location.absolute()))

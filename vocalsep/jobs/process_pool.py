@@ -8,35 +8,13 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING
 
 from ..errors import VocalsepError
+from ..inference.engine import Engine, EngineSettings
 from ..system.process_pool import blocked_signals, interruptible, process_pool
 from .batch import SongProgress, SongResult, failed_result, run_job
 from .outputs import WriteOptions
 from .planning import Job
-
-if TYPE_CHECKING:
-    from ..inference.engine import Engine
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineSettings:
-    """The arguments of `Engine`, for processes that build their own."""
-
-    model: str
-    device: str
-    threads: int | None
-    overlap: float | None
-    hard: bool
-    backend: str
-    precision: str
-
-    def build(self) -> Engine:
-        """Return the engine; raises ModelError or UsageError."""
-        from ..inference.engine import Engine
-
-        return Engine(**dataclasses.asdict(self))
 
 
 def run_in_processes(
@@ -48,8 +26,8 @@ def run_in_processes(
 ) -> Iterator[SongResult]:
     """Run jobs in several processes, and yield each result as it comes.
 
-    A process that dies loses nothing: the jobs that were in progress are run again, one by one, and one whose process
-    dies again has failed. Closing this generator stops the processes, which leave no unfinished file.
+    The jobs of a process that is killed or crashes are run again, one by one; a job whose process ends so again has
+    failed. Closing this generator stops the processes, which leave no unfinished file.
 
     Parameters
     ----------
@@ -81,8 +59,10 @@ def run_in_processes(
         suspects, waiting = unfinished[: 2 * processes], unfinished[2 * processes :]
         for suspect in suspects:
             for job, result in _run_round([suspect], options, settings, 1, progress):
-                died = VocalsepError("its process died twice, perhaps because memory ran out")
-                yield result or failed_result(job.file.source, died)
+                lost = VocalsepError(
+                    "its process ended twice without a result", hint="memory may have run out; try fewer processes"
+                )
+                yield result or failed_result(job.file.source, lost)
 
 
 def run_in_worker(
@@ -95,7 +75,7 @@ def run_in_worker(
 
 @functools.cache
 def _worker_engine(settings: EngineSettings) -> Engine:
-    return settings.build()
+    return settings.open()
 
 
 def _run_round(

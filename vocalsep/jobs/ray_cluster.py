@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import UsageError, VocalsepError
+from ..inference.engine import EngineSettings
 from ..system.extras import require
 from .batch import SongResult, failed_result
 from .outputs import WriteOptions
 from .planning import Job
-from .process_pool import EngineSettings, run_in_worker
+from .process_pool import run_in_worker
 
 # How often a job is started again when its process or machine dies.
 MAX_RETRIES = 5

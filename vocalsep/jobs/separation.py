@@ -1,4 +1,4 @@
-"""From an open source to its stems, block by block: what every job does, whatever becomes of the stems."""
+"""From an open source to its stems, block by block: the part that all jobs have in common."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 
 from ..errors import LyricsError
-from ..system.atomic_files import reason
+from ..system.atomic_files import os_error_text
 from .lrc import parse_lrc
 from .words import Lyrics
 
@@ -38,7 +38,7 @@ def read_lyrics(path: pathlib.Path) -> Lyrics:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise LyricsError(f"cannot be read: {reason(error)}", path=path) from None
+        raise LyricsError(f"cannot be read: {os_error_text(error)}", path=path) from None
     if len(data) > LARGEST_FILE:
         raise LyricsError(f"has more than {LARGEST_FILE // 10**6} MB: that is no file of lyrics", path=path)
     text, remark = decode_lyrics(data)

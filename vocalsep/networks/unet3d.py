@@ -1,9 +1,9 @@
 """U-Net over a stack of spectrograms of several resolutions.
 
 O. Cicek, A. Abdulkadir, S. Lienkamp, T. Brox, O. Ronneberger: "3D U-Net: Learning Dense Volumetric Segmentation from
-Sparse Annotation", MICCAI 2016. The third axis is a stack of resolutions, not of stereo channels: a voice is told from
-its accompaniment by how it moves, and a long window shows its steady harmonics, a short one its consonants and glides,
-side by side at the same bin and frame; left and right differ too little to be worth an axis.
+Sparse Annotation", MICCAI 2016. The third axis is a stack of resolutions, not of stereo channels: a voice differs from
+its accompaniment in how it moves, and a long window shows its steady harmonics, a short one its consonants and glides,
+side by side at the same bin and frame; left and right differ too little to justify an axis.
 
 The shorter windows cost no transforms of their own. A frame under the square of a Hann window is the frame under the
 window itself, convolved over bins with the window's own transform (-1/4, 1/2, -1/4); the n-th power of a Hann window is

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import pathlib
+import threading
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import pydantic
 from fastapi import Depends, HTTPException, Path, Query, Request
-from starlette.concurrency import run_in_threadpool
 
 from ..errors import VocalsepError
-from .events import EventStream
+from ..system.background import run_in_thread
+from .analyses import Analyses
+from .events import Clients, EventStream
+from .export_queue import ExportQueue
 from .exports import Exporter
 from .library import DONE, Library, LibrarySong
 from .limits import Limits
+from .lyrics_store import LyricsStore
+from .party import Party
+from .recordings import Recordings
+from .settings import SettingsStore
+from .versions import Versions
 from .worker import Worker
 
-# Exports that are written at once. Others wait without occupying a thread that could answer requests.
-MAX_CONCURRENT_EXPORTS = 2
+if TYPE_CHECKING:
+    from ..inference.engine import Engine
+
+# Keys and tempos that are made at once.
+MAX_CONCURRENT_VERSIONS = 2
+# How soon it is noticed that whoever waits for a version has left, in seconds.
+LEFT_CHECK_S = 0.25
+# Longest time for which a studio that closes waits for an analysis, in seconds.
+ANALYSIS_CLOSE_S = 0.5
 Result = TypeVar("Result")
 
 
@@ -32,38 +48,97 @@ class Problem(pydantic.BaseModel):
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}, "5XX": {"model": Problem}}
 
 
-@dataclasses.dataclass(frozen=True)
+class ClientLeft(Exception):
+    """Whoever waited for the result has left, or the studio is closing."""
+
+
 class Studio:
     """The parts of a studio.
 
     Parameters
     ----------
     library : Library
-    worker : Worker
-    exporter : Exporter
-    events : EventStream
+    load_engine : callable
+        Loads the model, see `Worker`.
     limits : Limits
     model : str
         Name of the model, for display.
-    export_slots : asyncio.Semaphore
-        Bounds the exports that are written at once.
+    addresses : list of str
+        Addresses with the token, where the studio listens to the network.
+
+    Attributes
+    ----------
+    worker : Worker
+    exporter : Exporter
+    exports : ExportQueue
+    versions : Versions
+    analyses : Analyses
+    settings : SettingsStore
+    lyrics : LyricsStore
+    recordings : Recordings
+    party : Party
+    events : EventStream
+    clients : Clients
     """
 
-    library: Library
-    worker: Worker
-    exporter: Exporter
-    events: EventStream
-    limits: Limits
-    model: str
-    export_slots: asyncio.Semaphore = dataclasses.field(
-        default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_EXPORTS)
-    )
+    def __init__(
+        self,
+        library: Library,
+        load_engine: Callable[[], Engine],
+        limits: Limits,
+        model: str,
+        addresses: list[str] | None = None,
+    ):
+        self.library = library
+        self.limits = limits
+        self.model = model
+        self.addresses = addresses or []
+        self.events = EventStream()
+        self.worker = Worker(library, load_engine, limits, self.publish_song)
+        self.recordings = Recordings(library)
+        self.settings = SettingsStore(library)
+        self.lyrics = LyricsStore(library)
+        self.exporter = Exporter(library, self.recordings, self.lyrics, self.settings)
+        self.exports = ExportQueue(self.exporter, self.events.publish)
+        self.versions = Versions(library)
+        self.analyses = Analyses(library, lambda song: self.events.publish("analysis", {"id": song.id}))
+        self.party = Party(library.folder)
+        self.clients = Clients(self.exports.leave)
+        self._closing = threading.Event()
+        self._version_slots = asyncio.Semaphore(MAX_CONCURRENT_VERSIONS)
+
+    def stop(self) -> None:
+        """Tell all work to end, without waiting for it."""
+        self._closing.set()
+        self.exports.stop()
+        self.analyses.stop()
+        self.worker.stop()
+        self.events.close()
+
+    def close(self) -> bool:
+        """End all work, and wait a little for it; return whether it has ended."""
+        self.stop()
+        ended = [self.exports.join(), self.worker.join(), self.analyses.join(ANALYSIS_CLOSE_S)]
+        return all(ended)
 
     def describe(self, song: LibrarySong) -> dict[str, Any]:
         """Return a song as the HTTP interface shows it."""
         description = dataclasses.asdict(song)
-        del description["suffix"]
-        return {**description, "position": self.worker.position(song), "bytes": self.library.size(song)}
+        del description["suffix"], description["content_hash"], description["lyrics_source"]
+        older = self.library.duplicate_of(song)
+        return {
+            **description,
+            "title": song.title or pathlib.PurePath(song.name).stem,
+            "duration": song.duration,
+            "lyrics": bool(song.lyrics_source),
+            "position": self.worker.position(song),
+            "bytes": self.library.size(song),
+            "duplicate_of": older.id if older else None,
+        }
+
+    def publish_song(self, song: LibrarySong) -> None:
+        """Send a song as an event."""
+        self.events.publish("song", self.describe(song))
 
     def get_song(self, song_id: str) -> LibrarySong:
         """Return a song; raises HTTPException if there is none of this id."""
@@ -72,22 +147,55 @@ class Studio:
             raise HTTPException(404, "there is no such song")
         return song
 
-    async def export(self, song: LibrarySong, write: Callable[[], Result]) -> Result:
-        """Call a function that exports a song, in a thread, once an export slot is free.
+    def remove_song(self, song: LibrarySong) -> None:
+        """Delete a song with all that was made of it."""
+        self.worker.remove(song)
+        self.exports.remove_song(song.id)
+        self.events.publish("gone", {"id": song.id})
+        if self.party.remove_song(song.id):
+            self.events.publish("party", self.party.describe())
+
+    async def run_for(
+        self, request: Request, song: LibrarySong, work: Callable[[Callable[[], None]], Result]
+    ) -> Result:
+        """Call a function in a thread, and stop it if the client that waits for its result leaves.
+
+        Parameters
+        ----------
+        request : Request
+        song : LibrarySong
+        work : callable
+            Takes a function that it calls often, and that raises an exception where the work is to end.
 
         Raises
         ------
         HTTPException
-            The song was deleted meanwhile.
+            The song was deleted meanwhile, or the client left.
         VocalsepError
-            The export failed.
+            The work failed.
         """
-        async with self.export_slots:
+        left = threading.Event()
+
+        def check() -> None:
+            if left.is_set() or self._closing.is_set():
+                raise ClientLeft
+
+        async with self._version_slots:
+            if await request.is_disconnected():
+                raise HTTPException(409, "the request was broken off")
+            running = asyncio.wrap_future(run_in_thread(lambda: work(check)))
             try:
-                return await run_in_threadpool(write)
+                while not (await asyncio.wait([running], timeout=LEFT_CHECK_S))[0]:
+                    if await request.is_disconnected():
+                        left.set()
+                return running.result()
+            except ClientLeft:
+                raise HTTPException(409, "the request was broken off") from None
             except VocalsepError:
                 self.get_song(song.id)
                 raise
+            finally:
+                left.set()
 
 
 async def _studio(request: Request) -> Studio:
@@ -113,5 +221,10 @@ def _finished_song(song: RequestedSong) -> LibrarySong:
 
 
 FinishedSong = Annotated[LibrarySong, Depends(_finished_song)]
-Key = Annotated[float, Query(ge=-12, le=12, description="Semitones.")]
-Tempo = Annotated[float, Query(ge=50, le=200, description="Percent of the song's tempo.")]
+KeyQuery = Annotated[float, Query(ge=-12, le=12, alias="key", description="Semitones.")]
+TempoQuery = Annotated[float, Query(ge=50, le=200, alias="tempo", description="Percent of the song's tempo.")]
+# Which page asks: a text of its own choice.
+CLIENT_PATTERN = "^[A-Za-z0-9-]{8,64}$"
+ClientQuery = Annotated[
+    str | None, Query(alias="client", pattern=CLIENT_PATTERN, description="The page that asks: a text of its choice.")
+]

@@ -20,6 +20,22 @@ POLICY = (
     "connect-src 'self'; worker-src 'self'; font-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+# Without style or script of its own, which the policy forbids.
+NO_TOKEN_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>The studio needs its address</title>
+<h1>This address is not complete</h1>
+<p>The studio is here, but it lets in only whoever has its whole address, with the token at its end.</p>
+<ul>
+<li>Scan the code that the studio shows: in the terminal where it was started, or on its page.</li>
+<li>Or open the whole address that it printed there, from "http" to its last letter.</li>
+</ul>
+<p>The token is a new one each time the studio starts: an old address or bookmark does not work any more.</p>
+</html>
+"""
 SECURITY_HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -74,8 +90,7 @@ class Guard:
             if scope["method"] == "GET" and self._is_token(_query(scope).get("token", "")):
                 await _send_cookie(send, scope["path"], self.token)
             else:
-                message = "this studio requires its token; open the address that it printed when it started"
-                await _send_error(send, 401, message)
+                await _send_no_token(send, headers.get("accept", ""), scope["method"])
             return
 
         async def send_with_security_headers(message: Message) -> None:
@@ -138,14 +153,27 @@ def _security_headers() -> list[tuple[bytes, bytes]]:
 
 
 async def _send_error(send: Send, status: int, reason: str) -> None:
-    body = json.dumps({"detail": reason}).encode()
+    await _send(send, status, "application/json", json.dumps({"detail": reason}).encode())
+
+
+async def _send(send: Send, status: int, media_type: str, body: bytes) -> None:
     headers = [
         *_security_headers(),
-        (b"content-type", b"application/json"),
+        (b"content-type", media_type.encode()),
         (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_no_token(send: Send, accept: str, method: str) -> None:
+    """Say how to get in: as a page to a browser, as JSON to a program."""
+    if "text/html" in accept and method in SAFE_METHODS:
+        await _send(send, 401, "text/html; charset=utf-8", NO_TOKEN_PAGE.encode())
+    else:
+        message = "this studio requires its token; open the address that it printed when it started"
+        await _send_error(send, 401, message)
 
 
 async def _send_cookie(send: Send, path: str, token: str) -> None:

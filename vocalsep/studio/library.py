@@ -11,20 +11,23 @@ import secrets
 import shutil
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import OutputError
-from ..system.atomic_files import reason, write_text
+from ..system.atomic_files import os_error_text, write_text
 from .error_messages import write_error
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
 RESTARTABLE = (FAILED, CANCELLED, INTERRUPTED)
 STATES = (QUEUED, RUNNING, DONE, *RESTARTABLE)
+CLOSED_MEANWHILE = "the studio was closed while it was working on it"
 RECORD = "song.json"
 PEAKS = "peaks.json"
+ANALYSIS = "analysis.json"
 ORIGINAL = "original"
 TEMPORARY = ".scratch"
 MAX_NAME_LENGTH = 200
@@ -69,6 +72,16 @@ class LibrarySong:
         Which speakers the channels are for, as `audio.layouts` names it; empty where that is not known.
     remarks : list of str
         What its user should know of the file, such as a gap that was filled with silence; complete once it is done.
+    title, artist, album, track : str
+        From the file's tags, or as its user calls them; empty where there are none.
+    cover : bool
+        Whether the file holds a picture of its cover.
+    lyrics_source : str
+        Where its words come from: ``tags``, ``file`` or ``user``; empty without words.
+    content_hash : str
+        SHA-256 of the uploaded file, in hexadecimal.
+    partial : bool
+        Whether it was cancelled, and what was separated until then was kept.
     """
 
     id: str
@@ -88,6 +101,19 @@ class LibrarySong:
     audio_streams: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     layout: str = ""
     remarks: list[str] = dataclasses.field(default_factory=list)
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    track: str = ""
+    cover: bool = False
+    lyrics_source: str = ""
+    content_hash: str = ""
+    partial: bool = False
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds, or None where that is not known yet."""
+        return self.samples / self.sample_rate if self.samples is not None and self.sample_rate else None
 
     @property
     def frame_bytes(self) -> int:
@@ -113,6 +139,7 @@ class Library:
         self.folder = folder
         self._lock = threading.RLock()
         self._songs: dict[str, LibrarySong] = {}
+        self._ids_by_hash: dict[str, set[str]] = defaultdict(set)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(self.temporary_folder, ignore_errors=True)
@@ -121,7 +148,7 @@ class Library:
                 if ID.fullmatch(path.name) and path.is_dir():
                     self._load_song(path)
         except OSError as error:
-            raise OutputError(f"cannot be used as a library ({reason(error)})", path=folder) from None
+            raise OutputError(f"cannot be used as a library ({os_error_text(error)})", path=folder) from None
 
     @property
     def temporary_folder(self) -> pathlib.Path:
@@ -150,6 +177,14 @@ class Library:
         """Return the song with this id, or None."""
         with self._lock:
             return self._songs.get(song_id)
+
+    def duplicate_of(self, song: LibrarySong) -> LibrarySong | None:
+        """Return the oldest other song with the same content that came before this one, or None."""
+        with self._lock:
+            same = self._ids_by_hash.get(song.content_hash, set()) if song.content_hash else set()
+            songs = [self._songs[other] for other in same if other != song.id and other in self._songs]
+        before = [other for other in songs if (other.created, other.id) < (song.created, song.id)]
+        return min(before, key=lambda other: (other.created, other.id), default=None)
 
     def song_folder(self, song: LibrarySong) -> pathlib.Path:
         """Return a song's folder."""
@@ -204,13 +239,39 @@ class Library:
         with self._lock:
             if on_disk:
                 write_text(self.song_folder(song) / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
-            self._songs[song.id] = song
+            self._remember(song)
         return song
+
+    def update(self, song: LibrarySong, on_disk: bool = True, **fields: Any) -> LibrarySong:
+        """Replace fields of a song's record, and leave all others as they are by now.
+
+        Parameters
+        ----------
+        song : LibrarySong
+        on_disk : bool
+            Whether the record on disk is replaced too.
+        **fields
+            See `LibrarySong`.
+
+        Returns
+        -------
+        song : LibrarySong
+            If it was deleted meanwhile, nothing is saved.
+
+        Raises
+        ------
+        OutputError
+        """
+        with self._lock:
+            stored = self._songs.get(song.id)
+            changed = dataclasses.replace(stored or song, **fields)
+            return self.save(changed, on_disk) if stored else changed
 
     def remove(self, song: LibrarySong) -> None:
         """Delete a song and all its files."""
         with self._lock:
             self._songs.pop(song.id, None)
+            self._ids_by_hash[song.content_hash].discard(song.id)
         # Renamed first: a folder that is half deleted must not be loaded as a song.
         renamed = self.temporary_folder / f"gone-{song.id}"
         try:
@@ -220,7 +281,8 @@ class Library:
         shutil.rmtree(renamed, ignore_errors=True)
 
     def delete_stems(self, song: LibrarySong) -> None:
-        """Delete a song's stems in all keys and tempos; files that are open can still be read."""
+        """Delete a song's stems in all keys and tempos, and what was found in them; open files can still be read."""
+        (self.song_folder(song) / ANALYSIS).unlink(missing_ok=True)
         for path in self.song_folder(song).glob("*.pcm"):
             path.unlink(missing_ok=True)
 
@@ -241,12 +303,15 @@ class Library:
         if not valid:
             return
         if song.state == RUNNING:
-            message = "the studio was closed while it was working on it"
-            song = dataclasses.replace(song, state=INTERRUPTED, error=message)
+            song = dataclasses.replace(song, state=INTERRUPTED, error=CLOSED_MEANWHILE)
             # On a full disk the record is written at the next start.
             with contextlib.suppress(OutputError):
                 write_text(folder / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")
+        self._remember(song)
+
+    def _remember(self, song: LibrarySong) -> None:
         self._songs[song.id] = song
+        self._ids_by_hash[song.content_hash].add(song.id)
 
 
 def song_suffix(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +21,7 @@ def range_response(
     range_header: str | None,
     media_type: str,
     complete: bool,
+    more_headers: dict[str, str] | None = None,
 ) -> Response:
     """Return the response to a request for a file or a range of it.
 
@@ -38,10 +40,12 @@ def range_response(
     media_type : str
     complete : bool
         Whether all bytes are available; if not, only requests for a range are answered.
+    more_headers : dict of str, optional
+        Further headers.
     """
     from starlette.responses import JSONResponse, StreamingResponse
 
-    headers = {"accept-ranges": "bytes", "cache-control": "no-store"}
+    headers = {"accept-ranges": "bytes", "cache-control": "no-store", **(more_headers or {})}
     span = _parse_range(range_header, available)
     if range_header is None:
         if not complete:
@@ -55,6 +59,14 @@ def range_response(
     first, last = span
     headers |= {"content-range": f"bytes {first}-{last}/{total}", "content-length": str(last + 1 - first)}
     return StreamingResponse(_read_range(header, file, first, last + 1), 206, headers, media_type)
+
+
+def file_response(
+    file: BinaryIO, range_header: str | None, media_type: str, more_headers: dict[str, str] | None = None
+) -> Response:
+    """Return the response to a request for a complete file or a range of it, see `range_response`."""
+    size = os.fstat(file.fileno()).st_size
+    return range_response(b"", file, size, size, range_header, media_type, True, more_headers)
 
 
 def _parse_range(range_header: str | None, available: int) -> tuple[int, int] | None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+import os
 import pathlib
 import secrets
 import socket
+import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..system.folder_lock import lock_folder
+from ..system.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..inference.engine import Engine
-    from .events import EventStream
+    from .context import Studio
 
 BACKLOG = 2048
+# How long answers that are being sent may still take when the studio stops, in seconds.
+GRACE_S = 1
 # Longer than clients keep idle connections: a request that meets the closing of its connection would be lost.
 KEEP_ALIVE_S = 75
 
@@ -84,16 +91,13 @@ def _serve(options: ServerOptions, report: Callable[[str], None]) -> None:
 
     from .api import create_app
     from .context import Studio
-    from .events import EventStream
-    from .exports import Exporter
     from .guard import Guard, is_loopback
-    from .library import Library, LibrarySong
+    from .library import Library
     from .limits import Limits
-    from .worker import Worker
+    from .network import addresses
 
     limits = Limits(max_upload_bytes=int(options.max_upload_mb * 1e6), max_minutes=options.max_minutes)
     library = Library(options.library)
-    events = EventStream()
     listener = _listen(options.host, options.port)
     port = listener.getsockname()[1]
     token = None if is_loopback(options.host) else secrets.token_urlsafe(24)
@@ -103,48 +107,67 @@ def _serve(options: ServerOptions, report: Callable[[str], None]) -> None:
 
         return Separator(options.model, device=options.device, threads=options.threads)
 
-    def publish(song: LibrarySong) -> None:
-        events.publish("song", studio.describe(song))
-
-    worker = Worker(library, load_engine, limits, publish)
-    studio = Studio(library, worker, Exporter(library), events, limits, options.model)
-    address = f"http://{_display_host(options.host)}:{port}/"
-    if token is not None:
-        report(
-            f"warning: {options.host} can be reached by others; whoever has this address, with its token, can use the "
-            "studio and read its library, and the connection is not encrypted"
-        )
-        address += f"?token={token}"
+    shared = addresses(options.host, port, token) if token is not None else []
+    studio = Studio(library, load_engine, limits, options.model, shared)
     # asyncio warns of each visitor who left while an answer was being sent.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         Guard(create_app(studio), token),
-        log_level="error",
+        log_level="critical",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         lifespan="off",
     )
-    server = _server_class(events)(config)
-    worker.start()
-    report(f"studio: {address}  (library {options.library}; Ctrl-C ends it)")
+    server = _server_class(studio)(config)
+    studio.worker.start()
+    own = f"http://{_display_host(options.host)}:{port}/"
+    if shared:
+        _report_network(options.host, shared, report)
+        own = shared[0]
+    report(f"studio: {own}  (library {options.library}; Ctrl-C ends it)")
     if options.browser:
-        webbrowser.open(address)
+        webbrowser.open(own)
     try:
         server.run([listener])
+    except KeyboardInterrupt:
+        if not studio.close():
+            # Libraries that are at work in a thread would crash a program that ends around them. All files are whole.
+            report("vocalsep: interrupted")
+            os._exit(INTERRUPTED)
+        raise
     finally:
-        worker.close()
+        studio.close()
 
 
-def _server_class(events: EventStream) -> Any:
+def _report_network(host: str, shared: list[str], report: Callable[[str], None]) -> None:
+    from .network import qr_text
+
+    report(
+        f"warning: {host} can be reached by others; whoever has an address below, with its token, can use the studio "
+        "and read its library, and the connection is not encrypted"
+    )
+    for address in shared[1:]:
+        report(f"also at {address}")
+    code = qr_text(shared[0])
+    # Terminals of old encodings have no blocks to draw it with.
+    with contextlib.suppress(UnicodeEncodeError, LookupError):
+        code.encode(sys.stderr.encoding or "ascii")
+        report("scan this with a phone in the same network:")
+        for line in code.splitlines():
+            report(line)
+
+
+def _server_class(studio: Studio) -> Any:
     import uvicorn
 
     class Server(uvicorn.Server):
-        """A server that ends the event streams first when it stops: otherwise it would wait for them."""
+        """A server that ends event streams and all work first when it stops: otherwise it would wait for them."""
 
         def handle_exit(self, sig: int, frame: Any) -> None:
-            events.close()
+            # In a thread: the signal may have come while this one holds a lock that is needed.
+            threading.Thread(target=studio.stop).start()
             super().handle_exit(sig, frame)
 
     return Server
@@ -167,6 +190,4 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _display_host(host: str) -> str:
-    if host in ("0.0.0.0", "::"):
-        return socket.gethostname()
     return f"[{host}]" if ":" in host else host

@@ -2,49 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+import contextlib
 from typing import Annotated, Any
 
 import fastapi
+import pydantic
 from fastapi import HTTPException, Query, Request
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from .. import __version__
-from ..audio.formats import SONG_SUFFIXES
-from .context import PROBLEM_RESPONSES, CurrentStudio, RequestedSong, Studio
-from .events import format_event
-from .uploads import drain, open_info, receive_upload
+from ..errors import OutputError
+from ..tags import read_tags
+from .context import PROBLEM_RESPONSES, CurrentStudio, RequestedSong
+from .export_request import HexId
+from .library import MAX_NAME_LENGTH, display_name
+from .route import FILE_BODY, Route
+from .uploads import drain, open_info, receive_upload, song_fields
 from .worker import QueueFull
 
-router = fastapi.APIRouter(responses=PROBLEM_RESPONSES)
+router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
+MAX_DELETED = 10_000
 AudioStream = Annotated[
     str,
     Query(
         max_length=20, description="Of a file with several: a number from 1, or a language's code; else the default."
     ),
 ]
-# FastAPI cannot infer from the code that the body is the bytes of a file.
-FILE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+Text = Annotated[str, pydantic.Field(max_length=MAX_NAME_LENGTH)]
 
 
-@router.get("/info")
-def get_info(studio: CurrentStudio) -> dict[str, Any]:
-    """Return versions, the model and the limits of uploads."""
-    return {
-        "vocalsep": __version__,
-        "model": studio.model,
-        "max_upload_bytes": studio.limits.max_upload_bytes,
-        "max_minutes": studio.limits.max_minutes,
-        "suffixes": sorted(SONG_SUFFIXES),
-    }
+class SongChanges(pydantic.BaseModel):
+    """What may be changed of a song; None leaves it as it is, and an empty text is what the tags do not say."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    title: Text | None = None
+    artist: Text | None = None
+    album: Text | None = None
+    name: Annotated[str, pydantic.Field(min_length=1, max_length=MAX_NAME_LENGTH)] | None = None
+
+
+class SongIds(pydantic.BaseModel):
+    """Several songs."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    ids: Annotated[list[HexId], pydantic.Field(max_length=MAX_DELETED)]
 
 
 @router.get("/songs")
@@ -67,10 +70,34 @@ async def upload_song(
     except QueueFull:
         await drain(body)
         raise
-    header = request.headers.get("content-length")
-    content_length = int(header) if header is not None and header.isdecimal() else None
-    path = await receive_upload(studio.library, studio.limits, name, content_length, body, audio_stream)
-    return studio.describe(await run_in_threadpool(studio.worker.enqueue, path, name, audio_stream))
+    upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body, audio_stream)
+
+    def enqueue() -> dict[str, Any]:
+        tags = read_tags(upload.path)
+        fields = song_fields(tags, upload.info)
+        song = studio.worker.enqueue(
+            upload.path, name, audio_stream=audio_stream, content_hash=upload.content_hash, **fields
+        )
+        # On a full disk the song is worth more than its words.
+        with contextlib.suppress(OutputError):
+            if (with_words := studio.lyrics.put_tags(song, tags)) is not song:
+                song = with_words
+                studio.publish_song(song)
+        return studio.describe(song)
+
+    return await run_in_threadpool(enqueue)
+
+
+@router.post("/songs/delete")
+def delete_songs(songs: SongIds, studio: CurrentStudio) -> dict[str, list[str]]:
+    """Delete several songs."""
+    answer: dict[str, list[str]] = {"deleted": [], "missing": []}
+    for song_id in dict.fromkeys(songs.ids):
+        song = studio.library.get(song_id)
+        if song is not None:
+            studio.remove_song(song)
+        answer["missing" if song is None else "deleted"].append(song_id)
+    return answer
 
 
 @router.get("/songs/{song_id}")
@@ -79,17 +106,32 @@ def get_song(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
     return studio.describe(song)
 
 
+@router.patch("/songs/{song_id}")
+def change_song(song: RequestedSong, changes: SongChanges, studio: CurrentStudio) -> dict[str, Any]:
+    """Rename a song; files that are downloaded later have the new title, artist and album in their tags."""
+    fields: dict[str, Any] = {name: _one_line(value) for name, value in changes.model_dump(exclude_none=True).items()}
+    if "name" in fields:
+        fields["name"] = display_name(fields["name"])
+    changed = studio.library.update(song, **fields)
+    studio.get_song(song.id)
+    studio.publish_song(changed)
+    return studio.describe(changed)
+
+
 @router.delete("/songs/{song_id}", status_code=204)
 def delete_song(song: RequestedSong, studio: CurrentStudio) -> None:
     """Delete a song with its stems."""
-    studio.worker.remove(song)
-    studio.events.publish("gone", {"id": song.id})
+    studio.remove_song(song)
 
 
 @router.post("/songs/{song_id}/cancel")
-def cancel_song(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
+def cancel_song(
+    song: RequestedSong,
+    studio: CurrentStudio,
+    keep: Annotated[bool, Query(description="Keep what is separated, as a song that is done and partial.")] = False,
+) -> dict[str, Any]:
     """Remove a song from the queue, or stop its separation."""
-    return studio.describe(studio.worker.cancel(song))
+    return studio.describe(studio.worker.cancel(song, keep))
 
 
 @router.post("/songs/{song_id}/restart")
@@ -103,29 +145,15 @@ def restart_song(song: RequestedSong, studio: CurrentStudio, audio_stream: Audio
     restarted = studio.worker.restart(song, audio_stream)
     if restarted is None:
         raise HTTPException(409, f"this song is {studio.get_song(song.id).state}; there is nothing to restart")
+    studio.exports.remove_song(song.id)
     return studio.describe(restarted)
 
 
-@router.get("/events", response_class=StreamingResponse)
-async def stream_events(studio: CurrentStudio) -> StreamingResponse:
-    """Send every song, and then each change of a song, as server-sent events."""
-    return StreamingResponse(_events(studio), media_type="text/event-stream", headers={"cache-control": "no-store"})
+def content_length(request: Request) -> int | None:
+    """Return the bytes that a request announces, or None."""
+    header = request.headers.get("content-length")
+    return int(header) if header is not None and header.isdecimal() else None
 
 
-async def _events(studio: Studio) -> AsyncIterator[str]:
-    subscription = studio.events.subscribe()
-    # Subscribed before the songs are listed, so that no change in between is missed.
-    pending = asyncio.ensure_future(anext(subscription))
-    try:
-        await asyncio.sleep(0)
-        for song in studio.library.songs():
-            yield format_event("song", studio.describe(song))
-        while True:
-            try:
-                event = await pending
-            except StopAsyncIteration:
-                return
-            yield ": heartbeat\n\n" if event is None else event
-            pending = asyncio.ensure_future(anext(subscription))
-    finally:
-        pending.cancel()
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()

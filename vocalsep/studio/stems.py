@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import pathlib
 import struct
 from collections.abc import Iterator
@@ -94,12 +95,25 @@ def decode_pcm(data: bytes, channels: int, bits: int) -> np.ndarray:
     return integers.reshape(-1, channels).T / np.float32(2 ** (bits - 1))
 
 
-def read_blocks(path: pathlib.Path, channels: int, bits: int) -> Iterator[np.ndarray]:
-    """Yield a stem's samples in blocks (channels, samples); raises OutputError if the file is gone."""
-    size = READ_SAMPLES * channels * bits // 8
+def read_blocks(
+    path: pathlib.Path, channels: int, bits: int, first: int = 0, stop: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield a stem's samples in blocks (channels, samples); raises OutputError if the file is gone.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    channels, bits : int
+    first, stop : int
+        Samples per channel from which and up to which the stem is read, by default all.
+    """
+    frame = channels * bits // 8
+    left = math.inf if stop is None else (stop - first) * frame
     try:
         with path.open("rb") as file:
-            while data := file.read(size):
+            file.seek(first * frame)
+            while data := file.read(int(min(READ_SAMPLES * frame, left))):
+                left -= len(data)
                 yield decode_pcm(data, channels, bits)
     except OSError as error:
         raise OutputError(f"a stem cannot be read ({error.strerror})") from None

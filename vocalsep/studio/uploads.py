@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
+import hashlib
 import math
 import pathlib
 import shutil
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from ..audio.decoding import open_source
 from ..audio.source import SourceInfo
 from ..errors import AudioError
 from ..system.atomic_files import DISK_FULL
+from ..tags import Tags
 from .error_messages import visitor_message
-from .library import Library, song_suffix
+from .library import MAX_NAME_LENGTH, Library, song_suffix
 from .limits import Limits
 
 # How long the body of a refused upload is still read.
 DRAIN_S = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """A file that was received, what it says of itself, and its SHA-256 in hexadecimal."""
+
+    path: pathlib.Path
+    info: SourceInfo
+    content_hash: str
 
 
 class RequestRefused(Exception):
@@ -49,7 +63,7 @@ async def receive_upload(
     content_length: int | None,
     body: AsyncIterator[bytes],
     audio_stream: str = "",
-) -> pathlib.Path:
+) -> Upload:
     """Write an upload to a temporary file in the library, and check that it can be opened as audio.
 
     Parameters
@@ -66,7 +80,7 @@ async def receive_upload(
 
     Returns
     -------
-    path : pathlib.Path
+    upload : Upload
 
     Raises
     ------
@@ -83,11 +97,12 @@ async def receive_upload(
             raise RequestRefused(507, DISK_FULL)
     try:
         with library.temporary_file(song_suffix(name)) as path:
-            size = await _write_body(path, limits, body)
+            digest = hashlib.sha256()
+            size = await _write_body(path, limits, body, digest)
             if content_length is not None and size != content_length:
                 raise RequestRefused(400, f"the upload was cut short: {size} of {content_length} bytes came")
-            await asyncio.to_thread(_check_audio, path, limits, audio_stream)
-            return path
+            info = await run_in_threadpool(_check_audio, path, limits, audio_stream)
+            return Upload(path, info, digest.hexdigest())
     except OSError as error:
         full = error.errno == errno.ENOSPC
         raise RequestRefused(507 if full else 500, DISK_FULL if full else "the file cannot be written") from None
@@ -125,7 +140,7 @@ def open_info(path: pathlib.Path, audio_stream: str) -> SourceInfo:
         raise RequestRefused(422, f"this file {visitor_message(error)}") from None
 
 
-async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes]) -> int:
+async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes], digest: Any) -> int:
     size = 0
     with path.open("wb") as file:
         while True:
@@ -141,11 +156,46 @@ async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[by
             if size > limits.max_upload_bytes:
                 await drain(body)
                 raise RequestRefused(413, limits.too_large)
-            await asyncio.to_thread(file.write, chunk)
+            digest.update(chunk)
+            await run_in_threadpool(file.write, chunk)
 
 
-def _check_audio(path: pathlib.Path, limits: Limits, audio_stream: str) -> None:
+def _check_audio(path: pathlib.Path, limits: Limits, audio_stream: str) -> SourceInfo:
     info = open_info(path, audio_stream)
     # Where the length is only a guess, the samples are counted while the song is separated.
     if info.duration is not None and math.isfinite(info.length_tolerance_s) and info.duration > limits.max_minutes * 60:
         raise RequestRefused(413, limits.too_long)
+    return info
+
+
+def song_fields(tags: Tags, info: SourceInfo) -> dict[str, Any]:
+    """Return what a song's record says before the song is separated: title, artist, album, track, cover and length."""
+    fields: dict[str, Any] = {
+        field: (tags.fields.get(name) or ("",))[0][:MAX_NAME_LENGTH]
+        for field, name in (("title", "title"), ("artist", "artist"), ("album", "album"), ("track", "tracknumber"))
+    }
+    fields["cover"] = bool(tags.pictures)
+    if info.samples is not None and math.isfinite(info.length_tolerance_s):
+        fields |= {"samples": info.samples, "sample_rate": info.sample_rate}
+    return fields
+
+
+def measured_duration(upload: Upload) -> float:
+    """Return a file's length in seconds, and decode it where its headers do not tell; browsers write such recordings.
+
+    Raises
+    ------
+    AudioError
+        It cannot be decoded; the file is deleted.
+    """
+    info = upload.info
+    if info.duration is not None and math.isfinite(info.length_tolerance_s):
+        return info.duration
+    try:
+        with open_source(upload.path) as source:
+            for _ in source.blocks():
+                pass
+            return source.read / info.sample_rate
+    except AudioError:
+        upload.path.unlink(missing_ok=True)
+        raise

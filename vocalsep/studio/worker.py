@@ -10,7 +10,7 @@ import pathlib
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..audio.decoding import open_source
 from ..audio.source import Source
@@ -19,7 +19,19 @@ from ..errors import AudioError, OutputError, VocalsepError
 from ..jobs.separation import clip_guard_gain, separate_source, source_remarks
 from ..system.atomic_files import write_text
 from .error_messages import visitor_message
-from .library import CANCELLED, DONE, FAILED, INTERRUPTED, PEAKS, QUEUED, RESTARTABLE, RUNNING, Library, LibrarySong
+from .library import (
+    CANCELLED,
+    CLOSED_MEANWHILE,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    PEAKS,
+    QUEUED,
+    RESTARTABLE,
+    RUNNING,
+    Library,
+    LibrarySong,
+)
 from .limits import Limits
 from .stems import PEAK_SAMPLES, StemWriter, WaveformPeaks
 
@@ -28,6 +40,9 @@ if TYPE_CHECKING:
 
 # Shortest time between two reports of a song's progress, in seconds.
 REPORT_INTERVAL_S = 0.2
+# Longest time for which a studio that closes waits for the song that is being separated.
+CLOSE_S = 1.5
+CANCELLED_BY_VISITOR = "it was cancelled"
 SUBTYPES_OF_24_BITS = ("PCM_24", "PCM_32", "DOUBLE")
 
 
@@ -67,7 +82,8 @@ class Worker:
         self._loaded_engine: Engine | None = None
         self._changed = threading.Condition()
         self._closing = False
-        self._cancelled: set[str] = set()
+        # Songs to stop, and whether what is separated is kept.
+        self._cancelled: dict[str, bool] = {}
         self._current: str | None = None
         self._peaks: dict[str, WaveformPeaks] = {}
         self._queue = [song.id for song in reversed(library.songs()) if song.state == QUEUED]
@@ -77,12 +93,30 @@ class Worker:
         """Start the thread."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop the thread, and mark the song that is being separated as interrupted."""
+    def stop(self) -> None:
+        """Tell the thread to stop, and to mark the song that is being separated as interrupted."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout=10)
+
+    def join(self) -> bool:
+        """Wait for the thread to stop, but not long; return whether it has.
+
+        If not, the song is marked as interrupted while the thread is at work.
+        """
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            with self._changed, contextlib.suppress(OutputError):
+                song = self.library.get(self._current or "")
+                if song is not None and song.state == RUNNING:
+                    self.library.update(song, state=INTERRUPTED, error=CLOSED_MEANWHILE, ready=0)
+        return not self._thread.is_alive()
+
+    @property
+    def model_ready(self) -> bool:
+        """Whether the model is loaded."""
+        return self._loaded_engine is not None
 
     def check_room(self) -> None:
         """Raise QueueFull if no more songs may wait."""
@@ -97,7 +131,7 @@ class Worker:
                 return 0
             return self._queue.index(song.id) + 1 if song.id in self._queue else None
 
-    def enqueue(self, upload: pathlib.Path, name: str, audio_stream: str = "") -> LibrarySong:
+    def enqueue(self, upload: pathlib.Path, name: str, **fields: Any) -> LibrarySong:
         """Add an uploaded file to the library and to the end of the queue.
 
         Parameters
@@ -106,8 +140,8 @@ class Worker:
             A complete file; it is moved.
         name : str
             As its user knows it.
-        audio_stream : str
-            See `LibrarySong`.
+        **fields
+            Further fields of the record, see `LibrarySong`.
 
         Returns
         -------
@@ -121,7 +155,7 @@ class Worker:
         try:
             with self._changed:
                 self.check_room()
-                song = self.library.add(upload, name, audio_stream=audio_stream)
+                song = self.library.add(upload, name, **fields)
                 self._append(song)
         except VocalsepError:
             upload.unlink(missing_ok=True)
@@ -141,7 +175,7 @@ class Worker:
         Returns
         -------
         song : LibrarySong or None
-            None if it is in the queue, being separated, done or deleted.
+            None if it is in the queue, being separated, deleted, or done and not partial.
 
         Raises
         ------
@@ -150,31 +184,39 @@ class Worker:
         """
         with self._changed:
             stored = self.library.get(song.id)
-            states = RESTARTABLE if audio_stream is None else (*RESTARTABLE, DONE)
-            if stored is None or stored.state not in states or stored.id == self._current:
+            if stored is None or stored.id == self._current:
+                return None
+            finished = stored.state == DONE and (stored.partial or audio_stream is not None)
+            if stored.state not in RESTARTABLE and not finished:
                 return None
             self.check_room()
             if stored.state == DONE:
                 self.library.delete_stems(stored)
             if audio_stream is None:
                 audio_stream = stored.audio_stream
-            restarted = dataclasses.replace(
-                stored, state=QUEUED, error="", ready=0, remarks=[], audio_stream=audio_stream
+            restarted = self.library.update(
+                stored, state=QUEUED, error="", ready=0, remarks=[], partial=False, audio_stream=audio_stream
             )
-            self.library.save(restarted)
             self._append(restarted)
         return restarted
 
-    def cancel(self, song: LibrarySong) -> LibrarySong:
-        """Remove a song from the queue, or stop its separation; return its record."""
+    def cancel(self, song: LibrarySong, keep: bool = False) -> LibrarySong:
+        """Remove a song from the queue, or stop its separation; return its record.
+
+        Parameters
+        ----------
+        song : LibrarySong
+        keep : bool
+            Whether what is separated is kept, as a song that is done and partial.
+        """
         with self._changed:
             if song.id in self._queue:
                 self._queue.remove(song.id)
-                cancelled = self._finish(song, CANCELLED)
+                cancelled = self._finish(song, CANCELLED, CANCELLED_BY_VISITOR)
                 self._report_queue()
                 return cancelled
             if song.id == self._current:
-                self._cancelled.add(song.id)
+                self._cancelled[song.id] = keep
                 # The thread notices at its next block, within about a second.
                 while self._current == song.id and not self._closing:
                     self._changed.wait(timeout=10)
@@ -235,13 +277,14 @@ class Worker:
         error = ""
         try:
             engine = self._engine()
-            song = self.library.save(dataclasses.replace(song, state=RUNNING, error="", ready=0, remarks=[]))
+            song = self.library.update(song, state=RUNNING, error="", ready=0, remarks=[])
             self.on_change(song)
             self._report_queue()
             song = self._separate(engine, song)
             state = DONE
         except SeparationStopped:
             state = INTERRUPTED if self._closing else CANCELLED
+            error = CLOSED_MEANWHILE if self._closing else CANCELLED_BY_VISITOR
         except VocalsepError as failure:
             state, error = FAILED, visitor_message(failure)
         except Exception as failure:
@@ -266,7 +309,7 @@ class Worker:
             self._check_length((info.samples or 0) if math.isfinite(info.length_tolerance_s) else 0, info.sample_rate)
             bits = 24 if info.subtype in SUBTYPES_OF_24_BITS else 16
             gain = clip_guard_gain(info, bits)
-            song = dataclasses.replace(
+            song = library.update(
                 song,
                 sample_rate=info.sample_rate,
                 channels=info.channels,
@@ -277,7 +320,6 @@ class Worker:
                 audio_streams=[dataclasses.asdict(stream) for stream in info.streams],
                 layout=info.layout,
             )
-            song = library.save(song)
             peaks = self._peaks[song.id] = WaveformPeaks()
             reported = 0.0
             with (
@@ -286,16 +328,21 @@ class Worker:
             ):
                 for vocals, accompaniment in stems:
                     self._check_wanted(song, source)
+                    if self._cancelled.get(song.id) and song.ready:
+                        song = library.update(song, on_disk=False, partial=True)
+                        break
                     writer.write(vocals, accompaniment)
                     peaks.push(vocals, accompaniment)
-                    song = dataclasses.replace(song, ready=song.ready + vocals.shape[1])
-                    library.save(song, on_disk=False)
+                    song = library.update(song, on_disk=False, ready=song.ready + vocals.shape[1])
                     if time.monotonic() - reported > REPORT_INTERVAL_S:
                         reported = time.monotonic()
                         self.on_change(song)
         peaks.flush()
         write_text(library.song_folder(song) / PEAKS, json.dumps(peaks.peaks))
-        return dataclasses.replace(song, samples=song.ready, remarks=source_remarks(source, gain))
+        remarks = source_remarks(source, gain)
+        if song.partial:
+            remarks = [f"cancelled after {song.ready / song.sample_rate:.0f} s; what was separated until then was kept"]
+        return library.update(song, on_disk=False, samples=song.ready, remarks=remarks)
 
     def _report_queue(self) -> None:
         """Report all songs in the queue, whose positions have changed."""
@@ -308,7 +355,8 @@ class Worker:
 
     def _check_wanted(self, song: LibrarySong, source: Source) -> None:
         """Raise SeparationStopped for a song that was cancelled, and AudioError for one that is too long."""
-        if self._closing or song.id in self._cancelled:
+        stopped = song.id in self._cancelled and not (self._cancelled[song.id] and song.ready)
+        if self._closing or stopped:
             raise SeparationStopped
         self._check_length(source.read, source.info.sample_rate)
 
@@ -319,23 +367,22 @@ class Worker:
     def _clear_current(self) -> None:
         with self._changed:
             if self._current is not None:
-                self._cancelled.discard(self._current)
+                self._cancelled.pop(self._current, None)
             self._current = None
             self._changed.notify_all()
 
     def _finish(self, song: LibrarySong, state: str, error: str = "") -> LibrarySong:
         """Record and report the last state of a song, and delete the stems of one that is not done."""
-        song = dataclasses.replace(song, state=state, error=error)
+        fields: dict[str, Any] = {"state": state, "error": error}
         if state != DONE:
-            song = dataclasses.replace(song, ready=0)
+            fields["ready"] = 0
             for stem in STEMS:
                 self.library.stem(song, stem).unlink(missing_ok=True)
-        if self.library.get(song.id) is None:
-            return song
         try:
-            self.library.save(song)
+            song = self.library.update(song, **fields)
         except OutputError:
             # A full disk has no room for the record either. On disk it says that the song was interrupted.
-            self.library.save(song, on_disk=False)
-        self.on_change(song)
+            song = self.library.update(song, on_disk=False, **fields)
+        if self.library.get(song.id) is not None:
+            self.on_change(song)
         return song

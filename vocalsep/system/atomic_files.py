@@ -147,11 +147,11 @@ def output_error(path: str | os.PathLike[str], error: OSError, what: str = "cann
         What failed.
     """
     kind = DiskFullError if error.errno == errno.ENOSPC else OutputError
-    return kind(f"{what} ({reason(error)})", path=path)
+    return kind(f"{what} ({os_error_text(error)})", path=path)
 
 
-def reason(error: OSError) -> str:
-    """Return the cause of an OSError in plain words."""
+def os_error_text(error: OSError) -> str:
+    """Return what an OSError says about its cause, in lower case."""
     return DISK_FULL if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
 
 

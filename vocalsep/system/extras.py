@@ -9,7 +9,7 @@ from ..errors import MissingExtraError
 
 # Packages without which nothing works, by the names that they are imported by.
 BASE = ("numpy", "av", "mutagen", "onnxruntime", "soundfile", "soxr", "tqdm", "typer")
-# Those of each extra; `train` installs those of `torch` too.
+# Those of each extra; `train` installs those of `torch` too, and `studio` those of `video`.
 EXTRAS = {
     "torch": ("torch", "safetensors"),
     "train": (
@@ -28,8 +28,8 @@ EXTRAS = {
         "tomli_w",
         *(("tomli",) if sys.version_info < (3, 11) else ()),
     ),
-    "studio": ("fastapi", "platformdirs", "uvicorn"),
     "video": ("PIL",),
+    "studio": ("fastapi", "PIL", "platformdirs", "segno", "uvicorn"),
     "ray": ("ray",),
     "remote": ("fsspec", "s3fs"),
 }

@@ -42,7 +42,7 @@ def fits(name: str) -> bool:
     return len(os.fsencode(name)) <= LONGEST_NAME
 
 
-def alike(name: str) -> str:
+def comparison_key(name: str) -> str:
     """Return a key that is equal for names that Windows, macOS or exFAT may consider the same.
 
     They ignore case, and macOS ignores how accents are encoded.

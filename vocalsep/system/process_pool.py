@@ -76,7 +76,7 @@ def init_worker() -> None:
 def exit_with_parent(clean_up: Callable[[], None] | None = None) -> None:
     """End this process, which `multiprocessing` started, when its parent ends.
 
-    Workers of a pool would otherwise wait for ever for tasks from a parent that was killed, and keep their memory.
+    Workers of a pool would otherwise wait without end for tasks from a parent that was killed, and keep their memory.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def exit_with_parent(clean_up: Callable[[], None] | None = None) -> None:
 
 @contextlib.contextmanager
 def blocked_signals() -> Iterator[None]:
-    """Block SIGINT and SIGTERM here and in processes started meanwhile: amid its imports, a worker would print one."""
+    """Block SIGINT and SIGTERM here and in processes started meanwhile, which print a traceback during imports."""
     if sys.platform == "win32":
         yield
         return

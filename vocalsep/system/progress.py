@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """`tqdm.tqdm` that follows the system clock where that is set anew.
+    """`tqdm.tqdm` whose times stay right when the system clock is changed.
 
     Otherwise a bar stands still for a day after a step back of a day, and shows a day for a song after a step ahead.
     """

@@ -89,7 +89,7 @@ class InterruptHandler:
         signal.signal(signal.SIGTERM, self)
 
     def finish(self) -> None:
-        """Ignore further signals after an interrupt: one amid its exit would crash the interpreter."""
+        """Ignore further signals after an interrupt: one during its exit would crash the interpreter."""
         if self.interrupted_at is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

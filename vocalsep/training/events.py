@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from ..errors import OutputError
-from ..system.atomic_files import reason
+from ..system.atomic_files import os_error_text
 
 # Fields of TensorBoard's protocol buffer Event (event.proto) that hold bytes, as tags of the wire format.
 FILE_VERSION, SUMMARY, SESSION_LOG = (number << 3 | 2 for number in (3, 5, 7))
@@ -69,7 +69,7 @@ class EventLog:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"cannot be written ({reason(error)})", path=self.folder) from None
+            raise OutputError(f"cannot be written ({os_error_text(error)})", path=self.folder) from None
 
 
 def _event(step: int, tag: int, content: bytes) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OutputError, UsageError
-from ..system.atomic_files import reason, write_text
+from ..system.atomic_files import os_error_text, write_text
 
 COLUMNS = (
     "step",
@@ -74,7 +74,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot be made ({reason(error)})", path=self.path) from None
+            raise OutputError(f"cannot be made ({os_error_text(error)})", path=self.path) from None
 
     def write_config(self, tables: Mapping[str, Any]) -> None:
         """Write the run's configuration as TOML; raises OutputError."""
@@ -108,7 +108,7 @@ class RunFolder:
             with self.log.open("a", encoding="utf-8", newline="") as file:
                 csv.DictWriter(file, COLUMNS).writerow(row)
         except OSError as error:
-            raise OutputError(f"cannot be written ({reason(error)})", path=self.log) from None
+            raise OutputError(f"cannot be written ({os_error_text(error)})", path=self.log) from None
 
 
 def _listed(value: Any) -> Any:

@@ -298,7 +298,7 @@ def _supports_bfloat16(device: str) -> bool:
 
 
 class _shared_errors:
-    """A context in which an error of the first process is raised in all of them, so that none waits for ever."""
+    """A context in which an error of the first process is raised in all of them, so that none waits without end."""
 
     def __init__(self, fabric: Fabric):
         self.fabric = fabric
@@ -386,7 +386,7 @@ def _first_line(
     config: TrainingConfig,
 ) -> str:
     sets = "; ".join(f"{e['kind']} {e['set']}: {len(e['items'])} items, {e['hours']:.2f} h" for e in summary["train"])
-    same = " (the training songs themselves: this shows learning by heart)" if "valid_is_train" in summary else ""
+    same = " (the training songs themselves: scores show what was memorized)" if "valid_is_train" in summary else ""
     parameters = sum(parameter.numel() for parameter in network.parameters())
     more = f", then {config.adversarial.steps} semi-supervised ones," if config.adversarial.steps else ""
     return (

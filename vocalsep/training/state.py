@@ -18,7 +18,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from ..errors import ModelError, OutputError
-from ..system.atomic_files import Pending, reason
+from ..system.atomic_files import Pending, os_error_text
 
 HEADER_KEY = "vocalsep-training"
 NETWORK, AVERAGE, OPTIMIZER = "network", "average", "optimizer"
@@ -114,7 +114,7 @@ def save(path: pathlib.Path, state: State, progress: Progress) -> None:
             pending.path.write_bytes(data)
         except OSError as error:
             raise OutputError(
-                f"the checkpoint cannot be written ({reason(error)})", path=path, hint="the last one is kept"
+                f"the checkpoint cannot be written ({os_error_text(error)})", path=path, hint="the last one is kept"
             ) from None
         pending.commit()
 

@@ -13,28 +13,9 @@ import urllib.request
 
 import numpy as np
 from conftest import RATE, tones, write
+from small_training import SMALL_RATE, small_config
 
-SMALL_RATE = 8000
-TRAINING = """
-[model.front_end]
-sample_rate = 8000
-n_fft = 256
-hop = 64
-bins = 64
-[model.network]
-filters = [4, 8]
-level_frames = 8
-[data]
-frames = 32
-valid_seconds = 3.0
-[training]
-batch_size = 4
-steps = 300
-warmup = 5
-validate_every = 50
-checkpoint_minutes = 0.002
-precision = "32-true"
-"""
+TRAINING = small_config(steps=300, warmup=5, validate_every=50, checkpoint_minutes=0.002)
 
 
 def write_stems(folder: pathlib.Path, songs: int, seconds: int) -> None:
@@ -120,7 +101,7 @@ class Batch(Split):
 
 
 class Train(Case):
-    """A training, which goes on where it was."""
+    """A training, which is resumed."""
 
     name = "train"
 
@@ -133,8 +114,8 @@ class Train(Case):
         # What begins a run says that it goes on with --resume once the folder holds its settings.
         if (self.out / "config.toml").exists():
             return ["train", "--resume", "--out", "out", "--workers", 0, "--threads", 1]
-        begun = ["train", "--config", "small.toml", "--stems", "songs", "--out", "out"]
-        return [*begun, "--workers", 0, "--threads", 1]
+        start = ["train", "--config", "small.toml", "--stems", "songs", "--out", "out"]
+        return [*start, "--workers", 0, "--threads", 1]
 
     def results(self) -> dict[str, bytes]:
         return _files(self.out, "*.safetensors")
@@ -207,13 +188,13 @@ class Studio(Split):
         return done
 
     def _address(self, process: subprocess.Popen[bytes]) -> str:
-        said = []
+        lines = []
         for line in process.stderr or ():
-            said.append(line.decode(errors="replace"))
-            if said[-1].startswith("studio: "):
-                self.address = said[-1].split()[1]
+            lines.append(line.decode(errors="replace"))
+            if lines[-1].startswith("studio: "):
+                self.address = lines[-1].split()[1]
                 return self.address
-        raise AssertionError(f"studio did not start: {''.join(said)}")
+        raise AssertionError(f"studio did not start: {''.join(lines)}")
 
 
 CASES = {case.name: case for case in (Split, Batch, Train, Evaluate, Studio)}

@@ -2,7 +2,7 @@
 
     cd tests/robustness; python -m faults.run --kills 50 --seed 0
 
-Each command is killed (SIGKILL, with all its processes), checked and begun again, as often as `--kills` says. Then it
+Each command is killed (SIGKILL, with all its processes), checked and started again, as often as `--kills` says. Then it
 is let go on to its end, and what it made is compared with what it makes undisturbed.
 """
 
@@ -34,7 +34,7 @@ class Report:
     kills : int
         That hit it while it ran.
     ends : int
-        How often it had come to its end, and began anew.
+        How often it finished, and was started from the beginning.
     faults : list of str
         What was wrong.
     """
@@ -61,8 +61,8 @@ def torment(case: type[Case], kills: int, seed: int, folder: pathlib.Path) -> Re
                 os.killpg(process.pid, signal.SIGKILL)
             report.kills += 1
         elif process.returncode:
-            said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-            report.faults.append(f"after {report.kills} kills it ended with {process.returncode}: {said.strip()}")
+            stderr = process.stderr.read().decode(errors="replace") if process.stderr else ""
+            report.faults.append(f"after {report.kills} kills it ended with {process.returncode}: {stderr.strip()}")
             return report
         else:
             report.ends += 1

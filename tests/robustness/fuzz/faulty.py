@@ -13,7 +13,7 @@ from vocalsep.errors import AudioError
 
 from .defect import Defect
 
-# In the order of the cases: what happens, and a word of what is to be said of it.
+# In the order of the cases: what happens, and a word of the expected message.
 FAULTS = ("fine", "refused", "wrong", "raised", "printed", "crashed", "hung", "swollen", "fine again")
 SEEN = ("", "", "wrong sum", "ZeroDivisionError", "Error A", "exit code -11", "still at it", "MB", "")
 SWELL_BYTES = 600_000_000

@@ -40,21 +40,21 @@ class Folders:
         root = self.place / "songs"
         root.mkdir()
         self._fill(root, random_)
-        told: list[str] = []
+        messages: list[str] = []
         opener = Cache(self.place / "cache").open_clip if random_.random() < 0.3 else open_clip
         for find in (find_songs, find_sounds, find_tracks):
             try:
-                found = find(root, on_unusable=told.append, opener=opener)
+                files = find(root, on_unusable=messages.append, opener=opener)
             except VocalsepError:
                 continue
-            expect(found, "found nothing, and no word of it")
-            for thing in found:
+            expect(files, "found nothing, and gave no error")
+            for thing in files:
                 _read(thing, random_)
-        expect(all(words.strip() for words in told), "a complaint without words")
-        # The same without anybody to complain to: the first complaint is raised.
+        expect(all(message.strip() for message in messages), "an empty message")
+        # Without a function for messages, the first one is raised as an error.
         if random_.random() < 0.5:
             find_songs(root)
-            expect(not told or find_sounds(root), "complained, and did not raise")
+            expect(not messages or find_sounds(root), "gave messages, but raised no error")
 
     def _fill(self, root: pathlib.Path, random_: random.Random) -> None:
         folders = [root]

@@ -78,8 +78,8 @@ def _other_header(data: bytes, random_: random.Random) -> bytes:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     if random_.random() < 0.7:
-        said = odd_tree(json.loads(header["__metadata__"]["vocalsep"]), random_)
-        header["__metadata__"]["vocalsep"] = json.dumps(said)
+        metadata = odd_tree(json.loads(header["__metadata__"]["vocalsep"]), random_)
+        header["__metadata__"]["vocalsep"] = json.dumps(metadata)
     elif random_.random() < 0.9:
         header = odd_tree(header, random_)
     else:

@@ -23,12 +23,9 @@ from vocalsep.model_files.checkpoint import save
 from vocalsep.studio import library as states
 from vocalsep.studio.api import create_app
 from vocalsep.studio.context import Studio
-from vocalsep.studio.events import EventStream
-from vocalsep.studio.exports import Exporter
 from vocalsep.studio.guard import Guard
 from vocalsep.studio.library import Library
 from vocalsep.studio.limits import Limits
-from vocalsep.studio.worker import Worker
 
 from .defect import expect
 from .mutations import damaged
@@ -125,23 +122,22 @@ class Requests:
         (seeds / "secret.txt").write_bytes(SECRET)
         self.place = place
         self.library = Library(seeds / "library")
-        events = EventStream()
-        self.worker = Worker(
-            self.library,
-            lambda: Engine(seeds / "m.safetensors", device="cpu", threads=1),
-            LIMITS,
-            lambda song: events.publish("song", studio.describe(song)),
-        )
-        studio = Studio(self.library, self.worker, Exporter(self.library), events, LIMITS, "m")
+        studio = Studio(self.library, lambda: Engine(seeds / "m.safetensors", device="cpu", threads=1), LIMITS, "m")
+        self.worker = studio.worker
         bare = create_app(studio)
         self.guards = {None: Guard(bare, None), TOKEN: Guard(bare, TOKEN)}
+        described = bare.openapi()
+        self.schemas = described["components"]["schemas"]
         self.operations = [
-            (method.upper(), path, said.get("parameters", []))
-            for path, methods in bare.openapi()["paths"].items()
-            for method, said in methods.items()
+            (method.upper(), path, operation.get("parameters", []), operation.get("requestBody", {}).get("content", {}))
+            for path, methods in described["paths"].items()
+            for method, operation in methods.items()
         ]
         # What takes a body deserves more than its share.
         self.operations += 3 * [operation for operation in self.operations if operation[:2] == ("POST", "/api/songs")]
+        self.operations += 2 * [operation for operation in self.operations if operation[3]]
+        self.exports = studio.exports
+        self.party = studio.party
         self.sounds = [_sound("WAV", 2), _sound("FLAC", 1), _sound("OGG", 2), _sound("WAV", 4), _sound("WAV", 1, 3.0)]
         self.loop = asyncio.new_event_loop()
         self.worker.start()
@@ -177,6 +173,7 @@ class Requests:
                 self.library.remove(song)
 
     def _request(self, random_: random.Random) -> tuple[dict[str, Any], list[bytes]]:
+        content: dict[str, Any] = {}
         if random_.random() < 0.15:
             method = random_.choice(("GET", random_.choice(METHODS)))
             query = random_.choice(("", f"token={TOKEN}"))
@@ -184,13 +181,17 @@ class Requests:
                 (*PLACES, *ELSEWHERE, *(f"/static/{'../' * n}{name}" for n in (0, 1, 3) for name in OUTSIDE))
             )
         else:
-            method, template, parameters = random_.choice(self.operations)
+            method, template, parameters, content = random_.choice(self.operations)
             path, query = self._filled(method, template, parameters, random_)
             if random_.random() < 0.1:
                 method = random_.choice(METHODS)
+        described = content.get("application/json", {}).get("schema")
         # A server gives the path decoded, and as it came.
         raw = urllib.parse.quote(path, safe="/%\\*", errors="surrogatepass").encode()
-        body = self._body(random_) if method == "POST" or random_.random() < 0.1 else []
+        if described and random_.random() < 0.9:
+            body = [json.dumps(self._value(described, random_)).encode()]
+        else:
+            body = self._body(random_) if method == "POST" or random_.random() < 0.1 else []
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -201,7 +202,7 @@ class Requests:
             "raw_path": raw,
             "query_string": query.encode("utf-8", "surrogatepass").replace(b" ", b"+"),
             "root_path": "",
-            "headers": _headers(body, random_),
+            "headers": _headers(body, "application/json" if described else "", random_),
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 8765),
         }
@@ -218,11 +219,13 @@ class Requests:
                 kept = self.done if method != "DELETE" else []
                 uploaded = [song.id for song in self.library.songs() if song.id not in self.done]
                 value = random_.choice((*kept * 6, *uploaded[:3], random_.choice(IDS)))
+            elif name in ("export_id", "entry_id", "recording_id"):
+                value = self._id(name, random_)
             elif random_.random() < 0.15:
                 value = random_.choice((*NUMBERS, *TEXTS))
             elif "enum" in schema:
                 value = random_.choice(schema["enum"])
-            elif schema["type"] == "number":
+            elif schema["type"] in ("number", "integer"):
                 low, high = schema["minimum"], schema["maximum"]
                 value = random_.choice(
                     (f"{random_.uniform(low, high):.1f}", str(low), str(high), random_.choice(NUMBERS))
@@ -240,6 +243,47 @@ class Requests:
         random_.shuffle(query)
         return path, "&".join(query)
 
+    def _id(self, name: str, random_: random.Random) -> str:
+        """Return the id of something that is there, or of nothing."""
+        there = {
+            "export_id": [export.id for export in self.exports.all()],
+            "entry_id": [entry["id"] for entry in self.party.describe()["entries"]],
+            "recording_id": [
+                path.stem.removeprefix("recording-") for path in self.library.folder.glob("*/recording-*.json")
+            ],
+        }[name]
+        return random_.choice((*there[:5], random_.choice(IDS)))
+
+    def _value(self, schema: dict[str, Any], random_: random.Random) -> Any:
+        """Return a value that fits a JSON schema, or nearly."""
+        if "$ref" in schema:
+            schema = self.schemas[schema["$ref"].rpartition("/")[2]]
+        schema = random_.choice(schema.get("anyOf", [schema]))
+        if "$ref" in schema:
+            return self._value(schema, random_)
+        if random_.random() < 0.04:
+            return random_.choice((None, True, -1, 1e400, [], {}, "x", *TEXTS))
+        if "enum" in schema or "const" in schema:
+            return random_.choice(schema.get("enum", [schema.get("const")]))
+        kind = schema.get("type", "object")
+        if kind == "array":
+            return [self._value(schema.get("items", {}), random_) for _ in range(random_.choice((0, 1, 1, 2, 3)))]
+        if kind in ("number", "integer"):
+            low, high = schema.get("minimum", -10), schema.get("maximum", 10)
+            number = random_.choice((low, high, random_.uniform(low, high), random_.uniform(0, 0.1), 0))
+            return int(number) if kind == "integer" else number
+        if kind == "string":
+            ids = (*self.done, *(entry["id"] for entry in self.party.describe()["entries"][:3]), *IDS)
+            return random_.choice(ids if "16" in schema.get("pattern", "") else (*TEXTS, "client-1", "words"))
+        if kind == "object":
+            fields = schema.get("properties", {})
+            return {
+                name: self._value(field, random_)
+                for name, field in fields.items()
+                if name in schema.get("required", []) or random_.random() < 0.5
+            }
+        return random_.choice((None, True, False))
+
     def _body(self, random_: random.Random) -> list[bytes]:
         how = random_.random()
         sound = random_.choice(self.sounds)
@@ -256,9 +300,11 @@ class Requests:
         return [data[:cut], data[cut:]]
 
 
-def _headers(body: list[bytes], random_: random.Random) -> list[tuple[bytes, bytes]]:
+def _headers(body: list[bytes], media_type: str, random_: random.Random) -> list[tuple[bytes, bytes]]:
     """Return headers as a server gives them: names in lower case, values without ends of lines."""
     held = {"host": "127.0.0.1:8765" if random_.random() < 0.9 else random_.choice(HOSTS)}
+    if media_type:
+        held["content-type"] = media_type
     if body and random_.random() < 0.8:
         held["content-length"] = str(sum(map(len, body))) if random_.random() < 0.9 else random_.choice(LENGTHS)
     extras = {
@@ -311,16 +357,16 @@ def _check_answer(scope: dict[str, Any], status: int, headers: list[tuple[bytes,
     for name, value in headers:
         expect(not set(name + value) & {0, 10, 13}, f"a header with an end of line: {name!r} {value!r}")
     expect(SECRET not in body and b"root:x:0" not in body, "gives a file away")
-    said = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in headers}
-    location = said.get("location", "/")
+    fields = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    location = fields.get("location", "/")
     host = dict(scope["headers"])[b"host"].decode("latin-1")
     expect(re.match(rf"/(?![/\\])|http://{re.escape(host)}/", location), f"sends elsewhere: {location}")
-    length = said.get("content-length")
+    length = fields.get("content-length")
     if body and length is not None:
         expect(int(length) == len(body), f"announces {length} bytes and sends {len(body)}")
     if not body:
         return
-    kind = said.get("content-type", "")
+    kind = fields.get("content-type", "")
     if kind.startswith("application/json"):
         answer = json.loads(body, parse_constant=lambda constant: expect(False, f"{constant} in JSON"))
         expect(status < 400 or "detail" in answer, f"{status} without a detail")
@@ -328,9 +374,9 @@ def _check_answer(scope: dict[str, Any], status: int, headers: list[tuple[bytes,
         expect(soundfile.info(io.BytesIO(body)).frames > 0, "a sound without samples")
     elif status == 200 and kind == "application/zip":
         expect(zipfile.ZipFile(io.BytesIO(body)).testzip() is None, "a broken archive")
-    if status == 206 and "content-range" in said:
-        first, last = said["content-range"].removeprefix("bytes ").split("/")[0].split("-")
-        expect(int(last) + 1 - int(first) == len(body), f"{said['content-range']} with {len(body)} bytes")
+    if status == 206 and "content-range" in fields:
+        first, last = fields["content-range"].removeprefix("bytes ").split("/")[0].split("-")
+        expect(int(last) + 1 - int(first) == len(body), f"{fields['content-range']} with {len(body)} bytes")
 
 
 def _sound(form: str, channels: int, seconds: float = 0.1) -> bytes:

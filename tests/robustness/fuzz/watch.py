@@ -133,12 +133,12 @@ def _until_it_dies(
             why = ""
             try:
                 if results.poll(GLANCE_S):
-                    said = results.recv()
-                    opened = said != "opening"
+                    message = results.recv()
+                    opened = message != "opening"
                     began, limit_s = time.monotonic(), bounds.longest_s if opened else OPENING_S
-                    if isinstance(said, Outcome):
+                    if isinstance(message, Outcome):
                         place += 1
-                        yield said
+                        yield message
                     continue
             except EOFError:
                 worker.join()
@@ -194,11 +194,13 @@ def _tried(harness: Harness, task: Task, random_: random.Random, noise: int) -> 
         try:
             harness.attempt(random_)
         finally:
-            said = _said_meanwhile(noise)
-        defect = f"wrote to the terminal: {said!r}" if said else ""
+            printed = _printed_text(noise)
+        defect = f"wrote to the terminal: {printed!r}" if printed else ""
     except VocalsepError as error:
         accepted = False
-        defect = f"wrote to the terminal: {said!r}" if said else "" if str(error).strip() else "an error without words"
+        defect = (
+            f"wrote to the terminal: {printed!r}" if printed else "" if str(error).strip() else "an error without words"
+        )
     except Defect as error:
         defect = str(error)
     except Exception as error:
@@ -208,15 +210,15 @@ def _tried(harness: Harness, task: Task, random_: random.Random, noise: int) -> 
     return Outcome(task, accepted, defect, time.monotonic() - began, _peak_bytes())
 
 
-def _said_meanwhile(noise: int) -> str:
-    """Return what a library wrote to the user's terminal, or Python told of errors that it could not raise."""
+def _printed_text(noise: int) -> str:
+    """Return what a library wrote to the user's terminal, or Python about errors that it could not raise."""
     sys.stderr.flush()
     # What C libraries print waits in a buffer of their own.
     ctypes.CDLL(None).fflush(None)
-    said = os.pread(noise, 300, 0).decode(errors="replace").strip()
-    if said:
+    printed = os.pread(noise, 300, 0).decode(errors="replace").strip()
+    if printed:
         os.ftruncate(noise, 0)
-    return "" if said.startswith(KNOWN_NOISE) else said
+    return "" if printed.startswith(KNOWN_NOISE) else printed
 
 
 def _said(folder: pathlib.Path) -> str:

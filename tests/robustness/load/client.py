@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import numpy as np
+import soundfile
 
 from .songs import Upload, find_difference, make_song, read_samples
 
@@ -81,6 +82,7 @@ class Visitor:
             self.upload_slowly: 0.5,
             self.upload_invalid: 1,
             self.burst: 0.3,
+            self.change: 2,
         }
         probabilities = np.array(list(weights.values())) / sum(weights.values())
         async with httpx.AsyncClient(base_url=self.address, timeout=120) as self.http:
@@ -199,22 +201,85 @@ class Visitor:
         song = await self.random_done_song()
         if song is None:
             return
-        kind = str(self.rng.choice(("mix", "flac", "mp3", "zip", "version", "stem.mp4")))
-        if kind == "zip":
-            answer = await self.request("zip", "GET", f"api/songs/{song}/stems.zip", 200)
-            with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-                stems = [read_samples(archive.read(name)) for name in sorted(archive.namelist(), reverse=True)]
-            difference = find_difference(self.songs[song], *stems)
-            self.results.expect(not difference, f"{song} in an archive: {difference}")
-        elif kind == "version":
+        kind = str(self.rng.choice(("wav", "flac", "mp3", "stems", "version", "stem_file", "passage")))
+        if kind == "version":
             await self.request("version", "POST", f"api/songs/{song}/versions", 200, params={"key": 1})
+            return
+        body: dict[str, object] = {"kind": "mix", "vocals": 1, "accompaniment": 1}
+        if kind in ("stems", "stem_file"):
+            body = {"kind": kind, "format": "wav"}
+        elif kind == "passage":
+            body |= {"format": "wav", "start": 0.1, "end": 0.2}
         else:
-            format_name = "wav" if kind == "mix" else kind
-            both = {"vocals": 1, "accompaniment": 1, "format": format_name}
-            answer = await self.request("mix", "GET", f"api/songs/{song}/mix", 200, params=both)
-            if format_name in ("wav", "flac") and answer.status_code == 200:
-                same = np.array_equal(read_samples(answer.content), self.songs[song].samples)
-                self.results.expect(same, f"{song}: a mix of all is not the song")
+            body["format"] = kind
+        if self.rng.random() < 0.3:
+            body["client"] = f"visitor-{self.number}"
+        answer = await self.request("export", "POST", f"api/songs/{song}/exports", 202, 429, json=body)
+        if answer.status_code == 429:
+            return
+        export = answer.json()
+        if self.rng.random() < 0.15:
+            await asyncio.sleep(float(self.rng.exponential(0.2)))
+            # Another visitor's request can have removed it for newer ones.
+            await self.request("export cancelled", "DELETE", f"api/exports/{export['id']}", 204, 404)
+            return
+        content = await self.finished(export["id"])
+        if content is not None:
+            self.check_export(song, kind, content)
+
+    async def finished(self, export: str) -> bytes | None:
+        """Wait for an export, and return its file; None if it was removed for newer ones."""
+        while True:
+            answer = await self.request("export state", "GET", f"api/exports/{export}", 200, 404)
+            if answer.status_code == 404:
+                return None
+            told = answer.json()
+            self.results.expect(
+                told["state"] not in ("failed", "cancelled"), f"export {told['state']}: {told['error']}"
+            )
+            if told["state"] not in ("queued", "running"):
+                break
+            await asyncio.sleep(0.2)
+        answer = await self.request("export file", "GET", f"api/exports/{export}/file", 200, 404)
+        if answer.status_code == 404:
+            return None
+        self.results.expect(len(answer.content) == told["bytes"], f"{told['name']} has another size")
+        return answer.content
+
+    def check_export(self, song: str, kind: str, content: bytes) -> None:
+        """Check the samples of an export without loss."""
+        upload = self.songs[song]
+        if kind == "stems":
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                # Accompaniment and vocals, by their names.
+                stems = [read_samples(archive.read(name)) for name in sorted(archive.namelist(), reverse=True)]
+            difference = find_difference(upload, *stems)
+            self.results.expect(not difference, f"{song} in an archive: {difference}")
+        elif kind in ("wav", "flac"):
+            same = np.array_equal(read_samples(content), upload.samples)
+            self.results.expect(same, f"{song}: a mix of all is not the song")
+        elif kind == "passage":
+            rate = soundfile.info(io.BytesIO(content)).samplerate
+            same = np.array_equal(read_samples(content), upload.samples[round(0.1 * rate) : round(0.2 * rate)])
+            self.results.expect(same, f"{song}: a passage of it is another")
+
+    async def change(self) -> None:
+        """Keep settings, a title and words, and add the song to the party."""
+        song = self.random_song()
+        if song is None:
+            return
+        position = float(self.rng.integers(0, 100))
+        path = f"api/songs/{song}"
+        await self.request("settings", "PATCH", f"{path}/settings", 200, json={"position": position})
+        kept = (await self.request("settings", "GET", f"{path}/settings", 200)).json()
+        self.results.expect(kept["position"] == position, f"{song} was left at {position}, not {kept['position']}")
+        await self.request("rename", "PATCH", path, 200, json={"title": f"Song {position}"})
+        await self.request("words", "PUT", f"{path}/lyrics", 200, content=b"[00:01.00]la")
+        entry = await self.request("party", "POST", "api/party/entries", 201, 422, json={"song": song})
+        if entry.status_code == 201:
+            await self.request("party", "DELETE", f"api/party/entries/{entry.json()['id']}", 204)
+        now = (await self.request("song", "GET", path, 200)).json()
+        self.results.expect(now["title"] == f"Song {position}" and now["lyrics"], f"{song} has lost its title or words")
 
     async def cancel(self) -> None:
         song = self.random_song()

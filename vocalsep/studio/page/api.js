@@ -1,3 +1,4 @@
+import { text } from "./language.js";
 import { STEMS } from "./stems.js";
 
 /** The message of an error response, from its status and body text. */
@@ -8,7 +9,7 @@ export function errorMessage(status, body) {
   } catch {
     // Not JSON: a proxy between the page and the studio answered.
   }
-  return `The studio answered with error ${status}.`;
+  return text("error_status", { status });
 }
 
 /** An Error with the studio's message, for a response that is not ok. */
@@ -16,67 +17,105 @@ export async function responseError(response) {
   return new Error(errorMessage(response.status, await response.text()));
 }
 
-async function call(method, path) {
+async function call(method, path, { json, signal, keepalive } = {}) {
+  const request = { method, signal, keepalive, cache: "no-store" };
+  if (json !== undefined) {
+    request.body = JSON.stringify(json);
+    request.headers = { "Content-Type": "application/json" };
+  }
   let response;
   try {
-    response = await fetch(path, { method, cache: "no-store" });
-  } catch {
-    throw new Error("The studio does not answer. Is it still running?");
+    response = await fetch(path, request);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error(text("error_no_answer"));
   }
-  if (!response.ok) throw await responseError(response);
+  if (!response.ok) throw Object.assign(await responseError(response), { status: response.status });
   return response.status === 204 ? null : response.json();
 }
 
 const songPath = (id) => `/api/songs/${encodeURIComponent(id)}`;
-const versionQuery = ({ key, tempo }) => `key=${key}&tempo=${tempo}`;
+const query = (values) => new URLSearchParams(values).toString();
 
 export const info = () => call("GET", "/api/info");
-export const songs = () => call("GET", "/api/songs");
+export const network = () => call("GET", "/api/network");
+export const networkCodeUrl = (address) => `/api/network/qr.svg?address=${address}`;
+
+export const uploadUrl = (name) => `/api/songs?${query({ name })}`;
+export const rename = (id, names) => call("PATCH", songPath(id), { json: names });
 export const remove = (id) => call("DELETE", songPath(id));
-export const cancel = (id) => call("POST", `${songPath(id)}/cancel`);
+export const removeSeveral = (ids) => call("POST", "/api/songs/delete", { json: { ids } });
 export const restart = (id) => call("POST", `${songPath(id)}/restart`);
+
+/** Cancel a separation; `keep` makes a shorter song of what is separated. */
+export const cancel = (id, keep = false) => call("POST", `${songPath(id)}/cancel${keep ? "?keep=true" : ""}`);
 
 /** Separate a song again, from another of its audio streams: a number from 1. */
 export const restartWithStream = (id, stream) =>
-  call("POST", `${songPath(id)}/restart?audio_stream=${encodeURIComponent(stream)}`);
+  call("POST", `${songPath(id)}/restart?${query({ audio_stream: stream })}`);
 
 export const peaks = (id) => call("GET", `${songPath(id)}/peaks`);
-
-/** Make a song's stems in another `key` (semitones) and `tempo` (percent): {key, tempo, samples}. */
-export const makeVersion = (id, key, tempo) => call("POST", `${songPath(id)}/versions?${versionQuery({ key, tempo })}`);
-
-export const uploadUrl = (name) => `/api/songs?name=${encodeURIComponent(name)}`;
 export const originalUrl = (id) => `${songPath(id)}/original`;
-export const stemsZipUrl = (id, format) => `${songPath(id)}/stems.zip?format=${format}`;
+export const coverUrl = (id) => `${songPath(id)}/cover`;
 
 /** The URL of each stem's WAV file; `version` is {key, tempo}, or null for the original key and tempo. */
 export function stemUrls(id, version) {
-  const query = version ? `?${versionQuery(version)}` : "";
-  return Object.fromEntries(STEMS.map((stem) => [stem, `${songPath(id)}/stems/${stem}.wav${query}`]));
+  const suffix = version ? `?${query({ key: version.key, tempo: version.tempo })}` : "";
+  return Object.fromEntries(STEMS.map((stem) => [stem, `${songPath(id)}/stems/${stem}.wav${suffix}`]));
 }
 
-/** The URL of a mix: `gains` are linear, 0 to 1; `key` is in semitones, `tempo` in percent. */
-export function mixUrl(id, gains, { key, tempo }, format) {
-  const levels = `vocals=${gains.vocals}&accompaniment=${gains.accompaniment}`;
-  return `${songPath(id)}/mix?${levels}&${versionQuery({ key, tempo })}&format=${format}`;
+/** Make a song's stems in another `key` (semitones) and `tempo` (percent): {key, tempo, samples}. */
+export const makeVersion = (id, key, tempo, signal) =>
+  call("POST", `${songPath(id)}/versions?${query({ key, tempo })}`, { signal });
+
+export const settings = (id) => call("GET", `${songPath(id)}/settings`);
+
+/** Save some of a song's settings, also while the page is being closed. */
+export const saveSettings = (id, changes) =>
+  call("PATCH", `${songPath(id)}/settings`, { json: changes, keepalive: true });
+
+export const analysis = (id) => call("GET", `${songPath(id)}/analysis`);
+
+export const startExport = (id, request) => call("POST", `${songPath(id)}/exports`, { json: request });
+export const removeExport = (id, client) =>
+  call("DELETE", `/api/exports/${encodeURIComponent(id)}?${query({ client })}`);
+
+export const lyrics = (id) => call("GET", `${songPath(id)}/lyrics`);
+export const lyricsFileUrl = (id) => `${songPath(id)}/lyrics.lrc`;
+export const saveLyrics = (id, lyrics) => call("PUT", `${songPath(id)}/lyrics`, { json: lyrics });
+export const removeLyrics = (id) => call("DELETE", `${songPath(id)}/lyrics`);
+
+/** Save the words of an LRC file or plain text; `source` is "file" or "user". The answer has `problems`, sentences. */
+export async function saveLyricsText(id, content, source) {
+  const headers = { "Content-Type": "text/plain; charset=utf-8" };
+  const path = `${songPath(id)}/lyrics?${query({ source })}`;
+  const response = await fetch(path, { method: "PUT", body: content, headers });
+  if (!response.ok) throw await responseError(response);
+  return response.json();
 }
 
-const RETRY_MS = 3000;
+const entryPath = (entry) => `/api/party/entries/${encodeURIComponent(entry)}`;
 
-/**
- * Listen to the studio's events: `onSong(song)` is called for each change of a song, `onRemoved(id)` for each song that
- * was deleted, and `onConnection(connected)` when the connection opens or breaks.
- */
-export function subscribe({ onSong, onRemoved, onConnection }) {
-  const source = new EventSource("/api/events");
-  source.addEventListener("song", (event) => onSong(JSON.parse(event.data)));
-  source.addEventListener("gone", (event) => onRemoved(JSON.parse(event.data).id));
-  source.addEventListener("open", () => onConnection(true));
-  source.addEventListener("error", () => {
-    onConnection(false);
-    // The browser reconnects by itself only after a broken connection, not after an error status.
-    if (source.readyState === EventSource.CLOSED) {
-      setTimeout(() => subscribe({ onSong, onRemoved, onConnection }), RETRY_MS);
-    }
-  });
+export const party = () => call("GET", "/api/party");
+export const addToParty = (entry) => call("POST", "/api/party/entries", { json: entry });
+export const changeEntry = (entry, changes) => call("PATCH", entryPath(entry), { json: changes });
+export const removeEntry = (entry) => call("DELETE", entryPath(entry));
+export const nextEntry = () => call("POST", "/api/party/next");
+export const playEntry = (entry) => call("POST", "/api/party/current", { json: { entry } });
+export const command = (name, value = null) => call("POST", "/api/remote", { json: { command: name, value } });
+export const reportPlayer = (state) => call("PUT", "/api/player", { json: state });
+
+const recordingPath = (id, recording) => `${songPath(id)}/recordings/${encodeURIComponent(recording)}`;
+
+export const recordings = (id) => call("GET", `${songPath(id)}/recordings`);
+export const recordingUrl = (id, recording) => `${recordingPath(id, recording)}/file`;
+export const changeRecording = (id, recording, changes) =>
+  call("PATCH", recordingPath(id, recording), { json: changes });
+export const removeRecording = (id, recording) => call("DELETE", recordingPath(id, recording));
+
+/** Send a recording, a WAV file as Blob, with `about`: {name, start, latency_ms, level, key, tempo}. */
+export async function sendRecording(id, wav, about) {
+  const response = await fetch(`${songPath(id)}/recordings?${query(about)}`, { method: "POST", body: wav });
+  if (!response.ok) throw await responseError(response);
+  return response.json();
 }

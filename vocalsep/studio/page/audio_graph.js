@@ -2,6 +2,9 @@ import { STEMS } from "./stems.js";
 
 const GAIN_TIME_CONSTANT_S = 0.01;
 const FADE_S = 0.005;
+const CLICK_S = 0.04;
+const CLICK_LEVEL = 0.5;
+const CLICK_HZ = { plain: 1000, accented: 1500 };
 
 /** The Web Audio graph: stem gains -> fade -> master gain -> analyser -> speakers. */
 export class AudioGraph {
@@ -43,6 +46,22 @@ export class AudioGraph {
     channels.forEach((samples, index) => buffer.copyToChannel(samples, index));
     const node = new AudioBufferSourceNode(this.context, { buffer });
     node.connect(this.stems[stem]);
+    node.start(when);
+    return node;
+  }
+
+  /** Play a click, such as a metronome's, at context time `when`, with the master gain only; return the source. */
+  click(when, accented = false) {
+    const length = Math.round(CLICK_S * this.rate);
+    const samples = Float32Array.from({ length }, (_, i) => {
+      const time = i / this.rate;
+      const decay = Math.exp((-6 * time) / CLICK_S);
+      return CLICK_LEVEL * decay * Math.sin(2 * Math.PI * (accented ? CLICK_HZ.accented : CLICK_HZ.plain) * time);
+    });
+    const buffer = new AudioBuffer({ numberOfChannels: 1, length, sampleRate: this.rate });
+    buffer.copyToChannel(samples, 0);
+    const node = new AudioBufferSourceNode(this.context, { buffer });
+    node.connect(this.master);
     node.start(when);
     return node;
   }

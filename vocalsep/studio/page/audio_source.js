@@ -1,5 +1,6 @@
 import { byId, createElement } from "./dom.js";
 import { formatAudioStream } from "./format.js";
+import { text } from "./language.js";
 
 const IN_PROGRESS = ["queued", "running"];
 
@@ -20,7 +21,7 @@ export class AudioSource extends EventTarget {
 
   /** Show the remarks and streams of `song`; null for none. */
   update(song) {
-    const remarks = song?.remarks ?? [];
+    const remarks = [...(song?.remarks ?? []), ...(song?.duplicate_of ? [text("duplicate")] : [])];
     const streams = song?.audio_streams ?? [];
     const busy = IN_PROGRESS.includes(song?.state);
     // Rebuilding the options would close a list that is open.

@@ -1,26 +1,27 @@
-import { showMessage } from "./messages.js";
-
 /**
- * Call `onFiles(files)` for files dropped anywhere on the page or chosen with `input`; `zone` gets the class "over"
- * while files are dragged over the page.
+ * Call `onFiles(files)` for files and folders dropped anywhere on the page, or chosen with `input`, which `buttons`
+ * open. The page has the class "over" while files are dragged over it.
  */
-export function setupFileDrop(zone, input, onFiles) {
+export function setupFileDrop(input, buttons, onFiles) {
   let depth = 0;
-  const highlight = (on) => zone.classList.toggle("over", on);
+  const highlight = (on) => document.body.classList.toggle("over", on);
 
-  document.addEventListener("dragenter", () => highlight(++depth > 0));
+  document.addEventListener("dragenter", (event) => {
+    if (event.dataTransfer?.types.includes("Files")) highlight(++depth > 0);
+  });
   document.addEventListener("dragleave", () => {
     depth = Math.max(0, depth - 1);
     highlight(depth > 0);
   });
   // Without this the browser would leave the page and open the file.
   document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
+  document.addEventListener("drop", async (event) => {
     event.preventDefault();
     depth = 0;
     highlight(false);
-    onFiles(droppedFiles(event.dataTransfer));
+    onFiles(await droppedFiles(event.dataTransfer));
   });
+  for (const button of buttons) button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
     onFiles([...input.files]);
     // So that the same file can be chosen again.
@@ -28,13 +29,27 @@ export function setupFileDrop(zone, input, onFiles) {
   });
 }
 
-function droppedFiles(transfer) {
-  if (!transfer) return [];
-  const folders = new Set();
-  for (const item of transfer.items) {
-    const entry = item.webkitGetAsEntry?.();
-    if (entry?.isDirectory) folders.add(entry.name);
+// The entries must be taken before the first await: the browser empties the transfer afterwards.
+async function droppedFiles(transfer) {
+  const entries = [...(transfer?.items ?? [])].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (entries.length === 0) return [...(transfer?.files ?? [])];
+  const parts = await Promise.all(entries.map(filesOf));
+  return parts.flat();
+}
+
+/** All files of a file system entry, those of a folder and its folders in the order of their names. */
+export async function filesOf(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const children = [];
+  // A reader gives at most 100 entries at a time, and none at the end.
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) break;
+    children.push(...some);
   }
-  for (const name of folders) showMessage(`${name} is a folder: drop the songs in it instead.`);
-  return [...transfer.files].filter((file) => !folders.has(file.name));
+  children.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
+  const parts = await Promise.all(children.map(filesOf));
+  // Of a folder only what can be a song: there are covers and lists in it too.
+  return parts.flat().map((file) => Object.assign(file, { fromFolder: true }));
 }

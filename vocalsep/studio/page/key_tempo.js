@@ -1,28 +1,34 @@
 import * as api from "./api.js";
 import { byId } from "./dom.js";
-import { formatKeyTempo } from "./format.js";
+import { formatKeyTempo, songLabel } from "./format.js";
+import { text } from "./language.js";
 
 const ORIGINAL = { key: 0, tempo: 100 };
+const TEMPO_STEP = 5;
+// A few quick steps become one request.
+const DELAY_MS = 350;
 
-/** The form for key and tempo. Event: "version" (detail: {key, tempo, samples}, or null for the original). */
-export class KeyTempoForm extends EventTarget {
+/**
+ * The steppers for key and tempo. Events: "version" (detail: {key, tempo, samples}, or null for the original), "settled"
+ * once what was chosen plays, or could not be made.
+ */
+export class KeyTempo extends EventTarget {
   #song = null;
   #version = null;
-  #busy = false;
-  #status = "";
+  #wanted = ORIGINAL;
+  #timer = 0;
+  #request = null;
 
   /** `onError(message)` is called when a version cannot be made. */
   constructor(onError) {
     super();
     this.onError = onError;
-    byId("practice").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#apply({ key: byId("key").valueAsNumber, tempo: byId("tempo").valueAsNumber });
-    });
-    byId("reset-version").addEventListener("click", () => {
-      this.#resetInputs();
-      this.#apply(ORIGINAL);
-    });
+    for (const name of ["key", "tempo"]) {
+      const step = name === "key" ? 1 : TEMPO_STEP;
+      byId(`${name}-down`).addEventListener("click", () => this.#step(name, -step));
+      byId(`${name}-up`).addEventListener("click", () => this.#step(name, step));
+      byId(name).addEventListener("change", () => this.#readInput(name));
+    }
   }
 
   /** The key (semitones) and tempo (percent) that are playing. */
@@ -30,60 +36,110 @@ export class KeyTempoForm extends EventTarget {
     return this.#version ?? ORIGINAL;
   }
 
+  /** The key and tempo that the user chose, which may still be in preparation. */
+  get wanted() {
+    return this.#wanted;
+  }
+
   /** Start with another song, in its original key and tempo; null for none. */
   open(song) {
+    this.#abort();
     this.#song = song;
     this.#version = null;
-    this.#busy = false;
-    this.#resetInputs();
-    this.#render("");
+    this.#wanted = ORIGINAL;
+    this.#settle();
   }
 
   /** Update the same song. */
   update(song) {
+    const wasDone = this.#song?.state === "done";
     this.#song = song;
-    this.#render(this.#status);
+    this.#render();
+    if (!wasDone && song?.state === "done") this.set(this.#wanted);
   }
 
-  async #apply({ key, tempo }) {
+  /** Choose a key (semitones, -12 to 12) and a tempo (percent, 50 to 200); they are applied a moment later. */
+  set({ key, tempo }, delay = 0) {
+    this.#wanted = { key: Math.min(12, Math.max(-12, key)), tempo: Math.min(200, Math.max(50, tempo)) };
+    this.#abort();
+    this.#render();
+    if (this.#song?.state === "done") this.#timer = setTimeout(() => this.#apply(), delay);
+  }
+
+  #step(name, amount) {
+    this.set({ ...this.#wanted, [name]: this.#wanted[name] + amount }, DELAY_MS);
+  }
+
+  #readInput(name) {
+    const value = byId(name).valueAsNumber;
+    if (Number.isFinite(value)) this.set({ ...this.#wanted, [name]: Math.round(value) });
+    else this.#render();
+  }
+
+  #abort() {
+    clearTimeout(this.#timer);
+    this.#request?.abort();
+    this.#request = null;
+  }
+
+  async #apply() {
     const song = this.#song;
+    const { key, tempo } = this.#wanted;
+    const { current } = this;
+    if (key === current.key && tempo === current.tempo) {
+      this.#settle();
+      return;
+    }
     if (key === ORIGINAL.key && tempo === ORIGINAL.tempo) {
       this.#play(null);
       return;
     }
-    this.#busy = true;
-    this.#render(`Preparing ${formatKeyTempo(key, tempo)} …`);
+    const request = new AbortController();
+    this.#request = request;
+    this.#render();
     try {
-      const version = await api.makeVersion(song.id, key, tempo);
-      if (song.id === this.#song?.id) this.#play(version);
+      const version = await api.makeVersion(song.id, key, tempo, request.signal);
+      if (request === this.#request) this.#play(version);
     } catch (error) {
-      this.onError(`${song.name}: ${error.message}`);
-      if (song.id === this.#song?.id) this.#play(this.#version);
+      if (error.name === "AbortError" || request !== this.#request) return;
+      this.onError(`${songLabel(song)}: ${error.message}`);
+      this.#wanted = this.current;
+      this.#request = null;
+      this.#settle();
     }
   }
 
+  #settle() {
+    this.#render();
+    this.dispatchEvent(new Event("settled"));
+  }
+
   #play(version) {
-    this.#busy = false;
-    const changed = version !== this.#version;
+    this.#request = null;
     this.#version = version;
-    const { key, tempo } = this.current;
-    this.#render(version ? `Playing ${formatKeyTempo(key, tempo)}` : "Playing the song's own key and tempo");
-    if (changed) this.dispatchEvent(new CustomEvent("version", { detail: version }));
+    this.dispatchEvent(new CustomEvent("version", { detail: version }));
+    this.#settle();
   }
 
-  #resetInputs() {
-    byId("key").value = ORIGINAL.key;
-    byId("tempo").value = ORIGINAL.tempo;
+  #status() {
+    if (this.#song?.state !== "done") return text("practice_later");
+    const { key, tempo } = this.#wanted;
+    return this.#request ? text("practice_preparing", { version: formatKeyTempo(key, tempo) }) : "";
   }
 
-  #render(status) {
-    this.#status = status;
+  #render() {
     const done = this.#song?.state === "done";
-    byId("apply-version").disabled = !done || this.#busy;
-    byId("reset-version").disabled = !done || this.#busy;
-    byId("practice").setAttribute("aria-busy", this.#busy);
-    const text = done ? status : "Key and tempo can be changed once the song is separated.";
+    const limits = { key: [-12, 12], tempo: [50, 200] };
+    for (const [name, [least, most]] of Object.entries(limits)) {
+      if (byId(name).valueAsNumber !== this.#wanted[name]) byId(name).value = this.#wanted[name];
+      byId(name).disabled = !done;
+      byId(`${name}-down`).disabled = !done || this.#wanted[name] <= least;
+      byId(`${name}-up`).disabled = !done || this.#wanted[name] >= most;
+    }
+    byId("practice").setAttribute("aria-busy", this.#request !== null);
+    const status = this.#status();
     // A screen reader would read even the same words again, at every step of the separation.
-    if (byId("practice-state").textContent !== text) byId("practice-state").textContent = text;
+    if (byId("practice-state").textContent !== status) byId("practice-state").textContent = status;
+    byId("practice-state").hidden = !status;
   }
 }

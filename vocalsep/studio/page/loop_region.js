@@ -1,5 +1,6 @@
 import { byId } from "./dom.js";
 import { formatTime } from "./format.js";
+import { text } from "./language.js";
 
 const MIN_LENGTH_S = 0.25;
 
@@ -21,14 +22,27 @@ export class LoopRegion extends EventTarget {
 
   /** The region in seconds, {start, end, enabled}; null where none is set and the loop is off. */
   get range() {
-    if (this.#start === null && this.#end === null && !this.#enabled) return null;
+    if (!this.isSet && !this.#enabled) return null;
     return { start: this.#start ?? 0, end: this.#end ?? this.player.duration, enabled: this.#enabled };
+  }
+
+  /** Whether a passage is set. */
+  get isSet() {
+    return this.#start !== null || this.#end !== null;
   }
 
   /** Loop from `start` to `end` (seconds, in either order). */
   set(start, end) {
     const first = Math.min(start, end);
     this.#mark(first, Math.max(start, end, first + MIN_LENGTH_S));
+  }
+
+  /** Set a region as it was kept for a song: `region` is {start, end} in seconds or null. */
+  restore(region, enabled) {
+    this.#start = region?.start ?? null;
+    this.#end = region?.end ?? null;
+    this.#enabled = enabled;
+    this.#apply();
   }
 
   /** Turn the loop on or off; where no region is set, the whole song is looped. */
@@ -39,10 +53,7 @@ export class LoopRegion extends EventTarget {
 
   /** Remove the region, and turn the loop off. */
   clear() {
-    this.#start = null;
-    this.#end = null;
-    this.#enabled = false;
-    this.#apply();
+    this.restore(null, false);
   }
 
   /** Move the region to the same part of a version that is `ratio` times as long. */
@@ -70,11 +81,11 @@ export class LoopRegion extends EventTarget {
   }
 
   #render() {
-    const isSet = this.#start !== null || this.#end !== null;
     byId("loop").setAttribute("aria-pressed", this.#enabled);
-    byId("loop-clear").disabled = !isSet && !this.#enabled;
-    const from = formatTime(this.#start ?? 0);
-    const to = this.#end === null ? "the end" : formatTime(this.#end);
-    byId("loop-text").textContent = isSet ? `${from} to ${to}` : this.#enabled ? "Whole song" : "No passage set";
+    byId("loop-clear").disabled = !this.isSet && !this.#enabled;
+    const start = formatTime(this.#start ?? 0, 1);
+    const end = this.#end === null ? text("loop_song_end") : formatTime(this.#end, 1);
+    const whole = this.#enabled ? text("loop_whole") : text("loop_none");
+    byId("loop-text").textContent = this.isSet ? text("loop_range", { start, end }) : whole;
   }
 }

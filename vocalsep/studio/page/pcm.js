@@ -1,4 +1,5 @@
 import { responseError } from "./api.js";
+import { text } from "./language.js";
 
 const HEADER_BYTES = 44;
 
@@ -13,7 +14,7 @@ export async function fetchSamples(url, { channels, bits }, start, end) {
   const response = await fetch(url, { headers: { Range: range }, cache: "no-store" });
   if (response.status === 416) return null;
   if (!response.ok) throw await responseError(response);
-  if (response.status !== 206) throw new Error("The studio sent a whole file where a part was requested.");
+  if (response.status !== 206) throw new Error(text("error_whole_file"));
   return decode(await response.arrayBuffer(), channels, bits);
 }
 

@@ -1,4 +1,5 @@
 import * as api from "./api.js";
+import { text } from "./language.js";
 
 const MIN_INTERVAL_MS = 1000;
 
@@ -35,7 +36,7 @@ export class PeaksLoader {
       const peaks = await api.peaks(song.id);
       if (song.id === this.#song?.id) this.onPeaks(peaks);
     } catch (error) {
-      if (song.id === this.#song?.id) this.onError(`The waveform could not be fetched: ${error.message}`);
+      if (song.id === this.#song?.id) this.onError(text("error_waveform", { reason: error.message }));
     }
     // Long songs have large answers: at most a tenth of the time is spent on fetching them.
     const pause = song.state === "running" ? MIN_INTERVAL_MS + 10 * (performance.now() - started) : 0;

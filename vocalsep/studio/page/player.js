@@ -1,5 +1,6 @@
 import { stemUrls } from "./api.js";
 import { AudioGraph } from "./audio_graph.js";
+import { text } from "./language.js";
 import { SegmentCache } from "./segment_cache.js";
 import { STEMS } from "./stems.js";
 
@@ -19,7 +20,8 @@ const SUSPEND_DELAY_MS = 300;
  * Plays both stems of a song in exact sync, also while the song is being separated.
  *
  * Audio is scheduled in pieces that join without gaps. All start times are computed from one count of samples, and both
- * stems of a piece start at the same time. Events: "change" (any state), "error" (detail: a message).
+ * stems of a piece start at the same time. Events: "change" (any state), "error" (detail: a message), "start" (detail:
+ * {when, position}, the time on the audio clock at which the sound begins, and the position there, both in seconds).
  */
 export class Player extends EventTarget {
   #song = null;
@@ -36,6 +38,8 @@ export class Player extends EventTarget {
   #buffering = false;
   #timer = 0;
   #suspendTimer = 0;
+  #beats = [];
+  #countIn = null;
 
   /** The loaded song, or null. */
   get song() {
@@ -119,11 +123,22 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
-  /** Play from the current position, or from the start at the end of the song; buffers where not enough is ready. */
-  play() {
-    if (!this.#song || this.#playing) return;
+  /** The graph that plays, opened if it is not yet; null before the format of the song is known. */
+  openGraph() {
+    if (!this.#rate) return null;
     clearTimeout(this.#suspendTimer);
-    if (this.#rate) this.#openGraph();
+    this.#openGraph();
+    return this.#graph;
+  }
+
+  /**
+   * Play from the current position, or from the start at the end of the song; buffers where not enough is ready.
+   * `countIn`, {beats, interval}, are clicks before it, `interval` seconds apart.
+   */
+  play(countIn = null) {
+    if (!this.#song || this.#playing) return;
+    this.openGraph();
+    this.#countIn = countIn;
     if (this.#ended(this.#start)) this.#start = this.#loop?.start ?? 0;
     this.#playing = true;
     this.#timer = setInterval(() => this.#scheduleAhead(), SCHEDULE_INTERVAL_MS);
@@ -157,6 +172,14 @@ export class Player extends EventTarget {
   setVolume(value) {
     this.#volume = value;
     this.#graph?.setVolume(value);
+  }
+
+  /** Click at `beats`, positions in seconds; none to be silent. */
+  setClicks(beats) {
+    this.#beats = beats;
+    if (!this.#playing) return;
+    this.#cancelScheduled();
+    this.#scheduleAhead();
   }
 
   /** Repeat the region between `start` and `end` (seconds); null to stop repeating. */
@@ -272,18 +295,29 @@ export class Player extends EventTarget {
   }
 
   #schedule(segment, sample, length) {
+    const clicks = [];
     if (this.#pieces.length === 0) {
-      this.#nextStart = { frame: Math.ceil((this.#graph.now + LEAD_S) * this.#graph.rate), count: 0 };
+      const { beats = 0, interval = 0 } = this.#countIn ?? {};
+      const begin = this.#graph.now + LEAD_S;
+      for (let beat = 0; beat < beats; beat += 1) clicks.push(this.#graph.click(begin + beat * interval, beat === 0));
+      this.#countIn = null;
+      this.#nextStart = { frame: Math.ceil((begin + beats * interval) * this.#graph.rate), count: 0 };
       this.#graph.fadeIn(this.#timeOf(this.#nextStart));
+      const detail = { when: this.#timeOf(this.#nextStart), position: sample / this.#rate };
+      this.dispatchEvent(new CustomEvent("start", { detail }));
     }
     const when = this.#timeOf(this.#nextStart);
+    for (const beat of this.#beats) {
+      const after = beat * this.#rate - sample;
+      if (after >= 0 && after < length) clicks.push(this.#graph.click(when + after / this.#rate));
+    }
     const from = sample - segment.start;
     const sources = {};
     for (const stem of STEMS) {
       const channels = segment.stems[stem].map((channel) => channel.subarray(from, from + length));
       sources[stem] = { when, node: this.#graph.start(stem, channels, when) };
     }
-    this.#pieces.push({ when, sample, length, sources });
+    this.#pieces.push({ when, sample, length, sources, clicks });
     this.#nextStart.count += length;
   }
 
@@ -307,6 +341,7 @@ export class Player extends EventTarget {
 
   #stopSources(piece, when) {
     for (const stem of STEMS) piece.sources[stem].node.stop(when);
+    for (const click of piece.clicks) click.stop(when);
   }
 
   #fadeOut() {
@@ -328,7 +363,7 @@ export class Player extends EventTarget {
 
   #fail(error) {
     this.pause();
-    this.dispatchEvent(new CustomEvent("error", { detail: `The audio could not be fetched: ${error.message}` }));
+    this.dispatchEvent(new CustomEvent("error", { detail: text("error_audio", { reason: error.message }) }));
   }
 
   #setBuffering(on) {

@@ -1,77 +1,68 @@
 import { createElement } from "./dom.js";
-import { formatTime } from "./format.js";
+import { formatTime, songLabel, songSeconds, songTitle } from "./format.js";
+import { text } from "./language.js";
 
-const IN_PROGRESS = ["queued", "running"];
-
-/** A song's state in words. */
+/** A song's state in words, or its length once it is done. */
 export function stateText(song) {
-  const progress = song.samples ? ` ${Math.floor((100 * song.ready) / song.samples)} %` : "";
   switch (song.state) {
     case "queued":
-      return song.position > 1 ? `Waiting: number ${song.position} in the queue` : "Waiting: next in the queue";
+      return song.position > 1 ? text("state_waiting", { position: song.position }) : text("state_next");
     case "running":
-      return `Separating${progress}`;
-    case "done":
-      return `Done, ${formatTime(song.ready / song.sample_rate)}`;
+      return text("state_separating", { percent: song.samples ? Math.floor((100 * song.ready) / song.samples) : 0 });
     case "failed":
-      return song.error ? `Failed: ${song.error}` : "Failed";
+      return text("state_failed");
     case "cancelled":
-      return "Cancelled";
+      return text("state_cancelled");
+    case "interrupted":
+      return text("state_interrupted");
     default:
-      return song.error ? `Interrupted: ${song.error}` : "Interrupted";
+      return formatTime(songSeconds(song) ?? 0);
   }
 }
 
-/** One row of the list: a song's name, state, progress and buttons. */
+/** One line of the list: title and artist, state or length, and a menu. */
 export class SongRow {
-  /** `actions` are functions of the id: select, cancel, restart, remove. */
+  /** `actions` are functions: select(id), openMenu(song, button), check(id, on). */
   constructor(song, actions) {
-    const button = (action, label, onClick) => {
-      const element = createElement("button", { type: "button", textContent: label });
-      element.dataset.testid = action;
-      element.setAttribute("aria-label", `${label} ${song.name}`);
-      element.addEventListener("click", onClick);
-      return element;
-    };
-    this.name = createElement("button", { type: "button", className: "name", textContent: song.name });
-    this.state = createElement("span", { className: "quiet" });
+    this.check = createElement("input", { type: "checkbox", hidden: true });
+    this.check.addEventListener("change", () => actions.check(song.id, this.check.checked));
+    this.title = createElement("span", { className: "song-title" });
+    this.artist = createElement("span", { className: "song-artist quiet" });
+    this.name = createElement(
+      "button",
+      { type: "button", className: "name", translate: false },
+      this.title,
+      this.artist,
+    );
+    this.name.addEventListener("click", () => {
+      if (this.check.hidden) actions.select(song.id);
+      else this.check.click();
+    });
+    this.state = createElement("span", { className: "song-state quiet small" });
+    this.menu = createElement("button", { type: "button", className: "plain menu", textContent: "⋯" });
+    this.menu.setAttribute("aria-haspopup", "menu");
+    this.menu.addEventListener("click", () => actions.openMenu(this.song, this.menu));
     this.bar = createElement("progress", { max: 1 });
-    this.bar.setAttribute("aria-label", `Separation of ${song.name}`);
-    this.cancel = button("cancel", "Cancel", () => actions.cancel(song.id));
-    this.restart = button("restart", "Restart", () => actions.restart(song.id));
-    this.remove = button("delete", "Delete", () => this.#confirmDelete(true));
-    this.confirmButton = button("confirm-delete", "Delete", () => actions.remove(song.id));
-    this.keepButton = button("keep", "Keep", () => this.#confirmDelete(false));
-    this.actions = createElement("div", { className: "actions" }, this.cancel, this.restart, this.remove);
-    const question = createElement("span", { textContent: "Delete the song and its stems?" });
-    this.confirmation = createElement("div", { className: "actions", hidden: true });
-    this.confirmation.append(question, this.confirmButton, this.keepButton);
-    this.confirmation.setAttribute("role", "group");
-    this.confirmation.setAttribute("aria-label", `Delete ${song.name}?`);
-    this.confirmation.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#confirmDelete(false);
-    });
-    this.line = createElement("li", { className: "song" });
-    this.line.append(this.name, this.state, this.bar, this.actions, this.confirmation);
+    this.line = createElement("li", { className: "song" }, this.check, this.name, this.state, this.menu, this.bar);
     this.line.dataset.id = song.id;
-    this.line.addEventListener("click", (event) => {
-      if (event.target === this.name || !event.target.closest("button")) actions.select(song.id);
-    });
     this.update(song);
   }
 
   /** Show `song` as it is now. */
   update(song) {
     this.song = song;
+    const label = songLabel(song);
     this.line.dataset.state = song.state;
+    this.title.textContent = songTitle(song);
+    this.artist.textContent = song.artist ?? "";
     this.state.textContent = stateText(song);
-    this.bar.hidden = !IN_PROGRESS.includes(song.state);
-    if (song.samples) this.bar.value = Math.min(1, song.ready / song.samples);
-    else if (song.state === "running") this.bar.removeAttribute("value");
-    else this.bar.value = 0;
-    this.cancel.hidden = !IN_PROGRESS.includes(song.state);
-    this.restart.hidden = song.state === "done" || IN_PROGRESS.includes(song.state);
-    this.#keepFocus();
+    this.name.title = song.duplicate_of ? `${label}\n${text("duplicate")}` : label;
+    this.line.classList.toggle("duplicate", Boolean(song.duplicate_of));
+    this.check.setAttribute("aria-label", text("select_song", { name: label }));
+    this.menu.setAttribute("aria-label", text("menu_of", { name: label }));
+    this.bar.setAttribute("aria-label", text("separation_of", { name: label }));
+    this.bar.hidden = song.state !== "running";
+    this.bar.value = song.samples ? Math.min(1, song.ready / song.samples) : 0;
   }
 
   /** Mark the row as the one in the player, or not. */
@@ -81,15 +72,9 @@ export class SongRow {
     this.line.classList.toggle("selected", on);
   }
 
-  #confirmDelete(on) {
-    this.actions.hidden = on;
-    this.confirmation.hidden = !on;
-    (on ? this.keepButton : this.remove).focus();
-  }
-
-  // Without this the focus of a button that is hidden now would move to the top of the page.
-  #keepFocus() {
-    const focused = document.activeElement;
-    if (this.line.contains(focused) && focused.closest("[hidden]")) this.name.focus();
+  /** Offer a checkbox in front of the song, or not. */
+  offerCheck(on) {
+    this.check.hidden = !on;
+    if (!on) this.check.checked = false;
   }
 }

@@ -1,18 +1,30 @@
 import { AudioSource } from "./audio_source.js";
 import { byId } from "./dom.js";
 import { Downloads } from "./downloads.js";
-import { formatTime } from "./format.js";
-import { KeyTempoForm } from "./key_tempo.js";
+import { formatTime, songTitle } from "./format.js";
+import { KeyTempo } from "./key_tempo.js";
+import { text } from "./language.js";
 import { LoopRegion } from "./loop_region.js";
 import { showMessage } from "./messages.js";
 import { Mixer } from "./mixer.js";
+import { NowPlaying } from "./now_playing.js";
+import { onOtherTab, tellOtherTabs } from "./other_tabs.js";
 import { PeaksLoader } from "./peaks_loader.js";
 import { Player } from "./player.js";
+import { Practice } from "./practice.js";
+import { loadPreference, savePreference } from "./preferences.js";
+import { Recordings } from "./recordings.js";
+import { SongSettings } from "./song_settings.js";
+import { isPlayable, SongStatus } from "./song_status.js";
 import { Spectrogram } from "./spectrogram.js";
 import { Video } from "./video.js";
 import { Waveform } from "./waveform.js";
+import { Words } from "./words.js";
+import { WordsTapping } from "./words_tapping.js";
 
 const BUFFERING_NOTE_MS = 400;
+const WIDE = matchMedia("(min-width: 980px)");
+const OPEN_AT_FIRST = ["levels", "loop-section", "more-downloads"];
 // What the studio knows only once it has opened the file.
 const FORMAT_FIELDS = ["sample_rate", "channels", "bits", "video"];
 
@@ -24,25 +36,40 @@ function mustReopen(song, before) {
 /** The view of one song: its player, and everything that shows or changes how it is played. */
 export class SongView {
   #song = null;
+  #opening = 0;
   #animationFrame = 0;
   #bufferingTimer = 0;
 
-  /** `onStream(id, stream)` is called when the user chooses another audio stream of the song's file. */
-  constructor({ onStream }) {
+  /**
+   * `onStream(id, stream)` is called when the user chooses another audio stream, `onDownload(song, request)` for a file
+   * to be made; `songActions` are functions of a song: restart, cancel, remove.
+   */
+  constructor({ onStream, onDownload, songActions }) {
     this.onStream = onStream;
     this.player = new Player();
     this.mixer = new Mixer(this.player);
     this.loopRegion = new LoopRegion(this.player);
-    this.keyTempo = new KeyTempoForm(showMessage);
+    this.keyTempo = new KeyTempo(showMessage);
     this.waveform = new Waveform(byId("waveform"));
     this.spectrogram = new Spectrogram(byId("spectrogram"), showMessage);
     this.video = new Video();
     this.audioSource = new AudioSource();
+    this.status = new SongStatus(songActions);
+    this.nowPlaying = new NowPlaying(this.player);
+    this.settings = new SongSettings(() => this.#readSettings());
     this.peaksLoader = new PeaksLoader((peaks) => this.waveform.setPeaks(peaks), showMessage);
-    this.downloads = new Downloads(
-      () => this.mixer.gains(),
-      () => this.keyTempo.current,
-    );
+    this.practice = new Practice(this.player, () => this.keyTempo.current);
+    this.tapping = new WordsTapping(this, () => this.words.reload());
+    this.words = new Words((song, words) => this.tapping.open(song, words));
+    this.recordings = new Recordings(this, onDownload);
+    this.downloads = new Downloads({
+      getGains: () => this.mixer.gains(),
+      getVersion: () => this.keyTempo.wanted,
+      getPassage: () => (this.loopRegion.isSet ? this.#songRange() : null),
+      hasTimedWords: () => this.words.timed,
+      onStart: onDownload,
+    });
+    this.#setupSections();
     this.#addListeners();
   }
 
@@ -51,35 +78,47 @@ export class SongView {
     return this.#song?.id ?? null;
   }
 
-  /** Open `song`; null to close the view. */
-  open(song) {
-    this.#song = song;
-    byId("song-view").hidden = !song;
-    byId("no-song").hidden = Boolean(song);
-    byId("title").textContent = song?.name ?? "";
-    this.player.load(song);
-    this.loopRegion.clear();
-    this.keyTempo.open(song);
-    this.spectrogram.open(song);
-    this.video.open(song);
-    this.audioSource.update(song);
-    this.peaksLoader.update(song);
-    this.downloads.update(song);
-    this.#render();
+  /** The song, or null. */
+  get song() {
+    return this.#song;
+  }
+
+  /** The position in seconds of the song at its own tempo. */
+  get songPosition() {
+    return this.player.position * this.#tempoRatio;
+  }
+
+  /** Open `song` as it was left; null to close the view. Resolves once its settings are loaded. */
+  async open(song) {
+    this.settings.flush();
+    this.settings.watch(null);
+    const opening = ++this.#opening;
+    const kept = song ? await this.settings.load(song.id) : {};
+    // Another song was opened meanwhile.
+    if (opening !== this.#opening) return;
+    this.#load(song, kept);
+    this.words.open(song, kept.words_offset ?? 0);
+    this.recordings.open(song);
+    if (song) this.settings.watch(song.id);
   }
 
   /** Show the song's new state. */
   update(song) {
     if (mustReopen(song, this.#song)) {
-      this.open(song);
+      this.#load(song, this.#readSettings());
       return;
     }
+    const becamePlayable = isPlayable(song) && !isPlayable(this.#song);
     this.#song = song;
+    this.#showNames();
     this.player.update(song);
     this.keyTempo.update(song);
     this.audioSource.update(song);
+    this.status.update(song);
     this.peaksLoader.update(song);
     this.downloads.update(song);
+    this.practice.update(song);
+    if (becamePlayable) this.#render();
   }
 
   /** Select the audio stream of the song's stems again, after another could not be chosen. */
@@ -97,26 +136,107 @@ export class SongView {
   /** Play or pause. */
   togglePlay() {
     if (this.player.playing) this.player.pause();
-    else this.player.play();
+    else this.play();
   }
 
-  /** Seek by `seconds`, backwards where negative. */
-  skip(seconds) {
-    this.player.seek(this.player.position + seconds);
+  /** Play, after the count-in where the user wants one. */
+  play() {
+    if (isPlayable(this.#song)) this.player.play(this.practice.countIn);
+  }
+
+  /** Seek to `seconds` of the song at its own tempo. */
+  seekSong(seconds) {
+    this.player.seek(seconds / this.#tempoRatio);
+  }
+
+  // Seconds of the song for each second that is played.
+  get #tempoRatio() {
+    return this.keyTempo.current.tempo / 100;
+  }
+
+  #songRange() {
+    const range = this.loopRegion.range;
+    return range && { start: range.start * this.#tempoRatio, end: range.end * this.#tempoRatio };
+  }
+
+  #readSettings() {
+    return {
+      position: Math.round(1000 * this.songPosition) / 1000,
+      loop: this.loopRegion.isSet ? this.#songRange() : null,
+      looping: this.loopRegion.range?.enabled ?? false,
+      ...this.mixer.settings,
+      ...this.keyTempo.wanted,
+      words_offset: this.words.offset,
+    };
+  }
+
+  #load(song, kept) {
+    this.#song = song;
+    byId("song-view").hidden = !song;
+    this.#showNames();
+    this.player.load(song, null, kept.position ?? 0);
+    this.mixer.restore(kept);
+    this.loopRegion.restore(kept.loop ?? null, kept.looping ?? false);
+    this.keyTempo.open(song);
+    if (song) this.keyTempo.set({ key: kept.key ?? 0, tempo: kept.tempo ?? 100 });
+    this.waveform.resetZoom();
+    this.spectrogram.open(song);
+    this.video.open(song);
+    this.audioSource.update(song);
+    this.status.update(song);
+    this.peaksLoader.update(song);
+    this.downloads.update(song);
+    this.practice.update(song);
+    this.#render();
+  }
+
+  #showNames() {
+    byId("title").textContent = this.#song ? songTitle(this.#song) : "";
+    byId("artist").textContent = this.#song?.artist ?? "";
+    byId("artist").hidden = !this.#song?.artist;
+    this.nowPlaying.update(this.#song);
+  }
+
+  #setupSections() {
+    for (const section of document.querySelectorAll("details.card")) {
+      section.open = loadPreference(`open-${section.id}`, WIDE.matches && OPEN_AT_FIRST.includes(section.id));
+      section.addEventListener("toggle", () => {
+        savePreference(`open-${section.id}`, section.open);
+        this.#render();
+      });
+    }
   }
 
   #addListeners() {
     const { player, mixer, loopRegion, keyTempo, waveform, audioSource } = this;
     byId("play").addEventListener("click", () => this.togglePlay());
+    byId("play").addEventListener("keydown", (event) => {
+      const skip = { ArrowLeft: -5, ArrowRight: 5 }[event.key];
+      if (!skip) return;
+      event.preventDefault();
+      player.seek(player.position + skip);
+    });
     player.addEventListener("change", () => this.#onPlayerChange());
-    player.addEventListener("error", (event) => showMessage(event.detail));
-    mixer.addEventListener("change", () => this.downloads.refresh());
-    loopRegion.addEventListener("change", () => this.#render());
+    player.addEventListener("error", (event) => showMessage(event.detail, { retry: () => player.play() }));
+    mixer.addEventListener("change", () => {
+      this.downloads.refresh();
+      this.settings.save();
+    });
+    loopRegion.addEventListener("change", () => {
+      this.downloads.refresh();
+      this.settings.save();
+      this.#render();
+    });
+    this.words.addEventListener("change", () => {
+      this.downloads.refresh();
+      this.settings.save();
+      this.#render();
+    });
     keyTempo.addEventListener("version", (event) => this.#loadVersion(event.detail));
     waveform.addEventListener("seek", (event) => player.seek(event.detail));
     waveform.addEventListener("region", ({ detail }) => loopRegion.set(detail.start, detail.end));
     audioSource.addEventListener("stream", ({ detail }) => this.onStream(this.id, detail));
-    byId("spectrogram-toggle").addEventListener("click", () => this.#toggleSpectrogram());
+    onOtherTab("playing", () => player.pause());
   }
 
   #loadVersion(version) {
@@ -129,24 +249,23 @@ export class SongView {
     loopRegion.scale(ratio);
     this.spectrogram.open(this.#song, version);
     this.downloads.refresh();
-    this.#render();
-  }
-
-  #toggleSpectrogram() {
-    const shown = byId("spectrogram-view").hidden;
-    byId("spectrogram-view").hidden = !shown;
-    byId("spectrogram-toggle").setAttribute("aria-expanded", shown);
-    byId("spectrogram-toggle").textContent = shown ? "Hide spectrogram" : "Show spectrogram";
+    this.practice.render();
     this.#render();
   }
 
   #onPlayerChange() {
     const { playing } = this.player;
-    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    const label = text(playing ? "pause" : "play");
+    if (byId("play").ariaLabel !== label) byId("play").ariaLabel = label;
     byId("play").dataset.state = playing ? "playing" : "paused";
+    this.nowPlaying.update(this.#song);
     this.#renderBuffering();
     this.#render();
-    if (playing && !this.#animationFrame) this.#animationFrame = requestAnimationFrame(() => this.#animate());
+    if (playing && !this.#animationFrame) {
+      tellOtherTabs("playing");
+      this.#animationFrame = requestAnimationFrame(() => this.#animate());
+    }
+    if (!playing) this.settings.save();
   }
 
   // Every seek buffers for a moment: a note is shown only after a noticeable wait.
@@ -158,7 +277,7 @@ export class SongView {
       byId("player-state").textContent = "";
     } else if (!this.#bufferingTimer) {
       this.#bufferingTimer = setTimeout(() => {
-        byId("player-state").textContent = player.complete ? "Buffering" : "Buffering: waits for the separation";
+        byId("player-state").textContent = text(player.complete ? "buffering" : "buffering_separation");
       }, BUFFERING_NOTE_MS);
     }
   }
@@ -176,7 +295,8 @@ export class SongView {
     // Setting the same text would make the browser lay it out again at every frame.
     if (byId("time").textContent !== time) byId("time").textContent = time;
     this.waveform.update({ position, duration, ready, totalSamples, region: this.loopRegion.range });
-    if (!byId("spectrogram-view").hidden) this.spectrogram.update({ position, ready, complete });
+    if (byId("spectrogram-section").open) this.spectrogram.update({ position, ready, complete });
     this.video.synchronize(position, playing && !buffering, this.keyTempo.current.tempo);
+    this.words.update(this.songPosition, playing && !buffering, this.#tempoRatio);
   }
 }

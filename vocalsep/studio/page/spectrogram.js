@@ -1,5 +1,6 @@
 import { stemUrls } from "./api.js";
 import { formatTime } from "./format.js";
+import { text } from "./language.js";
 import { relativeHeight } from "./spectrum.js";
 import { cssColour, rgb } from "./theme_colours.js";
 
@@ -104,7 +105,7 @@ export class Spectrogram {
   #createWorker() {
     const worker = new Worker(new URL("./spectrum_worker.js", import.meta.url), { type: "module" });
     worker.addEventListener("message", ({ data }) => this.#receive(data));
-    worker.addEventListener("error", () => this.onError("This browser cannot draw the spectrogram."));
+    worker.addEventListener("error", () => this.onError(text("error_no_spectrogram")));
     return worker;
   }
 
@@ -112,7 +113,7 @@ export class Spectrogram {
     const request = this.#pending;
     if (requestId !== request?.requestId) return;
     this.#pending = null;
-    if (error) this.onError(`The spectrogram could not be drawn: ${error}`);
+    if (error) this.onError(text("error_spectrogram", { reason: text(error) }));
     const { index, seconds, complete } = request;
     const image = document.createElement("canvas");
     Object.assign(image, { width: COLUMNS, height: ROWS });

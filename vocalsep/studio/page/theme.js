@@ -1,22 +1,22 @@
+import { byId } from "./dom.js";
 import { loadPreference, savePreference } from "./preferences.js";
 import { clearColourCache } from "./theme_colours.js";
 
 const THEMES = ["auto", "light", "dark"];
 
-/** Let `button` step through the themes; `onChange()` is called when colours change, also by the system's setting. */
-export function setupThemeButton(button, onChange) {
+/** Let the user choose the theme; `onChange()` is called when colours change, also by the system's setting. */
+export function setupTheme(onChange) {
   const stored = loadPreference("theme");
-  let theme = THEMES.includes(stored) ? stored : "auto";
+  const choice = byId("theme");
+  choice.value = THEMES.includes(stored) ? stored : "auto";
 
   const apply = () => {
-    document.documentElement.dataset.theme = theme;
-    button.textContent = `Theme: ${theme}`;
+    document.documentElement.dataset.theme = choice.value;
     clearColourCache();
     onChange();
   };
-  button.addEventListener("click", () => {
-    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-    savePreference("theme", theme);
+  choice.addEventListener("change", () => {
+    savePreference("theme", choice.value);
     apply();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);

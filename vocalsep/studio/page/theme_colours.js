@@ -9,7 +9,13 @@ export function rgb(name) {
   if (!cache.has(name)) {
     // The property is a pair of colours, one for each theme; the computed colour of an element is the current one.
     probe.style.color = `var(${name})`;
-    cache.set(name, getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number));
+    cache.set(
+      name,
+      getComputedStyle(probe)
+        .color.match(/[\d.]+/g)
+        .slice(0, 3)
+        .map(Number),
+    );
   }
   return cache.get(name);
 }

@@ -1,31 +1,43 @@
 import { errorMessage, uploadUrl } from "./api.js";
 import { byId, createElement } from "./dom.js";
 import { formatBytes } from "./format.js";
+import { text } from "./language.js";
+import { showMessage } from "./messages.js";
 
-const MAX_CONCURRENT = 2;
-
-/** Sends files to the studio, two at once; `list` shows these and the ones that wait. */
+/** Sends files to the studio, one after another, so that an album keeps its order; `list` shows those not yet sent. */
 export class UploadQueue {
   #waiting = [];
-  #sending = 0;
+  #sending = null;
 
-  /** `onUploaded(song)` is called for each file that was accepted, `onError(message)` for each that was not. */
-  constructor(list, { onUploaded, onError }) {
+  /** `onUploaded(song)` is called for each file that was accepted. */
+  constructor(list, onUploaded) {
     this.list = list;
     this.onUploaded = onUploaded;
-    this.onError = onError;
     this.maxBytes = Infinity;
+    this.suffixes = null;
     window.addEventListener("beforeunload", (event) => {
-      if (this.#sending > 0) event.preventDefault();
+      if (this.busy) event.preventDefault();
     });
+  }
+
+  /** Whether files are being sent. */
+  get busy() {
+    return this.#sending !== null;
   }
 
   /** Queue `files`; those of more than `maxBytes` are refused at once, and not after they were sent. */
   add(files) {
     for (const file of files) {
+      if (
+        file.fromFolder &&
+        this.suffixes &&
+        !this.suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix))
+      ) {
+        continue;
+      }
       if (file.size > this.maxBytes) {
-        const limit = formatBytes(this.maxBytes);
-        this.onError(`${file.name} has ${formatBytes(file.size)}; the studio takes files of up to ${limit}.`);
+        const values = { name: file.name, size: formatBytes(file.size), limit: formatBytes(this.maxBytes) };
+        showMessage(text("error_too_large", values), { group: "upload" });
       } else {
         this.#waiting.push(this.#addRow(file));
       }
@@ -34,14 +46,14 @@ export class UploadQueue {
   }
 
   #addRow(file) {
-    const status = createElement("span", { className: "quiet", textContent: "Waits to be sent" });
+    const status = createElement("span", { className: "quiet small", textContent: text("upload_waits") });
     const bar = createElement("progress", { max: 1, value: 0 });
-    bar.setAttribute("aria-label", `Sending ${file.name}`);
-    const cancel = createElement("button", { type: "button", textContent: "Cancel" });
-    cancel.setAttribute("aria-label", `Cancel sending ${file.name}`);
-    const name = createElement("span", { className: "name", textContent: file.name });
+    bar.setAttribute("aria-label", text("upload_progress", { name: file.name }));
+    const cancel = createElement("button", { type: "button", className: "plain", textContent: text("cancel") });
+    cancel.setAttribute("aria-label", `${text("cancel")}: ${file.name}`);
+    const name = createElement("span", { className: "name", textContent: file.name, translate: false });
     const row = { file, status, bar, request: null };
-    row.line = createElement("li", { className: "upload" }, name, status, bar, cancel);
+    row.line = createElement("li", { className: "upload" }, name, status, cancel, bar);
     cancel.addEventListener("click", () => this.#cancel(row));
     this.list.append(row.line);
     return row;
@@ -57,40 +69,43 @@ export class UploadQueue {
   }
 
   #remove({ line }) {
-    if (line.contains(document.activeElement)) byId("file").focus();
+    if (line.contains(document.activeElement)) byId("main").focus();
     line.remove();
   }
 
   #sendNext() {
-    while (this.#sending < MAX_CONCURRENT && this.#waiting.length > 0) this.#send(this.#waiting.shift());
+    if (!this.#sending && this.#waiting.length > 0) this.#send(this.#waiting.shift());
   }
 
   #send(row) {
-    this.#sending += 1;
+    this.#sending = row;
     const request = new XMLHttpRequest();
     row.request = request;
-    row.status.textContent = "Sending";
+    row.status.textContent = text("upload_sending", { percent: 0 });
     request.open("POST", uploadUrl(row.file.name));
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.addEventListener("progress", (event) => {
       row.bar.value = event.loaded / Math.max(1, event.total);
       const percent = Math.floor(row.bar.value * 100);
-      row.status.textContent = percent < 100 ? `Sending: ${percent} %` : "Sent, being checked";
+      row.status.textContent = percent < 100 ? text("upload_sending", { percent }) : text("upload_checked");
     });
     request.addEventListener("load", () => this.#handleResponse(row));
-    request.addEventListener("error", () => {
-      this.onError(`${row.file.name} could not be sent: the connection to the studio broke, or the file was changed.`);
-    });
+    request.addEventListener("error", () => this.#fail(row, text("error_not_sent")));
     request.addEventListener("loadend", () => {
-      this.#sending -= 1;
+      this.#sending = null;
       this.#remove(row);
       this.#sendNext();
     });
     request.send(row.file);
   }
 
-  #handleResponse({ file, request }) {
-    if (request.status === 201) this.onUploaded(JSON.parse(request.responseText));
-    else this.onError(`${file.name}: ${errorMessage(request.status, request.responseText)}`);
+  #handleResponse(row) {
+    const { status, responseText } = row.request;
+    if (status === 201) this.onUploaded(JSON.parse(responseText));
+    else this.#fail(row, errorMessage(status, responseText));
+  }
+
+  #fail({ file }, reason) {
+    showMessage(`${file.name}: ${reason}`, { group: "upload", retry: () => this.add([file]) });
   }
 }

@@ -26,17 +26,19 @@ export class Video {
     this.#element.load();
   }
 
-  /** Go to `position` (seconds), and play or pause; the picture is hidden at a `tempo` other than 100 percent. */
+  /** Go to `position` (seconds as played), and play at `tempo` (percent) or pause. */
   synchronize(position, playing, tempo) {
     if (!this.#url) return;
     const video = this.#element;
-    video.hidden = tempo !== 100;
-    const shouldPlay = playing && !video.hidden && position < (video.duration || Infinity);
+    const rate = tempo / 100;
+    const wanted = position * rate;
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+    const shouldPlay = playing && wanted < (video.duration || Infinity);
     // A play() that is interrupted by the next pause() rejects; that is no error.
     if (shouldPlay && video.paused) video.play().catch(() => {});
     if (!shouldPlay && !video.paused) video.pause();
-    if (!video.hidden && !video.seeking && Math.abs(video.currentTime - position) > MAX_DRIFT_S) {
-      video.currentTime = Math.min(position, video.duration || position);
+    if (!video.seeking && Math.abs(video.currentTime - wanted) > MAX_DRIFT_S * Math.max(1, rate)) {
+      video.currentTime = Math.min(wanted, video.duration || wanted);
     }
   }
 
