@@ -12,7 +12,7 @@ import numpy as np
 
 from ..checks import whole_number
 from ..dsp.front_end import FrontEndConfig
-from ..errors import MissingExtraError, ModelError
+from ..errors import ModelError, VocalsepError
 from .backend import Backend, MaskBackend, MaskShape, WaveBackend, WaveShape, shape_from_dict
 
 if TYPE_CHECKING:
@@ -102,14 +102,14 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     ------
     ModelError
         The file is missing or damaged, was not written by `vocalsep export`, or refers to other files.
-    UsageError
-        ONNX Runtime is not installed.
+    VocalsepError
+        ONNX Runtime cannot be loaded.
     """
     os.environ.setdefault(DISABLE_TELEMETRY, "1")
     try:
         import onnxruntime
-    except ImportError:
-        raise MissingExtraError("ONNX Runtime is not installed", hint="pip install 'vocalsep[onnx]'") from None
+    except ImportError as error:
+        raise VocalsepError(f"ONNX Runtime cannot be loaded ({error})", hint="install vocalsep again") from None
     count = threads or os.cpu_count() or 1
     # Sessions have a log severity of their own, see `_session`.
     onnxruntime.set_default_logger_severity(FATAL)

@@ -74,6 +74,7 @@ def render(
     outputs: Sequence[OutputSpec],
     options: WriteOptions,
     progress: Callable[[int, int | None], None] | None = None,
+    opened: Callable[[int, int | None], None] | None = None,
 ) -> RenderResult:
     """Separate one file and write its outputs, each completely; if one fails, none is written.
 
@@ -87,6 +88,8 @@ def render(
         Existing files are replaced or an error, also with `skip_existing`.
     progress : callable, optional
         Called with the samples done and the samples expected, None where the file does not say.
+    opened : callable, optional
+        Called before the first sample with the song's rate in Hz and the samples expected.
 
     Raises
     ------
@@ -111,6 +114,8 @@ def render(
             writers = [stack.enter_context(_OutputWriter(plan, output)) for output in outputs]
             stems = separate_source(engine, source, bits=plan.bits, gain=gain, first=plan.first, stop=plan.stop)
             samples = 0
+            if opened is not None:
+                opened(info.sample_rate, source.expected if options.time_range is None else plan.samples)
             for vocals, accompaniment in stack.enter_context(contextlib.closing(stems)):
                 for writer in writers:
                     writer.write(vocals, accompaniment)
