@@ -201,7 +201,7 @@ def test_a_video_keeps_its_picture_with_the_mix_as_its_sound(studio, tmp_path):
 
 def test_words_are_drawn_into_a_video_or_added_as_subtitles(studio, done):
     address = f"api/songs/{done['id']}"
-    refused = studio.http.post(f"{address}/exports", json={"kind": "video", "words": "burned"})
+    refused = studio.http.post(f"{address}/exports", json={"kind": "video", "words": "burnt"})
     assert refused.status_code == 422
     assert "no words" in refused.json()["detail"]
     studio.http.put(f"{address}/lyrics", content="[00:01.00]Paper lantern\n[00:03.00]in the rain")
@@ -219,8 +219,8 @@ def test_words_are_drawn_into_a_video_or_added_as_subtitles(studio, done):
     assert studio.start_export(done["id"], **request)["id"] == export["id"]
     studio.http.patch(f"{address}/settings", json={"words_offset": 0})
     assert studio.start_export(done["id"], **request)["id"] != export["id"]
-    burned = studio.start_export(done["id"], kind="video", words="burned")
-    assert studio.http.delete(f"api/exports/{burned['id']}").status_code == 204
+    burnt = studio.start_export(done["id"], kind="video", words="burnt")
+    assert studio.http.delete(f"api/exports/{burnt['id']}").status_code == 204
 
 
 def test_requests_that_cannot_be_met_are_refused(studio, done):

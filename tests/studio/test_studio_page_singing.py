@@ -146,7 +146,7 @@ def test_a_file_of_words_in_an_old_encoding_is_read(page):
 def test_a_karaoke_video_is_downloaded(words, song):
     words.select_option("#download-what", "none")
     assert words.is_disabled("#download")
-    words.select_option("#download-what", "burned")
+    words.select_option("#download-what", "burnt")
     with words.expect_download(timeout=90000) as download:
         words.click("#download")
     with av.open(str(download.value.path())) as video:

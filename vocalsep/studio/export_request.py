@@ -58,7 +58,7 @@ class ExportRequest(pydantic.BaseModel):
     start, end : float or None
         A passage, in seconds of the song at its own tempo.
     words : str
-        Of kind `video`: `none` copies the picture of a video, `burned` writes the words into the picture, `subtitles`
+        Of kind `video`: `none` copies the picture of a video, `burnt` writes the words into the picture, `subtitles`
         adds them as a stream.
     recording : str or None
         The id of the recording that is mixed in.
@@ -75,7 +75,7 @@ class ExportRequest(pydantic.BaseModel):
     tempo: Tempo = 100.0
     start: Seconds | None = None
     end: Seconds | None = None
-    words: Literal["none", "burned", "subtitles"] = "none"
+    words: Literal["none", "burnt", "subtitles"] = "none"
     recording: HexId | None = None
 
     def simplified(self, duration: float) -> ExportRequest:
@@ -133,7 +133,7 @@ def download_name(song: LibrarySong, request: ExportRequest, suffix: str) -> str
     elif request.kind in ("mix", "video", "recording"):
         marks.append(_levels(request.vocals, request.accompaniment))
     if request.words != "none":
-        marks.append("with words" if request.words == "burned" else "with subtitles")
+        marks.append("with words" if request.words == "burnt" else "with subtitles")
     if request.kind == "recording":
         marks.append("with recording")
     if request.key:

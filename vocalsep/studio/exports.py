@@ -237,7 +237,7 @@ class Exporter:
     def _write_words_video(self, task: ExportTask, progress: Progress) -> ExportedFile:
         """Write a video with the words of the song, over its own picture, its cover, or one colour."""
         song, request = task.song, task.request
-        words = {"burned": BURNT, "subtitles": SUBTITLES}[request.words]
+        words = {"burnt": BURNT, "subtitles": SUBTITLES}[request.words]
         settings = VideoSettings(words=words, lyrics=task.lyrics)
         mix = StemMix(
             "karaoke", "", request.vocals, request.accompaniment, "", request.key, request.tempo, karaoke_video=settings

@@ -41,10 +41,10 @@ const exports = new Exports(
   (id) => (songList.get(id) ? songLabel(songList.get(id)) : ""),
   () => events.update(),
 );
-const uploadQueue = new UploadQueue(byId("uploads"), (song) => {
+const uploadQueue = new UploadQueue(byId("uploads"), (song, isFirst) => {
   // The studio's event can come before its answer to the upload, and is newer then.
   if (!songList.get(song.id)) showSong(song);
-  if (!openedId) openSong(song.id);
+  if (!openedId || (isFirst && !songView.player.playing)) openSong(song.id);
 });
 const events = new StudioEvents(() => songView.player.playing || exports.busy || uploadQueue.busy);
 const party = new Party((id) => songList.get(id));

@@ -10,11 +10,11 @@ const HELP = {
   vocals: "help_stem",
   accompaniment: "help_stem",
   "stem.mp4": "help_stem_file",
-  burned: "help_video_burned",
+  burnt: "help_video_burnt",
   subtitles: "help_video_subtitles",
   none: "help_video",
 };
-const VIDEOS = ["burned", "subtitles", "none"];
+const VIDEOS = ["burnt", "subtitles", "none"];
 // These have no choice of format, tempo or passage.
 const WHOLE = ["stem.mp4", ...VIDEOS];
 

@@ -9,8 +9,8 @@ const TEMPO_STEP = 5;
 const DELAY_MS = 350;
 
 /**
- * The steppers for key and tempo. Events: "version" (detail: {key, tempo, samples}, or null for the original), "settled"
- * once what was chosen plays, or could not be made.
+ * The steppers for key and tempo. Events: "version" (detail: {key, tempo, samples}, or null for the original), and
+ * "settled" once what was chosen plays, or could not be made.
  */
 export class KeyTempo extends EventTarget {
   #song = null;

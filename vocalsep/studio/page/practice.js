@@ -46,9 +46,13 @@ export class Practice {
 
   /** Show what is known of `song`, once it is separated; null for none. */
   update(song) {
-    if (song?.id !== this.#song?.id) this.#analysis = null;
-    const isNew = song?.id !== this.#song?.id || (song?.state === "done" && this.#song?.state !== "done");
+    const isOther = song?.id !== this.#song?.id;
+    const isNew = isOther || (song?.state === "done" && this.#song?.state !== "done");
     this.#song = song;
+    if (isOther) {
+      this.#analysis = null;
+      this.render();
+    }
     if (isNew) this.reload();
   }
 

@@ -8,8 +8,9 @@ import { showMessage } from "./messages.js";
 export class UploadQueue {
   #waiting = [];
   #sending = null;
+  #accepted = 0;
 
-  /** `onUploaded(song)` is called for each file that was accepted. */
+  /** `onUploaded(song, isFirst)` is called for each file that was accepted; `isFirst` of those added together. */
   constructor(list, onUploaded) {
     this.list = list;
     this.onUploaded = onUploaded;
@@ -27,6 +28,7 @@ export class UploadQueue {
 
   /** Queue `files`; those of more than `maxBytes` are refused at once, and not after they were sent. */
   add(files) {
+    if (!this.busy) this.#accepted = 0;
     for (const file of files) {
       if (
         file.fromFolder &&
@@ -101,8 +103,10 @@ export class UploadQueue {
 
   #handleResponse(row) {
     const { status, responseText } = row.request;
-    if (status === 201) this.onUploaded(JSON.parse(responseText));
-    else this.#fail(row, errorMessage(status, responseText));
+    if (status === 201) {
+      this.#accepted += 1;
+      this.onUploaded(JSON.parse(responseText), this.#accepted === 1);
+    } else this.#fail(row, errorMessage(status, responseText));
   }
 
   #fail({ file }, reason) {
