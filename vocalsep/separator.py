@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import numbers
 import os
@@ -16,27 +15,35 @@ from .audio.arrays import check_rate, check_samples
 from .audio.formats import output_format
 from .audio.stem_file import STEM_FILE
 from .dsp.exact_sum import STEMS
-from .errors import AudioError, UsageError, VocalsepError
+from .errors import UsageError
 from .inference.backend import VOCALS
 from .inference.engine import Engine
 from .jobs.inputs import InputFile
 from .jobs.name_template import fill_template
+from .jobs.open_files import path_of_song
 from .jobs.outputs import Encoding, OutputSpec, WriteOptions, all_stems, single_stem
 from .jobs.rendering import render
 from .jobs.separation import exact_stems
 from .jobs.time_range import TimeRange, parse_time
-from .system.atomic_files import output_error, temporary_folder
 
 # Arrays are passed to the stream in blocks of so many samples.
 BLOCK_SAMPLES = 1 << 16
-# Open files are copied in blocks of so many bytes.
-BLOCK_BYTES = 1 << 16
 # Called with the samples done, and with those in all, None where that is unknown.
 Progress = Callable[[int, int | None], None]
 
 
 class Stems(NamedTuple):
-    """Vocals and accompaniment of the same shape, (channels, samples); they sum to the mixture."""
+    """Vocals and accompaniment of the same shape, (channels, samples); they sum to the mixture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from vocalsep import Stems
+    >>> stems = Stems(np.zeros((2, 5)), np.ones((2, 5)))
+    >>> vocals, accompaniment = stems
+    >>> stems.accompaniment.shape
+    (2, 5)
+    """
 
     vocals: Any
     accompaniment: Any
@@ -148,6 +155,15 @@ class Separator(Engine):
             The model makes NaN or infinite samples of it.
         UsageError
             The model has no such stem.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from vocalsep import Separator
+        >>> mixture = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 44100)).astype(np.float32)
+        >>> stems = Separator().separate(mixture, 44100)
+        >>> bool(np.allclose(stems.vocals + stems.accompaniment, mixture, atol=1e-6))
+        True
         """
         names = self._stem_names(stems)
         tensor_device = getattr(mixture, "device", None) if type(mixture).__module__.startswith("torch") else None
@@ -229,6 +245,14 @@ class Separator(Engine):
         ------
         AudioError, ModelError, UsageError
             As `separate`; or the number of channels changes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from vocalsep import Separator
+        >>> blocks = (np.zeros((2, 4096), np.float32) for _ in range(10))
+        >>> sum(vocals.shape[1] for vocals, accompaniment in Separator().stream(blocks, 44100))
+        40960
         """
         names = self._stem_names(stems)
         sample_rate = check_rate(sample_rate)
@@ -305,6 +329,16 @@ class Separator(Engine):
             The model makes NaN or infinite samples of it.
         UsageError
             An option makes no sense.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import soundfile
+        >>> from vocalsep import Separator
+        >>> soundfile.write("song.wav", np.zeros((44100, 2)), 44100)
+        >>> paths = Separator().separate_file("song.wav", "stems", format="flac")
+        >>> [(stem, path.name) for stem, path in paths.items()]
+        [('vocals', 'vocals.flac'), ('accompaniment', 'accompaniment.flac')]
         """
         encoding = Encoding(output_format(format), subtype, bitrate)
         names = [stems] if isinstance(stems, str) else list(stems)
@@ -318,7 +352,7 @@ class Separator(Engine):
             audio_stream=None if audio_stream is None else str(audio_stream),
             time_range=None if time_range == TimeRange() else time_range,
         )
-        with _as_path(path) as song:
+        with path_of_song(path) as song:
             if encoding.format.name == STEM_FILE:
                 if set(names) != set(STEMS):
                     raise UsageError(f"a {STEM_FILE} holds all stems; leave stems out, or choose another format")
@@ -351,47 +385,6 @@ class Separator(Engine):
         for mixture, sources in self.sources_of(blocks, sample_rate, channels, sources=(VOCALS, *instruments)):
             stems = exact_stems(mixture, sources, instruments)
             yield {name: stems[name] for name in names}
-
-
-@contextlib.contextmanager
-def _as_path(song: str | os.PathLike[str] | BinaryIO) -> Iterator[pathlib.Path]:
-    """Give the path of a song, or that of a temporary copy of an open file: decoders need names, and seek."""
-    if isinstance(song, (str, os.PathLike)):
-        yield pathlib.Path(song)
-        return
-    if not callable(getattr(song, "read", None)):
-        raise UsageError(f"a song is a path or a binary file, not {type(song).__name__}")
-    name = getattr(song, "name", "")
-    with temporary_folder() as folder:
-        copy = folder / (pathlib.PurePath(name).name if isinstance(name, str) else "")
-        copy = folder / "song" if copy == folder else copy
-        _copy(song, copy)
-        try:
-            yield copy
-        except VocalsepError as error:
-            # The caller knows the file by its own name, if it has one.
-            if error.path == str(copy):
-                error.path = name if isinstance(name, str) and name else None
-            raise
-
-
-def _copy(song: BinaryIO, target: pathlib.Path) -> None:
-    try:
-        with target.open("wb") as file:
-            while data := _read(song):
-                file.write(data)
-    except OSError as error:
-        raise output_error(target.parent, error, "the song cannot be copied to this folder") from None
-
-
-def _read(song: BinaryIO) -> bytes:
-    try:
-        data = song.read(BLOCK_BYTES)
-    except (OSError, ValueError) as error:
-        raise AudioError(f"the file cannot be read ({error})") from None
-    if data and not isinstance(data, (bytes, bytearray, memoryview)):
-        raise UsageError("the file gives text, not bytes; open it with mode 'rb'")
-    return data
 
 
 def _seconds(time: float | str) -> float:

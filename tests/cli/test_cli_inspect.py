@@ -33,6 +33,8 @@ def test_info_of_a_song(tmp_path):
 def test_info_of_a_model_file():
     info = json.loads(vocalsep("info", registry.find("default"), "--json").stdout)
     assert info["architecture"] == "spleeter"
+    assert "flops" not in info
+    info = json.loads(vocalsep("info", registry.find("default"), "--estimate", "--json").stdout)
     assert 0 < info["flops"] <= spleeters_flops() / 2
 
 

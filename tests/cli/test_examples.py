@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import typing
+import zipfile
 
 import numpy as np
 import pytest
@@ -74,13 +75,29 @@ def test_the_song_is_made_with_espeak_or_not_at_all(tmp_path):
 
 def test_the_container_serves_a_studio():
     text = (DEMO / "Dockerfile").read_text("utf-8")
-    command = json.loads(re.search(r"^CMD (.*)$", text, re.MULTILINE)[1])
+    parts = (re.search(rf"^{line} (.*)$", text, re.MULTILINE)[1] for line in ("ENTRYPOINT", "CMD"))
+    command = [word for part in parts for word in json.loads(part)]
     assert command[0] == "vocalsep"
     # Help is printed only where the options before it are known.
     done = run(sys.executable, "-m", *command, "--help")
     assert done.returncode == 0, done.stderr
     assert f"EXPOSE {PORT}\n" in text
     assert f"VOLUME {command[command.index('--library') + 1]}\n" in text
+
+
+@pytest.mark.slow
+def test_the_container_is_made_of_what_the_package_needs(tmp_path):
+    pytest.importorskip("hatchling")
+    everything, *kept = (DEMO / "Dockerfile.dockerignore").read_text("utf-8").splitlines()[1:-1]
+    assert everything == "*"
+    for name in kept:
+        source = DEMO.parent / name.removeprefix("!")
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / source.name)
+    built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "wheels", cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = (tmp_path / "wheels").glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        assert {"vocalsep/studio/page/index.html", "vocalsep/models/default.onnx"} <= set(file.namelist())
 
 
 def test_the_table_of_architectures_is_the_one_that_is_told():
@@ -97,7 +114,7 @@ def test_the_table_of_architectures_is_the_one_that_is_told():
 
 def test_no_example_is_without_a_test():
     tested = pathlib.Path(__file__).read_text("utf-8")
-    # test_documents.py checks documents, and that what they show is there.
+    # test_documents.py checks documents, and that what they show is there; test_api_pages.py makes what is in api.
     scripts = [path for path in DEMO.iterdir() if path.suffix not in (".toml", ".md", ".png")]
     assert [path.name for path in scripts if path.name not in tested] == []
 

@@ -200,6 +200,7 @@ def test_without_a_cluster_it_says_so(songs, tmp_path):
     assert b"ray" in done.stderr.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("ray", path=pathlib.Path(sys.executable).parent) is None, reason="ray is not installed"
 )

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One of the README's two set-up commands in a Debian with Python and nothing else; as root, with debootstrap:
+# One of the README's two set-up commands (1: the base installation and a song; 2: all of it and the tests) in a Debian
+# with Python and nothing else; as root, with debootstrap:
 #   tests/robustness/bare_system.sh FOLDER SUITE MIRROR 1|2 [PATH ...]
 # FOLDER will hold the system, and is kept. The paths are there as they are here: pip's settings, certificates, wheels.
 # It tries the last commit. CI does the same on its own machine, which has more.
@@ -7,13 +8,14 @@ set -euo pipefail
 
 folder=$1 suite=$2 mirror=$3 which=$4
 shift 4
-here=$(realpath "$(dirname "$0")/..")
+here=$(realpath "$(dirname "$0")/../..")
 [ -e "$folder/usr" ] ||
   debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$folder" "$mirror"
 rm -rf "$folder/srv/new"
 mkdir -p "$folder/srv/new"
 git clone -q "$here" "$folder/srv/new/vocalsep"
-[ ! -e "$here/../shared" ] || cp -r "$here/../shared/." "$folder/srv/new/shared"
+# Tests use more songs where they are there.
+[ "$which" = 1 ] || [ ! -e "$here/../shared" ] || cp -r "$here/../shared/." "$folder/srv/new/shared"
 command=$(sed -n '/^python3 -m venv/p' "$here/README.md" | sed -n "${which}p")
 
 # Mounts in a name space of their own go with it.

@@ -335,9 +335,7 @@ def test_a_model_is_added_from_the_web(models, mdx_file, site):
     assert list((models / ".downloads").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("package", "extra"), [("demucs.htdemucs", "vocalsep[demucs]"), ("bs_roformer", "vocalsep[roformer]")]
-)
+@pytest.mark.parametrize(("package", "extra"), [("demucs", "vocalsep[demucs]"), ("bs_roformer", "vocalsep[roformer]")])
 def test_a_missing_extra_is_one_line(models, tmp_path, monkeypatch, package, extra):
     import sys
 

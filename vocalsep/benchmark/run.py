@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import pathlib
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..separator import Separator
-from ..training.config import TrainingConfig
-from ..training.run import RunLocation
-from ..training.trial import trial
+from ..system.extras import is_installed
 from .processes import SplitOptions, peer_command, run, run_in_turns, split_command, write_song
 from .stages import matrix_peak, network_rate, time_stages
 
+if TYPE_CHECKING:
+    from ..training.config import TrainingConfig
+
 SHORT_S = 5.0
 TRIAL_STEPS = 30
+# What may compute a network.
+RUNTIMES = ("onnxruntime", "torch")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,7 @@ def benchmark(plan: BenchmarkPlan, log: Callable[[str], None]) -> dict[str, Any]
         timed = time_stages(separator, song, scratch, plan.rounds)
         peak = matrix_peak(plan.rounds)
         results: dict[str, Any] = {
-            "machine": {"processor": _processor(), "torch": torch.__version__},
+            "machine": {"processor": _processor(), **{name: _version(name) for name in RUNTIMES}},
             "model": plan.model,
             "computed": separator.where,
             "precision": plan.precision,
@@ -87,6 +89,9 @@ def benchmark(plan: BenchmarkPlan, log: Callable[[str], None]) -> dict[str, Any]
         results["startup_s"] = run_in_turns([split_command(short, scratch / "out", ours)], plan.rounds)[0].seconds
         results["processes"] = _processes(plan, ours, song, scratch, peers, log)
         if plan.training is not None:
+            from ..training.run import RunLocation
+            from ..training.trial import trial
+
             log("training")
             outcome = trial(plan.training, RunLocation(scratch / "run", cache=plan.cache), TRIAL_STEPS)
             results["training"] = {"steps_per_second": outcome.steps_per_second, "data_wait": outcome.data_wait}
@@ -98,7 +103,7 @@ def as_text(results: dict[str, Any]) -> str:
     """Format the results as a table for a terminal."""
     machine = results["machine"]
     lines = [
-        f"{machine['processor']}, torch {machine['torch']}",
+        ", ".join([machine["processor"], *(f"{name} {machine[name]}" for name in RUNTIMES if machine[name])]),
         f"model {results['model']} {results['computed']}, {results['precision']}",
         "",
     ]
@@ -148,6 +153,11 @@ def _memory(minutes: float, ours: SplitOptions, scratch: pathlib.Path, log: Call
     song = write_song(minutes * 60, scratch / "long.flac")
     one = run(split_command(song, scratch / "out", ours))
     return {"minutes": minutes, "seconds": one.seconds, "memory": one.memory}
+
+
+def _version(package: str) -> str:
+    """Return the version of a package, empty if it is not installed."""
+    return importlib.metadata.version(package) if is_installed(package) else ""
 
 
 def _processor() -> str:

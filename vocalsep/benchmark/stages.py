@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from ..audio.decoding import open_source
 from ..audio.formats import FORMATS
@@ -30,6 +29,7 @@ from ..inference.mask_stream import STFT_FRAMES
 from ..inference.opening import model_info
 from ..separator import Separator
 from ..system.background import run_in_thread
+from ..system.extras import is_installed
 
 # A common rate that is not the model's.
 OTHER_RATE = 48000
@@ -96,18 +96,24 @@ def time_stages(separator: Separator, song: pathlib.Path, scratch: pathlib.Path,
 
 def matrix_peak(rounds: int) -> float:
     """Measure what this machine multiplies at its best, in single-precision operations per second."""
-    left, right = (torch.randn(MATRIX, MATRIX) for _ in range(2))
-    out = torch.empty(MATRIX, MATRIX)
+    random = np.random.default_rng(0)
+    left, right = (random.standard_normal((MATRIX, MATRIX), np.float32) for _ in range(2))
+    out = np.empty_like(left)
     best = float("inf")
     for _ in range(rounds + 1):
         started = time.perf_counter()
-        torch.mm(left, right, out=out)
+        np.matmul(left, right, out=out)
         best = min(best, time.perf_counter() - started)
     return 2 * MATRIX**3 / best
 
 
 def network_rate(separator: Separator, stages: list[Stage]) -> float:
-    """Return the operations per second that the network reached in its stage; 0 where it was not timed."""
+    """Return the operations per second that the network reached in its stage.
+
+    It is 0 where the stage was not timed, and without torch, which counts the operations.
+    """
+    if not is_installed("torch"):
+        return 0.0
     factor = next((stage.factor for stage in stages if stage.name == "network"), 0.0)
     return factor * (model_flops(model_info(separator.path)) or 0.0)
 

@@ -58,8 +58,12 @@ def bench(options: BenchOptions) -> None:
     minutes = _lengths(options.minutes)
 
     from ..benchmark.run import BenchmarkPlan, as_text, benchmark
-    from ..training.config import TrainingConfig, read_toml
 
+    training = None
+    if options.train is not None:
+        from ..training.config import TrainingConfig, read_toml
+
+        training = TrainingConfig.from_dict(read_toml(options.train))
     plan = BenchmarkPlan(
         song=options.song,
         seconds=options.seconds,
@@ -70,7 +74,7 @@ def bench(options: BenchOptions) -> None:
         rounds=options.rounds,
         minutes=minutes,
         against=tuple(options.against or ()),
-        training=None if options.train is None else TrainingConfig.from_dict(read_toml(options.train)),
+        training=training,
         cache=options.cache,
     )
     figures = benchmark(plan, lambda line: None if options.quiet else typer.echo(f"measuring: {line}", err=True))

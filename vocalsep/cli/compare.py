@@ -11,6 +11,7 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
+from ..system.extras import require
 from ..system.signals import INTERRUPTED
 from .options import finite
 from .training_options import TrainingOptions
@@ -50,6 +51,7 @@ def compare(options: CompareOptions) -> None:
     It can be stopped at any time: the same command continues. Several with other --arch may share one folder; one with
     all of them then writes the table.
     """
+    require("train", "training")
     tables = options.tables()
 
     import torch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import importlib.util
+import itertools
 import os
 import platform
 import sys
@@ -14,27 +14,17 @@ import typer
 
 from .. import __version__
 from ..errors import VocalsepError
+from ..system.extras import BASE, DISTRIBUTIONS, EXTRAS, is_installed, missing
 from . import options
 
-# What needs a package: None where nothing works without it, else the extra that brings it.
-PACKAGES = {
-    "numpy": None,
-    "scipy": None,
-    "soundfile": None,
-    "av": None,
-    "soxr": None,
-    "mutagen": None,
-    "torch": None,
-    "librosa": None,
-    "musdb": None,
-    "museval": None,
-    "onnxruntime": "onnx",
-    "pillow": "video",
-    "onnx": "onnx",
-    "fastapi": "studio",
-    "uvicorn": "studio",
-    "ray": "ray",
-    "fsspec": "remote",
+# What each extra is for.
+PURPOSES = {
+    "torch": "GPUs, and models without an ONNX file",
+    "train": "training, evaluation, plots and export",
+    "video": "karaoke videos",
+    "studio": "the studio",
+    "ray": "a Ray cluster",
+    "remote": "URLs",
 }
 TRIAL_S = 2.0
 
@@ -53,15 +43,18 @@ def doctor(options: DoctorOptions) -> None:
     """
     typer.echo(f"vocalsep   {__version__}, Python {platform.python_version()}, {sys.executable}")
     typer.echo(f"system     {platform.platform()}, {os.cpu_count()} cores")
-    installed = {name: _version(name) for name in PACKAGES}
-    typer.echo("packages   " + ", ".join(f"{name} {version}" for name, version in installed.items() if version))
-    missing = [name for name, version in installed.items() if not version]
-    for extra in sorted({PACKAGES[name] or "" for name in missing} - {""}):
-        names = ", ".join(name for name in missing if PACKAGES[name] == extra)
-        typer.echo(f"missing    {names}: pip install 'vocalsep[{extra}]' if you want it")
-    needed = [name for name in missing if PACKAGES[name] is None]
+    names = dict.fromkeys([*BASE, *itertools.chain.from_iterable(EXTRAS.values())])
+    versions = {name: _version(name) for name in names}
+    typer.echo("packages   " + ", ".join(f"{name} {version}" for name, version in versions.items() if version))
+    needed = [name for name in BASE if not is_installed(name)]
     if needed:
         raise VocalsepError(f"{', '.join(needed)} missing", hint="install vocalsep again")
+    reported: set[str] = set()
+    for extra, purpose in PURPOSES.items():
+        absent = [name for name in missing(extra) if name not in reported]
+        reported.update(absent)
+        if absent:
+            typer.echo(f'missing    {", ".join(absent)}: for {purpose}, pip install "vocalsep[{extra}]"')
     typer.echo(f"libraries  {_libraries()}")
     typer.echo(f"devices    {_devices()}")
     _try_model(options)
@@ -69,9 +62,9 @@ def doctor(options: DoctorOptions) -> None:
 
 def _version(package: str) -> str:
     try:
-        return importlib.metadata.version(package)
+        return importlib.metadata.version(DISTRIBUTIONS.get(package, package)) if is_installed(package) else ""
     except importlib.metadata.PackageNotFoundError:
-        return ""
+        return "of unknown version"
 
 
 def _libraries() -> str:
@@ -83,7 +76,7 @@ def _libraries() -> str:
 
 
 def _devices() -> str:
-    if importlib.util.find_spec("torch") is None:
+    if not is_installed("torch"):
         return "cpu"
     import torch
 

@@ -30,11 +30,13 @@ def export(options: ExportOptions) -> None:
     the file's metadata.
     """
     from ..model_files import registry
+    from ..system.extras import require
 
     check_model_output(options.out, options.overwrite, registry.EXPORTED_SUFFIX)
     path = registry.find(options.model)
     if path.suffix == registry.EXPORTED_SUFFIX:
         raise UsageError(f"{path} is exported already; give a {registry.SUFFIX} model")
+    require("train", "exporting a model")
     from ..inference.onnx_export import export as write
 
     write(path, options.out)

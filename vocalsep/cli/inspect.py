@@ -23,7 +23,11 @@ class InfoOptions:
 
     file: Annotated[str, typer.Argument(metavar="FILE", help="A song, a video or a model file.")]
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Measure what splitting it would take on this machine.")
+        bool,
+        typer.Option(
+            "--estimate",
+            help="Of a song, measure what splitting it would take on this machine; of a model, count its operations.",
+        ),
     ] = False
     key_tempo: Annotated[
         bool, typer.Option("--key-tempo", help="Find the song's key and tempo, and how sure they are.")
@@ -36,20 +40,21 @@ class InfoOptions:
 def info(options: InfoOptions) -> None:
     """Say what a song, a video or a model file is.
 
-    With --estimate, also what splitting it would take on this machine: the model is tried for some seconds. With
+    With --estimate, also what splitting a song would take on this machine: the model is tried for some seconds. With
     --key-tempo, also the song's key and tempo, found in its first ten minutes.
     """
     from ..model_files import registry
 
     path = local_path(options.file)
     if path.suffix in (registry.SUFFIX, registry.EXPORTED_SUFFIX):
-        from ..inference.cost import model_flops
-        from ..inference.opening import model_info
-
         description = describe_model(path.stem, path)
-        flops = model_flops(model_info(path))
-        if flops is not None:
-            description["flops"] = flops
+        if options.estimate:
+            from ..inference.cost import model_flops
+            from ..inference.opening import model_info
+
+            flops = model_flops(model_info(path))
+            if flops is not None:
+                description["flops"] = flops
     else:
         description = _describe_file(path, options)
     if options.as_json:

@@ -38,6 +38,13 @@ def time_s(text: str) -> float:
         raise typer.BadParameter(f"{error}.") from None
 
 
+class ProgressStyle(str, enum.Enum):
+    """How progress is shown on standard error."""
+
+    BAR = "bar"
+    JSON = "json"
+
+
 class Runner(str, enum.Enum):
     """What runs the jobs: processes of this machine, or a Ray cluster."""
 
@@ -197,6 +204,10 @@ class SeparationOptions(TimeRangeOptions, EngineOptions, ReportOptions):
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, help="Songs at a time, in processes that share the cores out among them.")
     ] = 1
+    progress: Annotated[
+        ProgressStyle,
+        typer.Option("--progress", help="On standard error: bars on a terminal; or json: a line now and then."),
+    ] = ProgressStyle.BAR
     engine: Annotated[
         Runner, typer.Option("--engine", help="local; or ray: on the Ray cluster that RAY_ADDRESS names.")
     ] = Runner.LOCAL

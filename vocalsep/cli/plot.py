@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import AudioError, UsageError
+from ..system.extras import require
 from .options import AudioStream, DeviceOptions, Model, Overwrite, Quiet, TimeRangeOptions
 from .paths import check_output, local_path
 
@@ -36,6 +37,7 @@ class PlotOptions(TimeRangeOptions, DeviceOptions):
 
 def plot(options: PlotOptions) -> None:
     """Draw the spectrograms of a song: mixture, mask, vocals and accompaniment."""
+    require("train", "drawing spectrograms")
     path = local_path(options.song)
     target = options.out or pathlib.Path(f"{path.stem}.png")
     if target.suffix.lower() not in IMAGE_SUFFIXES:

@@ -7,6 +7,7 @@ import dataclasses
 import pathlib
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ import typer
 from ..errors import AudioError, UsageError
 from ..system.atomic_files import os_error_text, output_error, temporary_folder
 from ..system.signals import INTERRUPTED
-from .options import STREAM, Runner, SeparationOptions
+from .options import STREAM, ProgressStyle, Runner, SeparationOptions
+from .progress import JsonBatchProgress, song_bar
 from .streams import is_closed
 from .summary import print_summary, report_line, report_result
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from ..jobs.planning import Job
 
 STDIN_BLOCK = 1 << 20
-BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,16 +129,19 @@ def run(options: SeparationOptions, inputs: Inputs, jobs: Sequence[Job], encodin
     """
     from ..jobs.batch import BatchResults
 
-    batch = BatchResults(options.write_options(encoding), lambda result: report_result(result, options))
+    started = time.monotonic()
+    lines = JsonBatchProgress(jobs) if options.progress is ProgressStyle.JSON else None
+    batch = BatchResults(options.write_options(encoding), lambda result: report_result(result, options, lines))
     interrupted = False
     try:
         batch.add_unusable(inputs.unusable)
-        _run_jobs(options, jobs, batch)
+        _run_jobs(options, jobs, batch, lines)
         if options.to_stdout:
             _copy_to_stdout(batch)
     except KeyboardInterrupt:
         interrupted = True
-    print_summary(options, batch, len(jobs) + len(inputs.unusable), interrupted)
+    seconds = time.monotonic() - started
+    print_summary(options, batch, len(jobs) + len(inputs.unusable), interrupted, seconds)
     code = INTERRUPTED if interrupted else batch.exit_code
     if code:
         raise typer.Exit(code)
@@ -186,14 +190,19 @@ def _copy_to_stdout(batch: BatchResults) -> None:
             sys.stdout.buffer.flush()
 
 
-def _run_jobs(options: SeparationOptions, jobs: Sequence[Job], batch: BatchResults) -> None:
+def _run_jobs(
+    options: SeparationOptions, jobs: Sequence[Job], batch: BatchResults, lines: JsonBatchProgress | None
+) -> None:
     from ..system.progress import Bar
 
     pending = batch.skip_existing(jobs)
+    if lines is not None:
+        for result in batch.skipped:
+            lines.finished(result, "")
     if not pending:
         return
     # By default, tqdm hides the bars where standard error is no terminal.
-    hidden = True if options.quiet else None
+    hidden = True if options.quiet or lines is not None else None
     with Bar(
         total=len(jobs),
         initial=len(jobs) - len(pending),
@@ -203,13 +212,13 @@ def _run_jobs(options: SeparationOptions, jobs: Sequence[Job], batch: BatchResul
         leave=False,
     ) as bar:
         if options.engine is Runner.RAY or min(options.jobs, len(pending)) > 1:
-            for result in _run_in_other_processes(options, pending, batch.options):
+            for result in _run_in_other_processes(options, pending, batch.options, lines):
                 batch.add(result)
                 bar.update()
             positions = {job.file.source: position for position, job in enumerate(jobs)}
             batch.results.sort(key=lambda result: positions.get(result.source, -1))
         else:
-            _run_here(options, pending, batch, bar.update, hidden)
+            _run_here(options, pending, batch, bar.update, hidden, lines)
 
 
 def _run_here(
@@ -218,18 +227,25 @@ def _run_here(
     batch: BatchResults,
     job_done: Callable[[], object],
     hidden: bool | None,
+    lines: JsonBatchProgress | None,
 ) -> None:
     from ..jobs.batch import run_job
 
     engine = _open_engine(options)
     for job in jobs:
-        with _progress_bar(job.file, hidden) as progress:
-            batch.add(run_job(engine, job, batch.options, progress))
+        if lines is not None:
+            batch.add(run_job(engine, job, batch.options, lines.song(job)))
+        else:
+            with song_bar(job.file.name, hidden) as bar:
+                batch.add(run_job(engine, job, batch.options, bar))
         job_done()
 
 
 def _run_in_other_processes(
-    options: SeparationOptions, jobs: Sequence[Job], write_options: WriteOptions
+    options: SeparationOptions,
+    jobs: Sequence[Job],
+    write_options: WriteOptions,
+    lines: JsonBatchProgress | None,
 ) -> Iterator[SongResult]:
     """Run jobs in processes of this machine, or on a Ray cluster."""
     settings = options.engine_settings()
@@ -241,7 +257,7 @@ def _run_in_other_processes(
 
     if not options.quiet:
         report_line(f"model {options.model}, {options.jobs} processes")
-    return run_in_processes(jobs, write_options, settings, options.jobs)
+    return run_in_processes(jobs, write_options, settings, options.jobs, None if lines is None else lines.song)
 
 
 def _open_engine(options: SeparationOptions) -> Engine:
@@ -251,16 +267,3 @@ def _open_engine(options: SeparationOptions) -> Engine:
     if not options.quiet:
         report_line(f"model {options.model} {engine.where}")
     return engine
-
-
-@contextlib.contextmanager
-def _progress_bar(file: InputFile, hidden: bool | None) -> Iterator[Callable[[int, int | None], None]]:
-    from ..system.progress import Bar
-
-    with Bar(desc=file.name, disable=hidden, leave=False, bar_format=BAR_FORMAT) as bar:
-
-        def update(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield update

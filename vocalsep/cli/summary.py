@@ -18,6 +18,7 @@ from .options import SeparationOptions
 if TYPE_CHECKING:
     from ..jobs.batch import BatchResults, SongResult
     from ..jobs.rendering import Remark
+    from .progress import JsonBatchProgress
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ def report_line(line: str) -> None:
         tqdm.write(line, file=sys.stderr)
 
 
-def report_result(result: SongResult, options: SeparationOptions) -> None:
-    """Print the error and the remarks of a result."""
+def report_result(result: SongResult, options: SeparationOptions, lines: JsonBatchProgress | None = None) -> None:
+    """Print the error and the remarks of a result, and its line of JSON if `lines` are asked for."""
     if result.error is not None:
         report_line(f"{result.source}: {_result_message(result, options)}")
     if result.traceback:
@@ -42,9 +43,13 @@ def report_result(result: SongResult, options: SeparationOptions) -> None:
     if result.rendered is not None:
         for remark in result.rendered.remarks:
             report_line(f"{result.source}: {_remark_text(remark)}")
+    if lines is not None:
+        lines.finished(result, _result_message(result, options))
 
 
-def print_summary(options: SeparationOptions, batch: BatchResults, inputs: int, interrupted: bool) -> None:
+def print_summary(
+    options: SeparationOptions, batch: BatchResults, inputs: int, interrupted: bool, seconds: float
+) -> None:
     """Print how many inputs were done, and with --json all results on standard output.
 
     Parameters
@@ -54,6 +59,8 @@ def print_summary(options: SeparationOptions, batch: BatchResults, inputs: int, 
     inputs : int
         Number of inputs in all.
     interrupted : bool
+    seconds : float
+        How long it took.
     """
     from ..jobs.batch import DONE, SKIPPED, STATUSES
 
@@ -71,9 +78,18 @@ def print_summary(options: SeparationOptions, batch: BatchResults, inputs: int, 
         report_line(f"vocalsep: interrupted, {counts[DONE]} of {inputs} done; no unfinished file was left")
     elif not options.quiet and (inputs > 1 or counts[SKIPPED]):
         report_line(", ".join(f"{count} {status}" for status, count in counts.items()))
+    if not options.quiet and counts[DONE]:
+        report_line(_speed(batch, seconds))
     if not options.quiet and not options.as_json and not options.to_stdout and inputs == 1 and counts[DONE]:
         for path in batch.results[0].outputs.values():
             typer.echo(path)
+
+
+def _speed(batch: BatchResults, seconds: float) -> str:
+    """Return how much sound was separated, in how many seconds, and how many times faster than it plays."""
+    rendered = [result.rendered for result in batch.results if result.rendered is not None]
+    sound_s = sum(song.samples / song.info.sample_rate for song in rendered)
+    return f"{sound_s:.1f} s of sound in {seconds:.1f} s, {sound_s / max(seconds, 1e-3):.1f} times real time"
 
 
 def _as_dict(result: SongResult, options: SeparationOptions) -> dict[str, Any]:

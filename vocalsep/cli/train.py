@@ -10,6 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..networks.table import ARCHITECTURES
+from ..system.extras import require
 from ..system.signals import INTERRUPTED
 from .training_options import Folders, TrainingOptions, folder_option
 
@@ -65,6 +66,7 @@ def train(options: TrainOptions) -> None:
     a run that has stopped or ended trains up to that step: from there on its learning rate is that of a run which
     started with so many.
     """
+    require("train", "training")
     tables = options.tables()
     if options.resume:
         _check_resume(options)

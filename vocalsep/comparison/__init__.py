@@ -1,1 +1,5 @@
 """Compare architectures that are trained on the same data for the same time."""
+
+from ..system.extras import require
+
+require("train", "a comparison")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import AudioError, UsageError
+from ..system.extras import require
 from ..system.names import comparison_key
 from .clips import Clip, open_clip
 from .songs import Song
@@ -88,6 +89,7 @@ def find_tracks(
 
 
 def _setup(root: pathlib.Path) -> dict[str, Any]:
+    require("train", "MUSDB18")
     try:
         import musdb
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from ..audio.formats import FORMATS, SAMPLE_BYTES
 from ..audio.source import SourceInfo
 from ..model_files.checkpoint import ModelInfo
 from ..model_files.config import ModelConfig
+from ..system.extras import require
 from .engine import GROUPS, Engine
 from .families.table import FamilyInfo
 
@@ -53,7 +54,14 @@ def network_flops(config: ModelConfig) -> float:
     """Count a network's multiplications and additions per second of audio, without computing anything.
 
     They are counted for a whole song in one chunk, or for one tile of a waveform network.
+
+    Raises
+    ------
+    MissingExtraError
+        Torch is not installed.
     """
+    require("torch", "counting a network's operations")
+
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -11,6 +11,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..system.extras import is_installed
 
 if TYPE_CHECKING:
     import torch
@@ -77,6 +78,8 @@ def choose_device(device: str) -> tuple[torch.device, str]:
 
 def torch_has_gpu() -> bool:
     """Return whether torch can probably use a GPU here, without the seconds that importing torch takes."""
+    if not is_installed("torch"):
+        return False
     if platform.system() == "Darwin":
         return platform.machine() == "arm64"
     return shutil.which("nvidia-smi") is not None and _is_cuda_build()

@@ -93,8 +93,8 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     ------
     ModelError
         The file is missing or damaged, was not written by `vocalsep export`, or refers to other files.
-    UsageError
-        ONNX Runtime is not installed.
+    VocalsepError
+        ONNX Runtime cannot be loaded.
     """
     count = threads or os.cpu_count() or 1
     with graph_errors(path):

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import MissingExtraError, UsageError
+from ..errors import UsageError
 from ..model_files.checkpoint import load
 from ..networks.phases import PhasedConvTranspose2d, divides
 from ..networks.shared import BatchNorm2d
 from ..system.atomic_files import write_bytes
+from ..system.extras import require
 from .backend import shape_to_dict
 from .onnx_backend import MASK_INPUTS, METADATA_KEY, OUTPUT, WAVE_INPUTS
 from .onnx_session import EXTERNAL_DATA_KEY
@@ -60,15 +61,13 @@ def export(model: pathlib.Path, out: pathlib.Path) -> None:
     ModelError
         The model is broken.
     UsageError
-        The network takes more than magnitudes, the packages of the extra ``onnx`` are missing, or torch is too old.
+        The network takes more than magnitudes, or torch is too old.
+    MissingExtraError
+        The packages of the extra ``train`` are not installed.
     OutputError
         The file cannot be written.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("exporting needs its extra: pip install 'vocalsep[onnx]'") from None
+    require("train", "exporting a model")
     if "optimize" not in inspect.signature(torch.onnx.export).parameters:
         raise UsageError(f"exporting needs PyTorch 2.6 or later, not {torch.__version__}")
     network, info = load(model)

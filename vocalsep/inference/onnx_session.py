@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import MissingExtraError, ModelError
+from ..errors import ModelError, VocalsepError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -36,14 +36,14 @@ def graph_errors(path: pathlib.Path) -> Iterator[None]:
     ------
     ModelError
         The file is missing, damaged or no graph.
-    MissingExtraError
-        ONNX Runtime is not installed.
+    VocalsepError
+        ONNX Runtime cannot be loaded.
     """
     os.environ.setdefault(DISABLE_TELEMETRY, "1")
     try:
         import onnxruntime
-    except ImportError:
-        raise MissingExtraError("ONNX Runtime is not installed", hint="pip install 'vocalsep[onnx]'") from None
+    except ImportError as error:
+        raise VocalsepError(f"ONNX Runtime cannot be loaded ({error})", hint="install vocalsep again") from None
     # Sessions have a log severity of their own, see `_session`.
     onnxruntime.set_default_logger_severity(FATAL)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import pathlib
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError, UsageError
 from ..model_files import registry
+from ..system.extras import require
 from .backend import Backend, stem_names
 from .devices import BACKENDS, PRECISIONS, choose_device, torch_has_gpu
 from .families.table import FAMILIES, FamilyInfo, Runtime, parse_family
@@ -51,8 +51,8 @@ class Opened:
 def open_model(model: str | pathlib.Path, backend: str, device: str, precision: str, threads: int | None) -> Opened:
     """Find a model and open it with a backend.
 
-    ``auto`` is ONNX Runtime if it is installed, the model has been exported (as the shipped one is) and torch has no
-    GPU: it starts faster than torch and computes no slower. Otherwise it is torch.
+    ``auto`` is ONNX Runtime if the model has been exported (as the shipped one is) and torch has no GPU: it starts
+    faster than torch and computes no slower. Otherwise it is torch.
 
     Raises
     ------
@@ -60,6 +60,8 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
         The model is unknown or broken.
     UsageError
         An option is unknown, or options contradict each other.
+    MissingExtraError
+        The model, the device or the precision needs torch, which is not installed.
     """
     if backend not in BACKENDS:
         raise UsageError(f"unknown backend {backend!r}; choose {', '.join(BACKENDS)}")
@@ -75,6 +77,7 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
     if backend == "auto":
         backend = "onnx" if _prefers_onnx(path, exported, device, precision) else "torch"
     if backend == "torch":
+        require("torch", _torch_feature(exported, device, precision))
         return _open_torch(path, device, precision, threads)
     if exported is None:
         raise UsageError("has no ONNX file", path=model, hint="`vocalsep export` makes one")
@@ -138,9 +141,18 @@ def family_info(path: pathlib.Path) -> FamilyInfo | None:
 def _prefers_onnx(path: pathlib.Path, exported: pathlib.Path | None, device: str, precision: str) -> bool:
     if path == exported:
         return True
-    if exported is None or precision != "float32" or importlib.util.find_spec("onnxruntime") is None:
+    if exported is None or precision != "float32":
         return False
     return device == "cpu" or (device == "auto" and not torch_has_gpu())
+
+
+def _torch_feature(exported: pathlib.Path | None, device: str, precision: str) -> str:
+    """Return what torch is needed for, for an error."""
+    if exported is None:
+        return "a model without an ONNX file"
+    if precision != "float32":
+        return f"{precision} precision"
+    return "the torch backend" if device in ("auto", "cpu") else f"the device {device}"
 
 
 def _open_torch(path: pathlib.Path, device: str, precision: str, threads: int | None) -> Opened:

@@ -8,6 +8,7 @@ import logging
 import pathlib
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from ..errors import AudioError, UnexpectedError, VocalsepError
 from ..inference.engine import Engine
@@ -21,6 +22,16 @@ from .rendering import RenderResult, render
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 STATUSES = (DONE, SKIPPED, FAILED)
 logger = logging.getLogger(__name__)
+
+
+class SongProgress(Protocol):
+    """Follows a song on its way."""
+
+    def opened(self, sample_rate: int, total: int | None) -> None:
+        """Take the song's rate in Hz and the samples expected, None where the file does not say."""
+
+    def update(self, done: int, total: int | None) -> None:
+        """Take the samples done, and the samples expected."""
 
 
 @dataclasses.dataclass
@@ -50,9 +61,7 @@ class SongResult:
     rendered: RenderResult | None = None
 
 
-def run_job(
-    engine: Engine, job: Job, options: WriteOptions, progress: Callable[[int, int | None], None] | None = None
-) -> SongResult:
+def run_job(engine: Engine, job: Job, options: WriteOptions, progress: SongProgress | None = None) -> SongResult:
     """Separate one file; an error becomes its result."""
     source = job.file.source
     logger.debug("separating %s", source)
@@ -60,7 +69,10 @@ def run_job(
         outputs = [output for output in job.outputs if not (options.skip_existing and output.exists)]
         with _local_job(job, outputs) as (path, local_outputs):
             try:
-                rendered = render(engine, path, local_outputs, options, progress)
+                if progress is None:
+                    rendered = render(engine, path, local_outputs, options)
+                else:
+                    rendered = render(engine, path, local_outputs, options, progress.update, progress.opened)
             except VocalsepError as error:
                 # The user knows a downloaded file by its URL.
                 error.path = source if error.path in (None, str(path)) else error.path
@@ -122,6 +134,11 @@ class BatchResults:
             else:
                 pending.append(job)
         return pending
+
+    @property
+    def skipped(self) -> list[SongResult]:
+        """The results of songs that were passed over."""
+        return [result for result in self.results if result.status == SKIPPED]
 
     def count(self, status: str) -> int:
         """Return the number of inputs with a status."""

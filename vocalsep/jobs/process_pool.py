@@ -6,19 +6,23 @@ import concurrent.futures
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 
 from ..errors import VocalsepError
 from ..inference.engine import Engine, EngineSettings
 from ..system.process_pool import blocked_signals, interruptible, process_pool
-from .batch import SongResult, failed_result, run_job
+from .batch import SongProgress, SongResult, failed_result, run_job
 from .outputs import WriteOptions
 from .planning import Job
 
 
 def run_in_processes(
-    jobs: Sequence[Job], options: WriteOptions, settings: EngineSettings, processes: int
+    jobs: Sequence[Job],
+    options: WriteOptions,
+    settings: EngineSettings,
+    processes: int,
+    progress: Callable[[Job], SongProgress] | None = None,
 ) -> Iterator[SongResult]:
     """Run jobs in several processes, and yield each result as it comes.
 
@@ -32,6 +36,8 @@ def run_in_processes(
     settings : EngineSettings
         Without `threads`, the cores are shared among the processes.
     processes : int
+    progress : callable, optional
+        Returns what follows a job; it is pickled, and called in the job's process.
 
     Raises
     ------
@@ -43,7 +49,7 @@ def run_in_processes(
     waiting = list(jobs)
     while waiting:
         unfinished = []
-        for job, result in _run_round(waiting, options, settings, processes):
+        for job, result in _run_round(waiting, options, settings, processes, progress):
             if result is None:
                 unfinished.append(job)
             else:
@@ -52,17 +58,19 @@ def run_in_processes(
         unfinished.sort(key=waiting.index)
         suspects, waiting = unfinished[: 2 * processes], unfinished[2 * processes :]
         for suspect in suspects:
-            for job, result in _run_round([suspect], options, settings, 1):
+            for job, result in _run_round([suspect], options, settings, 1, progress):
                 lost = VocalsepError(
                     "its process ended twice without a result", hint="memory may have run out; try fewer processes"
                 )
                 yield result or failed_result(job.file.source, lost)
 
 
-def run_in_worker(job: Job, options: WriteOptions, settings: EngineSettings) -> SongResult:
+def run_in_worker(
+    job: Job, options: WriteOptions, settings: EngineSettings, progress: SongProgress | None = None
+) -> SongResult:
     """Run a job in a worker process, which keeps its model for the next job."""
     with interruptible():
-        return run_job(_worker_engine(settings), job, options)
+        return run_job(_worker_engine(settings), job, options, progress)
 
 
 @functools.cache
@@ -71,12 +79,18 @@ def _worker_engine(settings: EngineSettings) -> Engine:
 
 
 def _run_round(
-    jobs: Sequence[Job], options: WriteOptions, settings: EngineSettings, processes: int
+    jobs: Sequence[Job],
+    options: WriteOptions,
+    settings: EngineSettings,
+    processes: int,
+    progress: Callable[[Job], SongProgress] | None,
 ) -> Iterator[tuple[Job, SongResult | None]]:
     """Run jobs in one pool; the result is None for those that were left when a process died."""
     with process_pool(min(processes, len(jobs))) as executor:
         with blocked_signals():
-            running = {executor.submit(run_in_worker, job, options, settings): job for job in jobs}
+            running = {
+                executor.submit(run_in_worker, job, options, settings, progress and progress(job)): job for job in jobs
+            }
         for future in concurrent.futures.as_completed(running):
             try:
                 yield running[future], future.result()

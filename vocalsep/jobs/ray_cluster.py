@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..errors import MissingExtraError, UsageError, VocalsepError
+from ..errors import UsageError, VocalsepError
 from ..inference.engine import EngineSettings
+from ..system.extras import require
 from .batch import SongResult, failed_result
 from .outputs import WriteOptions
 from .planning import Job
@@ -44,10 +45,10 @@ def run_on_ray(jobs: Sequence[Job], options: WriteOptions, settings: EngineSetti
     """
     if not jobs:
         return
-    try:
-        import ray
-    except ImportError:
-        raise MissingExtraError("Ray needs an extra", hint="pip install 'vocalsep[ray]'") from None
+    require("ray", "a Ray cluster")
+
+    import ray
+
     try:
         ray.init(address="auto", logging_level=logging.ERROR, log_to_driver=False)
     except ConnectionError:

@@ -8,7 +8,8 @@ import urllib.parse
 from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import AudioError, MissingExtraError, OutputError, UsageError
+from ..errors import AudioError, OutputError, UsageError
+from ..system.extras import is_installed, require
 
 # Object stores show a file only when it is complete.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory")
@@ -119,13 +120,16 @@ def _check_web_file(url: str) -> None:
 
 
 def _open_file_system(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError:
-        raise MissingExtraError("URLs need an extra", path=url, hint="pip install 'vocalsep[remote]'") from None
+    if not is_installed("fsspec"):
+        require("remote", "a URL")
+    import fsspec
+
     try:
         system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
+        require("remote", "this kind of URL")
+        raise UsageError(" ".join(str(error).split()), path=url) from None
+    except ValueError as error:
         raise UsageError(" ".join(str(error).split()), path=url) from None
     return system, path
 

@@ -76,6 +76,7 @@ def render(
     outputs: Sequence[OutputSpec],
     options: WriteOptions,
     progress: Callable[[int, int | None], None] | None = None,
+    opened: Callable[[int, int | None], None] | None = None,
 ) -> RenderResult:
     """Separate one file and write its outputs, each completely; if one fails, none is written.
 
@@ -89,6 +90,8 @@ def render(
         Existing files are replaced or an error, also with `skip_existing`.
     progress : callable, optional
         Called with the samples done and the samples expected, None where the file does not say.
+    opened : callable, optional
+        Called before the first sample with the song's rate in Hz and the samples expected.
 
     Raises
     ------
@@ -123,6 +126,8 @@ def render(
                 instruments=instruments,
             )
             samples = 0
+            if opened is not None:
+                opened(info.sample_rate, source.expected if options.time_range is None else plan.samples)
             for stems in stack.enter_context(contextlib.closing(blocks)):
                 for writer in writers:
                     writer.write(stems)

@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import MissingExtraError, UsageError
+from ..errors import UsageError
+from ..system.extras import require
 
 # Fonts that read well on a screen: for most alphabets, then for Chinese, Japanese and Korean. The first that has all
 # characters is taken.
@@ -68,10 +69,10 @@ def check_drawing(font: pathlib.Path | None = None) -> None:
     UsageError
         The file is no font.
     """
-    try:
-        import PIL.ImageFont
-    except ImportError:
-        raise MissingExtraError("karaoke videos need an extra", hint="pip install 'vocalsep[video]'") from None
+    require("video", "a karaoke video")
+
+    import PIL.ImageFont
+
     if font is not None:
         try:
             PIL.ImageFont.truetype(str(font), TRIED_SIZE)

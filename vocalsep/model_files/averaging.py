@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..system.extras import require
 from . import registry
 from .checkpoint import ModelInfo, load
 from .config import ModelConfig
@@ -43,7 +44,11 @@ def average(
         A model is unknown or broken.
     UsageError
         There are fewer than two models, they differ in front end or network, or the weights are invalid.
+    MissingExtraError
+        Torch is not installed.
     """
+    require("torch", "averaging models")
+
     import torch
 
     if len(models) < 2:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..system.atomic_files import write_bytes
+from ..system.extras import require
 from .config import ModelConfig
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ def load(path: pathlib.Path) -> tuple[Network, ModelInfo]:
     ------
     ModelError
         As `read_info`; or the weights are incomplete, damaged, or do not fit the configuration.
+    MissingExtraError
+        Torch is not installed.
     """
+    require("torch", "reading a model's weights")
+
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file

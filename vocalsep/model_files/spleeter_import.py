@@ -14,12 +14,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
-from ..networks.pair import Pair, PairConfig
-from ..networks.spleeter import SpleeterConfig, SpleeterUNet
+from ..networks.configs.pair import PairConfig
+from ..networks.configs.spleeter import SpleeterConfig
+from ..system.extras import require
 from .tensor_bundle import Entry, read_index, read_tensor
 
 if TYPE_CHECKING:
     import torch
+
+    from ..networks.pair import Pair
+    from ..networks.spleeter import SpleeterUNet
 
 DEPTH = 6
 INDEX, DATA = "model.index", "model.data-00000-of-00001"
@@ -50,6 +54,9 @@ def read_both(source: pathlib.Path, any_level: bool = False) -> tuple[Pair, dict
         The card for a model file.
     """
     vocals, accompaniment = _networks(source, any_level, 2)
+
+    from ..networks.pair import Pair
+
     network = Pair(PairConfig(architecture="spleeter", network=vocals.config, power=2.0))
     network.vocals, network.accompaniment = vocals, accompaniment
     return network.eval(), {**CARD, "descends_from": "Spleeter 2stems (Hennequin et al., JOSS 2020)"}
@@ -80,6 +87,8 @@ def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[Spleet
     ------
     ModelError
         The source has no such checkpoint, or that of another model.
+    MissingExtraError
+        Torch is not installed.
     """
     (network,) = _networks(source, any_level, 1)
     return network, {**CARD, "descends_from": "Spleeter 2stems, vocal network (Hennequin et al., JOSS 2020)"}
@@ -87,6 +96,7 @@ def read_spleeter(source: pathlib.Path, any_level: bool = False) -> tuple[Spleet
 
 def _networks(source: pathlib.Path, any_level: bool, count: int) -> list[SpleeterUNet]:
     """Read the first `count` networks, of which the vocals' is the first."""
+    require("torch", "importing Spleeter's weights")
     index, data = _files(source)
     config = ANY_LEVEL if any_level else AS_RELEASED
     try:
@@ -100,6 +110,8 @@ def _networks(source: pathlib.Path, any_level: bool, count: int) -> list[Spleete
 
 def _network(entries: dict[str, Entry], data: bytes, config: SpleeterConfig, which: int) -> SpleeterUNet:
     import torch
+
+    from ..networks.spleeter import SpleeterUNet
 
     def tensor(kind: str, number: int, part: str) -> torch.Tensor:
         name = f"{kind}{f'_{number}' if number else ''}/{part}"

@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import MissingExtraError, ModelError
+from ..errors import ModelError
+from ..system.extras import require
 
 # The largest published checkpoints of separators have 1 GB.
 LARGEST_FILE = 4 << 30
@@ -258,10 +259,9 @@ def read_legacy_torch_file(path: pathlib.Path) -> Any:
     MissingExtraError
         torch is not installed.
     """
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError("PyTorch is not installed", path=path, hint="pip install torch") from None
+    require("torch", "a checkpoint of an old PyTorch")
+    import torch
+
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ModelError(f"too large for a checkpoint, which has at most {LARGEST_FILE >> 30} GB", path=path)

@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from ..errors import MissingExtraError, ModelError
+from ..system.extras import is_installed
 
 LARGEST_FILE = 1 << 20
 # Published configurations name this tag of PyYAML's; a list does as well.
@@ -22,10 +23,9 @@ def read_yaml(path: pathlib.Path) -> dict[str, Any]:
     MissingExtraError
         PyYAML is not installed.
     """
-    try:
-        import yaml
-    except ImportError:
-        raise MissingExtraError("PyYAML is not installed", path=path, hint="pip install pyyaml") from None
+    if not is_installed("yaml"):
+        raise MissingExtraError("PyYAML is not installed", path=path, hint="install it with: pip install pyyaml")
+    import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         def compose_node(self, parent: Any, index: Any) -> Any:

@@ -5,24 +5,11 @@ O. Oktay et al.: "Attention U-Net: Learning Where to Look for the Pancreas", MID
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
-from .block_unet import BlockUNet, block_context, convolution, normed
-from .configs import MaskConfig
+from .block_unet import BlockUNet, convolution, normed
 from .shared import BatchNorm2d
-
-
-@dataclasses.dataclass(frozen=True)
-class AttentionUNetConfig(MaskConfig):
-    """A U-Net with attention gates; its parameters are those of `MaskConfig`."""
-
-    @property
-    def context(self) -> int:
-        """Frames to either side that can change a frame's mask."""
-        return block_context(self, 2)
 
 
 class AttentionGate(nn.Module):
@@ -43,8 +30,6 @@ class AttentionGate(nn.Module):
 
 class AttentionUNet(BlockUNet):
     """Estimate masks with plain blocks of two convolutions and attention gates."""
-
-    Config = AttentionUNetConfig
 
     def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return two convolutions."""

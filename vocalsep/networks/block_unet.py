@@ -6,19 +6,15 @@ the resolution or less, where they cost less. Max-pooling downsamples between bl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from . import heads
 from .configs import MaskConfig
+from .configs.block_unet import STEM_KERNEL, STEM_PADDING
 from .level import EPSILON, local_level
 from .network import MaskNetwork
-from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d
-
-STEM_KERNEL, STEM_PADDING = 4, 1
 
 
 class BlockUNet(MaskNetwork):
@@ -95,28 +91,6 @@ class IdentitySkip(nn.Module):
         return skipped
 
 
-def block_context(config: MaskConfig, block_radius: int, skip_radii: Sequence[int] = ()) -> int:
-    """Return the frames to either side that can change a mask of a `BlockUNet`.
-
-    Parameters
-    ----------
-    config : MaskConfig
-    block_radius : int
-        Frames to either side, at its own resolution, in the receptive field of a block.
-    skip_radii : sequence of int
-        The same for each skip connection, the outermost first; missing ones are 0.
-    """
-    block = Same(block_radius)
-    paths = []
-    for depth in range(len(config.filters)):
-        # A path goes down to some depth, along the skip connection there, and up again. The deepest has none.
-        crossing = [block, Same(_radius(skip_radii, depth))] if depth < len(config.filters) - 1 else []
-        steps: list[Step] = [Up(STEM_KERNEL, STEM_PADDING), *[block, Up(2, 0)] * depth, *crossing]
-        steps += [block, *[Down(2, 0), block] * depth, Down(STEM_KERNEL, STEM_PADDING)]
-        paths.append(context(steps, config.stride))
-    return max(paths) + config.level_frames
-
-
 def normed(convolution: nn.Module, filters: int) -> nn.Sequential:
     """Return a convolution followed by batch norm and ReLU."""
     return nn.Sequential(convolution, BatchNorm2d(filters), nn.ReLU(inplace=True))
@@ -129,7 +103,3 @@ def convolution(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Conv
 
 def _out_channels(module: nn.Module, default: int) -> int:
     return int(getattr(module, "out_channels", default))
-
-
-def _radius(radii: Sequence[int], depth: int) -> int:
-    return radii[depth] if depth < len(radii) else 0

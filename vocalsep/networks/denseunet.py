@@ -7,39 +7,11 @@ transition reduces the output of each block to the width of its level.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
-from ..checks import whole_number
-from .block_unet import BlockUNet, block_context, convolution, normed
-from .configs import MaskConfig
+from .block_unet import BlockUNet, convolution, normed
 from .shared import BatchNorm2d
-
-
-@dataclasses.dataclass(frozen=True)
-class DenseUNetConfig(MaskConfig):
-    """A U-Net of dense blocks.
-
-    Parameters
-    ----------
-    channels, filters, compression, level_frames, head
-        See `MaskConfig`.
-    layers : int
-        Convolutions in a block. Each adds a share of 1 / `layers` of the level's filters (its growth).
-    """
-
-    layers: int = 4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("layers", self.layers, 1, 16)
-
-    @property
-    def context(self) -> int:
-        """Frames to either side that can change a frame's mask."""
-        return block_context(self, self.layers)
 
 
 class DenseBlock(nn.Module):
@@ -68,8 +40,6 @@ class DenseBlock(nn.Module):
 
 class DenseUNet(BlockUNet):
     """Estimate masks with dense blocks."""
-
-    Config = DenseUNetConfig
 
     def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a dense block."""

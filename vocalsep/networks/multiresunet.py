@@ -8,42 +8,12 @@ outer skips.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
-from ..checks import number
-from .block_unet import BlockUNet, block_context, convolution, normed
-from .configs import MaskConfig
+from .block_unet import BlockUNet, convolution, normed
+from .configs.multiresunet import SHARES, residual_units
 from .shared import BatchNorm2d
-
-SHARES = (6, 3, 2)
-
-
-@dataclasses.dataclass(frozen=True)
-class MultiResUNetConfig(MaskConfig):
-    """A U-Net of MultiRes blocks.
-
-    Parameters
-    ----------
-    channels, filters, compression, level_frames, head
-        See `MaskConfig`.
-    alpha : float
-        A block's convolutions have a sixth, a third and a half of `alpha` times the level's filters.
-    """
-
-    alpha: float = 1.67
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("alpha", self.alpha, 0.1, 10)
-
-    @property
-    def context(self) -> int:
-        """Frames to either side that can change a frame's mask."""
-        depth = len(self.filters)
-        return block_context(self, len(SHARES), [_units(level, depth) for level in range(depth - 1)])
 
 
 class MultiResBlock(nn.Module):
@@ -107,17 +77,10 @@ class ResPath(nn.Module):
 class MultiResUNet(BlockUNet):
     """Estimate masks with MultiRes blocks and Res paths."""
 
-    Config = MultiResUNetConfig
-
     def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a MultiRes block."""
         return MultiResBlock(in_channels, out_channels, self.config.alpha)
 
     def skip(self, in_channels: int, gating: int, depth: int) -> nn.Module:
         """Return a Res path."""
-        return ResPath(in_channels, gating, _units(depth, len(self.config.filters)))
-
-
-def _units(level: int, depth: int) -> int:
-    """Return the number of residual units of a skip connection: one at the innermost level, one more at each outer."""
-    return depth - 1 - level
+        return ResPath(in_channels, gating, residual_units(depth, len(self.config.filters)))

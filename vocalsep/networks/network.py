@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from .configs import NetworkConfig
 
 
 class Network(nn.Module):
@@ -23,7 +21,6 @@ class Network(nn.Module):
         Memory format in which its convolutions run fastest.
     """
 
-    Config: ClassVar[type[Any]] = NetworkConfig
     config: Any
     sources: int = 1
     layout: torch.memory_format = torch.channels_last

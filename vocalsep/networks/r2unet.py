@@ -6,41 +6,12 @@ M. Z. Alom, M. Hasan, C. Yakopcic, T. Taha, V. Asari: "Recurrent Residual Convol
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
-from ..checks import whole_number
-from .block_unet import BlockUNet, block_context, convolution
-from .configs import MaskConfig
+from .block_unet import BlockUNet, convolution
+from .configs.r2unet import LAYERS
 from .shared import BatchNorm2d
-
-LAYERS = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class R2UNetConfig(MaskConfig):
-    """A U-Net of recurrent residual blocks.
-
-    Parameters
-    ----------
-    channels, filters, compression, level_frames, head
-        See `MaskConfig`.
-    steps : int
-        How often each convolution is applied again to its own output (t in the paper, 2 or 3).
-    """
-
-    steps: int = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("steps", self.steps, 1, 8)
-
-    @property
-    def context(self) -> int:
-        """Frames to either side that can change a frame's mask."""
-        return block_context(self, LAYERS * (self.steps + 1))
 
 
 class RecurrentLayer(nn.Module):
@@ -80,8 +51,6 @@ class RecurrentBlock(nn.Module):
 
 class R2UNet(BlockUNet):
     """Estimate masks with recurrent residual blocks."""
-
-    Config = R2UNetConfig
 
     def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a recurrent residual block."""

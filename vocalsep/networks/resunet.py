@@ -6,23 +6,10 @@ al.: "Identity Mappings in Deep Residual Networks", ECCV 2016: norm and activati
 
 from __future__ import annotations
 
-import dataclasses
-
 from torch import Tensor, nn
 
-from .block_unet import BlockUNet, block_context, convolution
-from .configs import MaskConfig
+from .block_unet import BlockUNet, convolution
 from .shared import BatchNorm2d
-
-
-@dataclasses.dataclass(frozen=True)
-class ResUNetConfig(MaskConfig):
-    """A U-Net of residual blocks; its parameters are those of `MaskConfig`."""
-
-    @property
-    def context(self) -> int:
-        """Frames to either side that can change a frame's mask."""
-        return block_context(self, 2)
 
 
 class ResidualBlock(nn.Module):
@@ -48,8 +35,6 @@ class ResidualBlock(nn.Module):
 
 class ResUNet(BlockUNet):
     """Estimate masks with residual blocks."""
-
-    Config = ResUNetConfig
 
     def block(self, in_channels: int, out_channels: int, depth: int) -> nn.Module:
         """Return a residual block."""

@@ -8,72 +8,18 @@ audio channels come from one network.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
-from ..checks import number, whole_number
-from ..errors import ModelError
 from . import heads
-from .configs import MaskConfig, one_of
+from .configs.unet import ACTIVATIONS, UNetConfig
 from .level import EPSILON, local_level
 from .network import MaskNetwork
-from .receptive_field import Down, Same, Step, Up, context
 from .shared import BatchNorm2d, Dropout
 
 DROPOUT_LAYERS = 3
-NORMS = ("before", "after", "none")
-DOWNSAMPLINGS = ("stride", "max-pool")
-ACTIVATIONS: dict[str, type[nn.Module]] = {"leaky-relu": nn.LeakyReLU, "relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU}
+ACTIVATION_LAYERS: tuple[type[nn.Module], ...] = (nn.LeakyReLU, nn.ReLU, nn.ELU, nn.SiLU)
 SLOPE = 0.2
-
-
-@dataclasses.dataclass(frozen=True)
-class UNetConfig(MaskConfig):
-    """A Deep U-Net, and its variants for other hardware.
-
-    Parameters
-    ----------
-    channels, filters, compression, level_frames, head
-        See `MaskConfig`.
-    kernel : int
-        Side length of every kernel, in bins and frames: 3 to 9, even ones for ``downsampling = "stride"`` only.
-    dropout : float
-        Share of feature maps dropped after the first three decoder layers while training.
-    norm : str
-        Batch norm ``before`` each activation, ``after`` it, or ``none``.
-    downsampling : str
-        Convolutions with ``stride`` 2, or with stride 1 and ``max-pool``.
-    activation : str
-        Of the encoder: ``leaky-relu`` (slope 0.2), ``relu``, ``elu`` or ``silu``. The decoder's is ReLU.
-    """
-
-    filters: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
-    kernel: int = 5
-    dropout: float = 0.5
-    norm: str = "before"
-    downsampling: str = "stride"
-    activation: str = "leaky-relu"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number("kernel", self.kernel, 3, 9)
-        number("dropout", self.dropout, 0, 0.99)
-        one_of("norm", self.norm, NORMS)
-        one_of("downsampling", self.downsampling, DOWNSAMPLINGS)
-        one_of("activation", self.activation, tuple(ACTIVATIONS))
-        if self.kernel % 2 == 0 and self.downsampling == "max-pool":
-            raise ModelError(f"kernel must be odd with max-pool, not {self.kernel}")
-
-    @property
-    def context(self) -> int:
-        """Frames to either side that can change a frame's mask, through the layers or through the level."""
-        depth, padding = len(self.filters), (self.kernel - 1) // 2
-        down: list[Step] = [Down(self.kernel, padding)]
-        if self.downsampling == "max-pool":
-            down = [Down(2, 0), Same(padding)]
-        return context([*[Up(self.kernel, padding)] * depth, *down * depth], self.stride) + self.level_frames
 
 
 class UNet(MaskNetwork):
@@ -82,8 +28,6 @@ class UNet(MaskNetwork):
     Strided convolutions downsample, transposed ones upsample, and each decoder layer also takes the output of the
     encoder layer of its size.
     """
-
-    Config = UNetConfig
 
     def __init__(self, config: UNetConfig):
         super().__init__()
@@ -127,7 +71,7 @@ def _down(in_channels: int, out_channels: int, config: UNetConfig) -> nn.Sequent
         bias=config.norm != "before",
     )
     slope = {"negative_slope": SLOPE} if config.activation == "leaky-relu" else {}
-    activation = ACTIVATIONS[config.activation](inplace=True, **slope)
+    activation = ACTIVATION_LAYERS[ACTIVATIONS.index(config.activation)](inplace=True, **slope)
     return nn.Sequential(
         convolution, *_normed(out_channels, activation, config), *([nn.MaxPool2d(2)] if pooled else [])
     )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..audio.formats import SONG_SUFFIXES
-from ..errors import MissingExtraError, OutputError
+from ..errors import OutputError
 from ..system.atomic_files import os_error_text, write_text
 from .error_messages import write_error
 
@@ -327,14 +327,7 @@ def display_name(name: str) -> str:
 
 
 def default_folder() -> pathlib.Path:
-    """Return the library's default folder; raises MissingExtraError without the studio's extra."""
-    try:
-        import platformdirs
-    except ImportError:
-        raise missing_extra() from None
+    """Return the library's default folder."""
+    import platformdirs
+
     return pathlib.Path(platformdirs.user_data_dir("vocalsep", appauthor=False)) / "library"
-
-
-def missing_extra() -> MissingExtraError:
-    """Return the error for a studio whose packages are not installed."""
-    return MissingExtraError("the studio needs its extra: pip install 'vocalsep[studio]'")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..system.folder_lock import lock_folder
 from ..system.signals import INTERRUPTED
-from .library import missing_extra
 
 if TYPE_CHECKING:
     from ..inference.engine import Engine
@@ -72,8 +71,6 @@ def run(options: ServerOptions, report: Callable[[str], None]) -> None:
 
     Raises
     ------
-    MissingExtraError
-        The studio's packages are not installed.
     UsageError
         A limit makes no sense, the address cannot be listened on, or another studio uses the library.
     OutputError
@@ -81,12 +78,6 @@ def run(options: ServerOptions, report: Callable[[str], None]) -> None:
     ModelError
         The model is unknown, or its file is not a model.
     """
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise missing_extra() from None
-
     from ..inference.opening import model_info
     from ..model_files import registry
 

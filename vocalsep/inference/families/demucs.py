@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...checks import LONGEST_TILE, number, whole_number
-from ...errors import MissingExtraError, ModelError
+from ...errors import ModelError
+from ...system.extras import require
 from ..backend import SegmentShape
 from .table import FamilyConfig, Running, Runtime
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 KINDS = {"HTDemucs": "demucs.htdemucs", "HDemucs": "demucs.hdemucs", "Demucs": "demucs.demucs"}
 # The kind that takes samples around a segment in addition, so that its convolutions come out even.
 WITH_CONTEXT = "Demucs"
-EXTRA_HINT = "pip install 'vocalsep[demucs]'"
 MOST_NETWORKS = 32
 OVERLAP = 0.25
 # Settings of a network are smaller, so that a configuration cannot ask for absurd sizes.
@@ -126,10 +126,8 @@ def network_class(kind: str) -> Any:
     """Return the class of a kind of network; raises MissingExtraError."""
     import importlib
 
-    try:
-        return getattr(importlib.import_module(KINDS[kind]), kind)
-    except ImportError:
-        raise MissingExtraError("Demucs models need an extra", hint=EXTRA_HINT) from None
+    require("demucs", "a model of Demucs")
+    return getattr(importlib.import_module(KINDS[kind]), kind)
 
 
 def build(network: Mapping[str, Any]) -> torch.nn.Module:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...checks import whole_number
 from ...dsp.front_end import LARGEST_FFT
-from ...errors import MissingExtraError, ModelError
+from ...errors import ModelError
+from ...system.extras import require
 from ..backend import SegmentShape
 from .table import FamilyConfig, Running, Runtime
 
@@ -107,10 +108,8 @@ def build(config: Config) -> torch.nn.Module:
     ModelError
         The settings make no sense.
     """
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError("MDX23C needs PyTorch", hint="pip install torch") from None
+    require("torch", "computing MDX23C")
+    import torch
 
     from .mdx23c_network import Network
 

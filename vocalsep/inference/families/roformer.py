@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...checks import whole_number
 from ...errors import MissingExtraError, ModelError
+from ...system.extras import require
 from ..backend import SegmentShape
 from .table import FamilyConfig, Running, Runtime
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 BS, MEL = "bs", "mel"
 PACKAGE, RELEASE = "bs-roformer", "0.3."
-EXTRA_HINT = "pip install 'vocalsep[roformer]'"
+EXTRA_HINT = 'install the right one with: pip install "vocalsep[roformer]"'
 # Whole numbers that describe a network, and the most that each may be.
 LARGEST = {
     "dim": 2048,
@@ -147,12 +148,11 @@ def build(config: Config, size: int) -> torch.nn.Module:
     """
     if config.least_values * BYTES_OF_VALUE > size:
         raise ModelError("the network's configuration asks for more weights than the file has")
-    try:
-        import bs_roformer
-        from bs_roformer import bs_roformer as bs_module
-        from bs_roformer import mel_band_roformer as mel_module
-    except ImportError:
-        raise MissingExtraError("RoFormers need an extra", hint=EXTRA_HINT) from None
+    require("roformer", "a RoFormer")
+    import bs_roformer
+    from bs_roformer import bs_roformer as bs_module
+    from bs_roformer import mel_band_roformer as mel_module
+
     settings = dict(config.network)
     expansion = settings.pop("mlp_expansion_factor", USUAL_EXPANSION)
     if config.kind == BS:

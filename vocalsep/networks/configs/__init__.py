@@ -1,4 +1,4 @@
-"""Base classes of all network configurations. Importing this module does not import torch."""
+"""Configurations of all networks, none of which imports torch: here their base classes, and a module for each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..checks import number, whole_number
-from ..errors import ModelError
+from ...checks import number, whole_number
+from ...errors import ModelError
 
 # A model file may come from anywhere: sizes are bounded here, before anything is allocated.
 LARGEST_FILTERS = 4096
