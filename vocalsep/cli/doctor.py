@@ -23,6 +23,8 @@ PURPOSES = {
     "train": "training, evaluation, plots and export",
     "video": "karaoke videos",
     "studio": "the studio",
+    "demucs": "models of Demucs",
+    "roformer": "RoFormers",
     "ray": "a Ray cluster",
     "remote": "URLs",
 }
