@@ -128,9 +128,9 @@ def save_hub(network, path):
 
 
 def test_a_bag_is_the_weighted_mean_of_its_networks(tmp_path):
+    networks = [demucs_network("HDemucs", seed) for seed in (0, 1)]
     from demucs.apply import BagOfModels
 
-    networks = [demucs_network("HDemucs", seed) for seed in (0, 1)]
     for index, network in enumerate(networks):
         save_package(network, tmp_path / f"network{index}.th")
     rows = [[1.0, 0, 0, 3.0], [1.0, 1.0, 1.0, 1.0]]
