@@ -2,7 +2,7 @@
 
 It needs an environment of its own, because these programs ask for packages of certain releases::
 
-    python3 -m venv peers && peers/bin/pip install torch==2.13.0 "audio-separator[cpu]" ".[onnx]"
+    python3 -m venv peers && peers/bin/pip install torch==2.13.0 "audio-separator[cpu]" ".[torch]"
     peers/bin/pip install --no-deps "bs-roformer==0.3.10" demucs sphn lameenc
     peers/bin/python tests/robustness/compare_families.py [--only NAME] [--seconds 40]
 
