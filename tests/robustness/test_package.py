@@ -84,6 +84,7 @@ def test_wheel_contains_package_models_and_licence(clean, tmp_path):
     expected = {str(path.relative_to(ROOT)) for path in package} | {
         f"vocalsep/{path.relative_to(ROOT)}" for path in models
     }
+    expected.add("vocalsep/studio/example_song.ogg")
     assert {"vocalsep/studio/page/index.html", "vocalsep/models/default.onnx", "vocalsep/py.typed"} <= expected
     about = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
     assert sorted(names) == sorted(expected | about)

@@ -199,6 +199,10 @@ def test_an_empty_studio_is_a_large_drop_zone_and_tells_visitors_where_songs_go(
         assert page.problems == []
         page.goto(f"http://127.0.0.1:{port}/?token={token}")
         page.wait_for_function("() => document.querySelector('#welcome .private').textContent.includes('this machine')")
+        page.click("#try-example")
+        page.wait_for_selector("#song-view:not([hidden])")
+        assert "Paper Lantern" in page.text_content("#songs")
+        assert page.problems == []
         context.close()
     finally:
         served.close()

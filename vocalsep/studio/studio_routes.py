@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
 import shutil
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import fastapi
 from fastapi import Header, HTTPException, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
@@ -34,6 +35,12 @@ def get_info(studio: CurrentStudio) -> dict[str, Any]:
         "suffixes": sorted(SONG_SUFFIXES),
         "free_bytes": shutil.disk_usage(studio.library.folder).free,
     }
+
+
+@router.get("/example-song", response_class=FileResponse)
+def get_example_song() -> FileResponse:
+    """Return the song that comes with vocalsep, as Ogg Vorbis: something to try for who has none at hand."""
+    return FileResponse(example_song(), media_type="audio/ogg")
 
 
 @router.get("/network")
@@ -71,6 +78,13 @@ async def _events(studio: Studio, client: str | None, last_event_id: str) -> Asy
             yield format_event("snapshot", await run_in_threadpool(_snapshot, studio))
         while (event := await subscription.next()) is not None:
             yield event
+
+
+def example_song() -> pathlib.Path:
+    """Return the path of the song that comes with vocalsep: inside the installed package, or in a source checkout."""
+    package = pathlib.Path(__file__).resolve().parent
+    installed = package / "example_song.ogg"
+    return installed if installed.is_file() else package.parent.parent / "examples" / "song.ogg"
 
 
 def _snapshot(studio: Studio) -> dict[str, Any]:

@@ -38,6 +38,13 @@ const songPath = (id) => `/api/songs/${encodeURIComponent(id)}`;
 const query = (values) => new URLSearchParams(values).toString();
 
 export const info = () => call("GET", "/api/info");
+
+/** The song that comes with vocalsep, as a File. */
+export async function exampleSong() {
+  const response = await fetch("/api/example-song");
+  if (!response.ok) throw await responseError(response);
+  return new File([await response.blob()], "Paper Lantern.ogg");
+}
 export const network = () => call("GET", "/api/network");
 export const networkCodeUrl = (address) => `/api/network/qr.svg?address=${address}`;
 

@@ -154,6 +154,14 @@ async function openSong(id) {
   if (id && songView.id === id) songView.update(songList.get(id));
 }
 
+async function tryExample() {
+  try {
+    uploadQueue.add([await api.exampleSong()]);
+  } catch (error) {
+    showMessage(error.message, { group: "upload", retry: tryExample });
+  }
+}
+
 // One of three: the drop zone while there are no songs, a hint to choose one, or the player.
 function showMain(id) {
   const isEmpty = songList.ids.length === 0;
@@ -217,6 +225,7 @@ async function showInfo() {
 setupTheme(() => songView.recolour());
 setupRename();
 setupFileDrop(byId("file"), document.querySelectorAll(".add-songs"), (files) => uploadQueue.add(files));
+byId("try-example").addEventListener("click", tryExample);
 setupShortcuts(
   {
     " ": () => songView.togglePlay(),
