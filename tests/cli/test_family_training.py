@@ -51,7 +51,7 @@ def test_each_architecture_trains_exports_and_splits(architecture, material, tmp
     vocals, rest = (read(tmp_path / f"out/song/{stem}.wav") for stem in ("vocals", "accompaniment"))
     assert np.abs(vocals + rest - read(song)).max() < 1e-4
     assert vocals.any()
-    info = json.loads(invoke("info", model, "--json").stdout)
+    info = json.loads(invoke("info", model, "--estimate", "--json").stdout)
     assert info["architecture"] == architecture
     assert info["flops"] > 0
 

@@ -144,7 +144,7 @@ def test_characters_that_no_font_has_are_named(tmp_path):
 
 
 def test_without_its_extra_a_line_names_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL.ImageFont", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingExtraError, match=r"vocalsep\[video\]"):
         check_drawing()
 
