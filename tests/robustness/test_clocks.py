@@ -36,7 +36,7 @@ def with_clock(monkeypatch, file, says="+0d"):
 
 
 @needs_faketime
-@pytest.mark.parametrize("name", ["split", "train"])
+@pytest.mark.parametrize("name", ["split", pytest.param("train", marks=pytest.mark.slow)])
 def test_results_do_not_depend_on_the_clock(name, tmp_path, monkeypatch):
     plain = CASES[name](tmp_path / "plain")
     plain.finish()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import RATE, tones, vocalsep, write
 from test_networks import RATE as SMALL_RATE
-from test_networks import SMALL, model, named
+from test_networks import FRONT_END, SMALL, model, named
 
 from vocalsep import Separator
 from vocalsep.errors import ModelError, UsageError
@@ -27,20 +27,35 @@ EXPORTED = [
 ]
 
 
-@pytest.mark.parametrize("variant", EXPORTED, ids=named)
-def test_an_exported_model_gives_the_same_stems(variant, tmp_path):
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Gives the folder with both files of `MODELS` for a variant, which is exported once."""
     from vocalsep.inference.onnx_export import export
 
-    network, config = model(*variant, channels=2)
-    save(tmp_path / "m.safetensors", network, config, {"licence": "CC0"})
-    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
+    folders = {}
+
+    def folder_of(variant):
+        key = json.dumps(variant)
+        if key not in folders:
+            folders[key] = folder = tmp_path_factory.mktemp(variant[0])
+            network, config = model(*variant, channels=2)
+            save(folder / "m.safetensors", network, config, {"licence": "CC0"})
+            export(folder / "m.safetensors", folder / "m.onnx")
+        return folders[key]
+
+    return folder_of
+
+
+@pytest.mark.parametrize("variant", EXPORTED, ids=named)
+def test_an_exported_model_gives_the_same_stems(variant, exported):
+    folder = exported(variant)
     mixture = np.pad(tones(2.3, SMALL_RATE), ((0, 0), (0, SMALL_RATE)))
-    ours = Separator(tmp_path / "m.safetensors").separate(mixture, SMALL_RATE).vocals
-    theirs = Separator(tmp_path / "m.onnx")
+    ours = Separator(folder / "m.safetensors").separate(mixture, SMALL_RATE).vocals
+    theirs = Separator(folder / "m.onnx")
     assert "ONNX" in theirs.where
     assert np.abs(ours).max() > 1e-3
     assert np.abs(theirs.separate(mixture, SMALL_RATE).vocals - ours).max() < 1e-5
-    mono = Separator(tmp_path / "m.safetensors").separate(mixture[0], SMALL_RATE).vocals
+    mono = Separator(folder / "m.safetensors").separate(mixture[0], SMALL_RATE).vocals
     assert np.abs(theirs.separate(mixture[0], SMALL_RATE).vocals - mono).max() < 1e-5
 
 
@@ -75,15 +90,11 @@ def test_files_of_earlier_versions_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("variant", [(name, SMALL[name]) for name in ("spleeter", "unet", "band-tfc-tdf")], ids=named)
-def test_context_may_be_any_or_none(variant, tmp_path):
+def test_context_may_be_any_or_none(variant, exported):
     """The first chunks have no context before them, the last ones none after; the graph skips unused frames."""
-    from vocalsep.inference.onnx_export import export
     from vocalsep.inference.opening import open_model
 
-    network, config = model(*variant, channels=2)
-    save(tmp_path / "m.safetensors", network, config, {})
-    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
-    torch, runtime = (open_model(tmp_path / name, "auto", "cpu", "float32", 1).backend for name in MODELS)
+    torch, runtime = (open_model(exported(variant) / name, "auto", "cpu", "float32", 1).backend for name in MODELS)
     stride = torch.shape.stride
     rng = np.random.default_rng(0)
     for frames, start, stop in (
@@ -96,7 +107,7 @@ def test_context_may_be_any_or_none(variant, tmp_path):
         (40, 39, 40),
         (40, 20, 21),
     ):
-        shape = (2, 2, config.front_end.all_bins, frames * stride)
+        shape = (2, 2, FRONT_END.all_bins, frames * stride)
         spectra = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
         for cut in (0, 1):
             between = (start * stride + cut, stop * stride - cut)
