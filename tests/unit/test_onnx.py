@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 from conftest import RATE, tones, vocalsep, write
-from test_networks import RATE as SMALL_RATE
 from test_networks import FRONT_END, SMALL, model, named
+from test_networks import RATE as SMALL_RATE
 
 from vocalsep import Separator
 from vocalsep.errors import ModelError, UsageError
