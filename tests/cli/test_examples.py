@@ -91,8 +91,9 @@ def test_the_container_is_made_of_what_the_package_needs(tmp_path):
     everything, *kept = (DEMO / "Dockerfile.dockerignore").read_text("utf-8").splitlines()[1:-1]
     assert everything == "*"
     for name in kept:
-        source = DEMO.parent / name.removeprefix("!")
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / source.name)
+        source, copy = (folder / name.removeprefix("!") for folder in (DEMO.parent, tmp_path))
+        copy.parent.mkdir(exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy)
     built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "wheels", cwd=tmp_path)
     assert built.returncode == 0, built.stderr
     (wheel,) = (tmp_path / "wheels").glob("*.whl")

@@ -79,20 +79,24 @@ def _no_configuration(path):
     save_file({"a": torch.zeros(3)}, path)
 
 
-def _other_width(path):
+def _change_network(path, change):
     header, body = _header(path)
     metadata = json.loads(header["__metadata__"]["vocalsep"])
-    metadata["config"]["network"]["filters"] = [2, 8]
+    metadata["config"]["network"] = change(metadata["config"]["network"])
     header["__metadata__"]["vocalsep"] = json.dumps(metadata)
     _rewrite(path, header, body)
+
+
+def _other_width(path):
+    _change_network(path, lambda network: {**network, "filters": [2, 8]})
 
 
 def _impossible_width(path):
-    header, body = _header(path)
-    metadata = json.loads(header["__metadata__"]["vocalsep"])
-    metadata["config"]["network"]["filters"] = [4096] * 10
-    header["__metadata__"]["vocalsep"] = json.dumps(metadata)
-    _rewrite(path, header, body)
+    _change_network(path, lambda network: {**network, "filters": [4096] * 10})
+
+
+def _network_is_a_number(path):
+    _change_network(path, lambda network: 5)
 
 
 def _not_finite(path):
@@ -115,6 +119,7 @@ def _not_finite(path):
         _no_configuration,
         _other_width,
         _impossible_width,
+        _network_is_a_number,
         _not_finite,
         pathlib.Path.unlink,
     ],

@@ -47,5 +47,7 @@ class ModelConfig:
 def _network(architecture: str, settings: Mapping[str, Any]) -> NetworkConfig:
     """Build a network's configuration from saved settings, which may have the names of earlier versions."""
     kind = config_class(architecture)
+    if not isinstance(settings, Mapping):
+        raise ModelError(f"the network's settings are not a table but {settings!r}")
     config: NetworkConfig = kind(**kind.with_current_names(settings))
     return config

@@ -86,14 +86,11 @@ class Family:
     ----------
     module : str
         Name of the module in this package, see `FamilyModule`.
-    extra : str
-        The optional dependencies of vocalsep that compute it, empty for none.
     title : str
         What people call it.
     """
 
     module: str
-    extra: str
     title: str
 
     def load(self) -> FamilyModule:
@@ -103,11 +100,11 @@ class Family:
 
 # By the name in model files.
 FAMILIES = {
-    "htdemucs-onnx": Family("htdemucs_onnx", "onnx", "HT-Demucs as an ONNX graph"),
-    "demucs": Family("demucs", "demucs", "Demucs"),
-    "mdx23c": Family("mdx23c", "", "MDX23C"),
-    "mdx-net": Family("mdx_net", "onnx", "MDX-Net"),
-    "roformer": Family("roformer", "roformer", "RoFormer"),
+    "htdemucs-onnx": Family("htdemucs_onnx", "HT-Demucs as an ONNX graph"),
+    "demucs": Family("demucs", "Demucs"),
+    "mdx23c": Family("mdx23c", "MDX23C"),
+    "mdx-net": Family("mdx_net", "MDX-Net"),
+    "roformer": Family("roformer", "RoFormer"),
 }
 
 
