@@ -352,8 +352,9 @@ def test_many_uploads_at_once_all_get_their_own_stems(studio, tmp_path):
 
 
 def test_queue_positions_cancelling_and_deleting(studio, tmp_path):
-    long = write(tmp_path / "long.wav", tones(5, 8000, 1), 8000)
-    first, second, third = (studio.post(long, f"{n}.wav").json()["id"] for n in range(3))
+    long = write(tmp_path / "long.wav", tones(110, 8000, 1), 8000)
+    short = write(tmp_path / "short.wav", tones(5, 8000, 1), 8000)
+    first, second, third = (studio.post(path, f"{n}.wav").json()["id"] for n, path in enumerate((long, short, short)))
     assert studio.http.post(f"api/songs/{third}/cancel").json()["state"] == "cancelled"
     assert studio.http.post(f"api/songs/{first}/cancel").json()["state"] in ("cancelled", "done")
     assert studio.until(second, "done")["position"] is None
