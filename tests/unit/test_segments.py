@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import tones
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from segment_models import CARD, SMALL, write_htdemucs
 
@@ -104,6 +104,7 @@ def _whole(backend, mixture, hop):
     parallel=st.integers(1, 3),
     cuts=st.lists(st.integers(0, 5000), max_size=8),
 )
+@example("shifted", "flat", 499, 899, 101, 401, 1, [])
 def test_a_stream_gives_what_the_whole_song_does(ending, window, before, hop, context, samples, parallel, cuts):
     shape = dataclasses.replace(SHAPE, ending=ending, window=window, before=before, context=context)
     backend = Swell(shape, parallel)

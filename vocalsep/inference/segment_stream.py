@@ -132,10 +132,12 @@ class SegmentStream:
             stop = (end // whole + 1) * whole + self.shape.before
             return [Segment(start, min(used, stop - start), self._left, length) for start in starts]
         if self.shape.ending == "shifted":
-            ended = self._next > -self.shape.before and self._next - self.hop + used == end
-            if not starts or ended:
-                return []
-            return [Segment(max(-self.shape.before, end - used), used, self._left, length)]
+            # What is used of some may end with the song, and only their context beyond it.
+            segments = [Segment(start, used, self._left, length) for start in starts if start + used <= end]
+            beyond = [start for start in starts if start + used > end]
+            if beyond and not (beyond[0] > -self.shape.before and beyond[0] - self.hop + used == end):
+                segments.append(Segment(max(-self.shape.before, end - used), used, self._left, length))
+            return segments
         parts = [(start, min(used, end - start)) for start in starts]
         if self.shape.ending == "short":
             return [Segment(start, part, self._left, part + self.shape.context) for start, part in parts]
