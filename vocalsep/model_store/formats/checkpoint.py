@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ...errors import ModelError, UsageError
 from ...inference.backend import VOCALS
+from ...inference.families.table import FamilyInfo
 from ...model_files.torch_archive import weights_in
-from .given import CONFIGURATIONS, KARAOKE_REMARK, Given, source_name
+from ...model_files.yaml_file import read_yaml
+from .given import CONFIGURATIONS, KARAOKE_REMARK, Converted, Given, source_name
 from .safetensors_file import is_safetensors, read_weights
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
@@ -28,6 +30,48 @@ def weights_of(given: Given) -> dict[str, np.ndarray] | None:
     if is_safetensors(given):
         return read_weights(given.path)
     return weights_in(given.checkpoint)
+
+
+def convert(
+    given: Given,
+    weights: dict[str, np.ndarray],
+    family: str,
+    read_config: Callable[[Mapping[str, Any]], Any],
+    build: Callable[[Any], Any],
+) -> Converted:
+    """Return a checkpoint of a family as a model of ours, once its weights fit the network of its configuration.
+
+    Parameters
+    ----------
+    given : Given
+    weights : dict
+    family : str
+        A name in `FAMILIES`.
+    read_config : callable
+        Gives the family's configuration for the content of the YAML file.
+    build : callable
+        Gives the network, a torch module, of that configuration.
+
+    Raises
+    ------
+    ModelError
+        The configuration makes no sense, or the weights do not fit it.
+    UsageError
+        The configuration is missing.
+    MissingExtraError
+        The packages that compute the network are not installed.
+    """
+    path = configuration_of(given)
+    content = read_yaml(path)
+    try:
+        config = read_config(content)
+        network = build(config)
+    except ModelError as error:
+        raise error.about(path) from None
+    check_weights(weights, network.state_dict(), given, path)
+    parameters = sum(value.size for value in weights.values())
+    card = given.card(remarks_on(config.sources, given))
+    return Converted(FamilyInfo(family, config, card, parameters), weights)
 
 
 def configuration_of(given: Given) -> pathlib.Path:

@@ -7,9 +7,7 @@ from typing import Any
 
 from ...errors import ModelError
 from ...inference.families import mdx23c
-from ...inference.families.table import FamilyInfo
-from ...model_files.yaml_file import read_yaml
-from .checkpoint import check_weights, configuration_of, positive, remarks_on, sections, sources_of, weights_of
+from .checkpoint import convert, positive, sections, sources_of, weights_of
 from .given import Converted, Given
 
 
@@ -29,17 +27,7 @@ def read(given: Given) -> Converted | None:
     weights = weights_of(given)
     if weights is None or not {"first_conv.weight", "final_conv.2.weight"} <= set(weights):
         return None
-    path = configuration_of(given)
-    content = read_yaml(path)
-    try:
-        config = _config(content)
-        network = mdx23c.build(config)
-    except ModelError as error:
-        raise error.about(path) from None
-    check_weights(weights, network.state_dict(), given, path)
-    parameters = sum(value.size for value in weights.values())
-    card = given.card(remarks_on(config.sources, given))
-    return Converted(FamilyInfo("mdx23c", config, card, parameters), weights)
+    return convert(given, weights, "mdx23c", _config, mdx23c.build)
 
 
 def _config(content: Mapping[str, Any]) -> mdx23c.Config:

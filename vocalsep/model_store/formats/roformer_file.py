@@ -7,9 +7,7 @@ from typing import Any
 
 from ...errors import ModelError
 from ...inference.families import roformer
-from ...inference.families.table import FamilyInfo
-from ...model_files.yaml_file import read_yaml
-from .checkpoint import check_weights, configuration_of, positive, remarks_on, sections, sources_of, weights_of
+from .checkpoint import convert, positive, sections, sources_of, weights_of
 from .given import Converted, Given
 
 
@@ -29,17 +27,9 @@ def read(given: Given) -> Converted | None:
     weights = weights_of(given)
     if weights is None or not any(name.startswith("band_split.") for name in weights):
         return None
-    path = configuration_of(given)
-    content = read_yaml(path)
-    try:
-        config = _config(content)
-        network = roformer.build(config, given.path.stat().st_size)
-    except ModelError as error:
-        raise error.about(path) from None
-    check_weights(weights, network.state_dict(), given, path)
-    parameters = sum(value.size for value in weights.values())
-    card = given.card(remarks_on(config.sources, given))
-    return Converted(FamilyInfo("roformer", config, card, parameters), weights)
+    return convert(
+        given, weights, "roformer", _config, lambda config: roformer.build(config, given.path.stat().st_size)
+    )
 
 
 def _config(content: Mapping[str, Any]) -> roformer.Config:
