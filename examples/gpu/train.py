@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Train a network on a GPU, in runs of a few minutes that go on where the last one ended.
 
-    python train.py PARTS RUN --recipe small.toml --minutes 9 --of-minutes 27
+    python train.py PARTS RUN --recipe small.toml --minutes 9 --of-minutes 11
 
-PARTS is a folder with what pack.py wrote; parts that arrive later are used from the next run on. RUN keeps the state;
-RUN/out gets what is worth bringing back: model.safetensors (averaged weights, with batch norm statistics measured for
-them, ready for `vocalsep split --model` and `vocalsep export`), log.tsv, and the whole state in files of at most
-15 MB each, from which --resume-from goes on where RUN itself was lost.
+PARTS is a folder with what pack.py wrote. Training begins with the parts that are there; one that arrives later is used
+as soon as it is decoded, so it must appear whole (moved into the folder, not copied). RUN keeps the state; RUN/out gets
+what is worth bringing back: model.safetensors (averaged weights, with batch norm statistics measured for them, ready
+for `vocalsep split --model` and `vocalsep export`), log.tsv, and the whole state in files of at most 15 MB each, from
+which --resume-from goes on where RUN itself was lost. The state is written every --save-minutes, too.
 
 The learning rate falls along a cosine over --of-minutes of training, whatever the speed of the machine. All samples lie
 in the memory of the GPU as 16-bit integers, and examples are mixed there. Needs torch, numpy, scipy, safetensors and
@@ -18,13 +19,16 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import copy
+import dataclasses
 import io
 import json
 import math
 import os
 import pathlib
+import queue
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -50,8 +54,11 @@ from vocalsep.training.norms import measure_statistics
 SHARD_BYTES = 15_000_000
 STATISTICS_BATCHES = 8
 LOG_EVERY = 50
+# Steps whose batches are mixed together: mixing starts many small operations, whatever the number of examples.
+STEPS_PER_MIX = 4
 # Seconds that the end of a run takes: statistics, validation, files.
 CLOSING_S = 25.0
+LOOK_EVERY_S = 1.0
 
 
 def decoded(data: bytes, samples: int) -> np.ndarray:
@@ -66,6 +73,69 @@ def decoded(data: bytes, samples: int) -> np.ndarray:
     return whole
 
 
+@dataclasses.dataclass
+class Part:
+    """The sounds of one file: entries with ``offsets`` into ``samples``, int16 (2, total)."""
+
+    entries: list[dict[str, Any]]
+    samples: np.ndarray
+
+    @classmethod
+    def load(cls, path: pathlib.Path) -> Part:
+        """Decode a file that pack.py wrote."""
+        with tarfile.open(path) as tar:
+            files = {member.name: tar.extractfile(member).read() for member in tar.getmembers()}  # type: ignore[union-attr]
+        entries: list[dict[str, Any]] = []
+        jobs: list[tuple[bytes, int]] = []
+        total = 0
+        for number, entry in enumerate(json.loads(files["index.json"])):
+            offsets = {}
+            for stem, samples in entry["samples"].items():
+                offsets[stem] = total
+                jobs.append((files[f"{number:05}.{stem}.opus"], samples))
+                total += samples
+            entries.append({**entry, "offsets": offsets, "length": min(entry["samples"].values())})
+        # libsndfile decodes without Python's lock, so threads are enough.
+        with concurrent.futures.ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+            return cls(entries, np.concatenate(list(pool.map(decoded, *zip(*jobs, strict=True))), axis=1))
+
+
+class Arrivals:
+    """Decodes the parts of a folder in a thread, also those that appear while it runs.
+
+    Raises
+    ------
+    Exception
+        From `next_part`: what went wrong with a part.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder = folder
+        self._parts: queue.Queue[Part | Exception] = queue.Queue()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        known: set[pathlib.Path] = set()
+        while True:
+            for path in sorted(set(self._folder.glob("part-*.tar")) - known):
+                known.add(path)
+                try:
+                    self._parts.put(Part.load(path))
+                except Exception as error:
+                    self._parts.put(error)
+            time.sleep(LOOK_EVERY_S)
+
+    def next_part(self, wait: bool = False) -> Part | None:
+        """Return a part that is decoded; None if there is none yet, unless `wait` says to wait for one."""
+        try:
+            part = self._parts.get(block=wait)
+        except queue.Empty:
+            return None
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+
 class Bank:
     """All sounds of some parts in the memory of a device.
 
@@ -76,28 +146,22 @@ class Bank:
         Of each sound: ``name``, ``kind``, ``band`` in Hz, ``length`` in samples, and ``offsets`` of its stems.
     """
 
-    def __init__(self, parts: list[pathlib.Path], device: torch.device, workers: int):
+    def __init__(self, device: torch.device):
         self.entries: list[dict[str, Any]] = []
-        jobs: list[tuple[bytes, int]] = []
-        total = 0
-        for part in parts:
-            with tarfile.open(part) as tar:
-                files = {member.name: tar.extractfile(member).read() for member in tar.getmembers()}  # type: ignore[union-attr]
-            for number, entry in enumerate(json.loads(files["index.json"])):
-                offsets = {}
-                for stem, samples in entry["samples"].items():
-                    offsets[stem] = total
-                    jobs.append((files[f"{number:05}.{stem}.opus"], samples))
-                    total += samples
-                length = min(entry["samples"].values())
-                self.entries.append({**entry, "offsets": offsets, "length": length})
-        self.samples = torch.empty((2, total), dtype=torch.int16, device=device)
-        offset = 0
-        with concurrent.futures.ProcessPoolExecutor(workers) as pool:
-            for sound in pool.map(decoded, *zip(*jobs, strict=True), chunksize=8):
-                self.samples[:, offset : offset + sound.shape[1]] = torch.from_numpy(sound).to(device)
-                offset += sound.shape[1]
-        self.hours = total / 2 / 44100 / 3600
+        self.samples = torch.empty((2, 0), dtype=torch.int16, device=device)
+
+    def add(self, part: Part) -> None:
+        """Add the sounds of a part."""
+        first = self.samples.shape[1]
+        for entry in part.entries:
+            offsets = {stem: first + offset for stem, offset in entry["offsets"].items()}
+            self.entries.append({**entry, "offsets": offsets})
+        self.samples = torch.cat([self.samples, torch.from_numpy(part.samples).to(self.samples.device)], dim=1)
+
+    @property
+    def hours(self) -> float:
+        """Hours of all stems together."""
+        return self.samples.shape[1] / 44100 / 3600
 
     def read(self, entry: int, stem: str) -> np.ndarray:
         """Return a whole stem (2, samples), float32."""
@@ -107,25 +171,48 @@ class Bank:
 
 
 class Mixer:
-    """Mixes batches on the device; a step's batch depends on the seed and the step alone."""
+    """Mixes batches on the device; a step's batch depends on the seed, the step and the sounds alone."""
 
     def __init__(self, bank: Bank, config: TrainingConfig, weights: dict[str, float], device: torch.device):
         self.bank, self.config, self.device = bank, config, device
         self.length = config.example_samples
-        self.weights = np.array([self._weight(entry, weights) for entry in bank.entries])
-        kinds = np.array([entry["kind"] for entry in bank.entries])
-        self.voices = self._share(np.isin(kinds, ["song", "voice"]))
-        self.backings = self._share(np.isin(kinds, ["song", "instrumental"]))
-        self.loud = [self._loudness(entry) for entry in bank.entries]
+        self.folder_weights = weights
+        self.loud: list[np.ndarray | None] = []
+        self.voices = self.backings = np.zeros(0)
+        self.mixed: tuple[int, tuple[Tensor, Tensor, Tensor]] | None = None
+
+    def add(self, part: Part) -> None:
+        """Add a part to the bank, and draw from it from now on."""
+        self.bank.add(part)
+        entries = self.bank.entries
+        self.loud += [self._loudness(entry) for entry in entries[len(self.loud) :]]
+        weights = np.array([self._weight(entry, self.folder_weights) for entry in entries])
+        kinds = np.array([entry["kind"] for entry in entries])
+        self.voices = self._share(weights * np.isin(kinds, ["song", "voice"]))
+        self.backings = self._share(weights * np.isin(kinds, ["song", "instrumental"]))
+        self.mixed = None
+
+    def step_batch(self, step: int, size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the batch of a step, see `batch`."""
+        group, place = divmod(step, STEPS_PER_MIX)
+        if self.mixed is None or self.mixed[0] != group:
+            self.mixed = group, self.batch(group, size * STEPS_PER_MIX, seed)
+        vocals, mixture, band = (tensor[place * size : (place + 1) * size] for tensor in self.mixed[1])
+        return vocals, mixture, band
 
     @staticmethod
     def _weight(entry: dict[str, Any], weights: dict[str, float]) -> float:
         factor = next((weight for start, weight in weights.items() if entry["name"].startswith(start)), 1.0)
         return factor * math.sqrt(entry["length"])
 
-    def _share(self, kind: np.ndarray) -> np.ndarray:
-        share = self.weights * kind
-        return share / share.sum()
+    @staticmethod
+    def _share(weights: np.ndarray) -> np.ndarray:
+        return weights / max(weights.sum(), 1e-12)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are voices and accompaniments."""
+        return bool(self.voices.any() and self.backings.any())
 
     def _loudness(self, entry: dict[str, Any]) -> np.ndarray | None:
         """Return the RMS of the vocals in each second; of a sound without vocals nothing."""
@@ -137,9 +224,9 @@ class Mixer:
             return np.ones(1)
         return part[:, : seconds * 44100].reshape(2, seconds, 44100).square().mean((0, 2)).sqrt().cpu().numpy()
 
-    def batch(self, step: int, size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, number: int, size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return vocals and mixture (batch, 2, samples), float32, and band (batch,) in Hz."""
-        rng = np.random.default_rng((seed, step))
+        rng = np.random.default_rng((seed, number))
         mixing, entries = self.config.mixing, self.bank.entries
         vocal = rng.choice(len(entries), size, p=self.voices)
         other = rng.choice(len(entries), size, p=self.backings)
@@ -266,6 +353,11 @@ class Run:
                 tensors[f"second.{index}"] = moments["exp_avg_sq"].bfloat16()
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Begin with the weights of a model."""
+        for network in (self.network, self.average):
+            network.load_state_dict(weights)
+
     def load(self, tensors: dict[str, Tensor], step: int, seconds: float) -> None:
         """Go on from `state`."""
         part = lambda start: {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}  # noqa: E731
@@ -375,8 +467,10 @@ def main() -> None:
     parser.add_argument("run", type=pathlib.Path)
     parser.add_argument("--recipe", type=pathlib.Path, required=True, metavar="FILE.toml")
     parser.add_argument("--minutes", type=float, default=9, help="of this call [9]")
-    parser.add_argument("--of-minutes", type=float, default=27, help="of all calls together [27]")
+    parser.add_argument("--of-minutes", type=float, default=11, help="of all calls together [11]")
+    parser.add_argument("--save-minutes", type=float, default=2, help="how often the state is written [2]")
     parser.add_argument("--resume-from", type=pathlib.Path, help="a folder with state-*.safetensors")
+    parser.add_argument("--init", type=pathlib.Path, help="a model.safetensors whose weights a new run begins with")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true", help="compile the network (torch.compile)")
     parser.add_argument("--weight", action="append", default=[], metavar="FOLDER=WEIGHT", help="how often it is drawn")
@@ -394,25 +488,34 @@ def main() -> None:
     if kept is not None:
         run.load(*read_state(kept))
         print(f"going on at step {run.step}, {run.seconds / 60:.1f} min", flush=True)
-    workers = min(16, os.cpu_count() or 1)
-    bank = Bank(sorted(given.parts.glob("part-*.tar")), device, workers)
-    valid = Bank([given.parts / "valid.tar"], device, workers) if (given.parts / "valid.tar").exists() else None
+    elif given.init is not None:
+        run.begin_with(load_file(given.init))
+    arrivals = Arrivals(given.parts)
+    valid = None
+    if (given.parts / "valid.tar").exists():
+        valid = Bank(device)
+        valid.add(Part.load(given.parts / "valid.tar"))
     weights = {name: float(weight) for name, weight in (entry.split("=") for entry in given.weight)}
-    mixer = Mixer(bank, config, weights, device)
-    print(f"{len(bank.entries)} sounds, {bank.hours:.2f} h, ready in {time.monotonic() - began:.0f} s", flush=True)
+    mixer = Mixer(Bank(device), config, weights, device)
 
     loss_of = parse(settings.loss)
     forward = torch.compile(run.network) if given.compile else run.network
     run.network.train()
     losses: list[Tensor] = []
-    last = logged = time.monotonic()
+    last = logged = saved = time.monotonic()
     total = given.of_minutes * 60
     with (out / "log.tsv").open("a") as log:
         while run.seconds < total and last - began < given.minutes * 60 - CLOSING_S:
+            while (part := arrivals.next_part(wait=not mixer.ready)) is not None:
+                mixer.add(part)
+                line = f"# step {run.step}: {len(mixer.bank.entries)} sounds, {mixer.bank.hours:.2f} h"
+                print(line, file=log, flush=True)
+                print(line, flush=True)
+                last = time.monotonic()
             rate = run.rate(run.seconds / total)
             for group in run.optimizer.param_groups:
                 group["lr"] = rate
-            vocals, mixture, band = mixer.batch(run.step, settings.batch_size, settings.seed)
+            vocals, mixture, band = mixer.step_batch(run.step, settings.batch_size, settings.seed)
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 front_end, frames = config.model.front_end, config.data.frames
                 results = estimates(run.network, forward, vocals, mixture, band, front_end, frames)
@@ -434,6 +537,11 @@ def main() -> None:
                 line = f"{run.step}\t{run.seconds:.0f}\t{rate:.2e}\t{mean:.4f}\t{speed:.2f}"
                 print(line, file=log, flush=True)
                 print(line.replace("\t", "  "), flush=True)
+            if now - saved > given.save_minutes * 60:
+                write_state(out, run)
+                saved = time.monotonic()
+        if not mixer.ready:
+            sys.exit("nothing was trained: no time was left, or the training is over")
         write_state(out, run)
         scores = finish(run, mixer, valid, out, settings.batch_size)
         print(f"# step {run.step}: {json.dumps(scores)}", file=log)

@@ -219,29 +219,37 @@ def test_scores_at_many_places_of_the_grid(tmp_path):
     assert second.count("(0.00)") == 4
 
 
-def test_training_on_a_gpu_packs_trains_and_goes_on(tmp_path):
-    """A few steps of a tiny network, without a GPU: a second run goes on at the step where the first ended."""
+def test_training_on_a_gpu_takes_parts_that_arrive_and_goes_on_after_a_kill(tmp_path):
+    """A few steps of a tiny network, without a GPU."""
+    from safetensors import safe_open
+
     from vocalsep import Separator
 
     for name in ("one", "two"):
         for seed, stem in enumerate(("vocals", "accompaniment")):
             write(tmp_path / "songs" / name / f"{stem}.wav", tones(4.0, seed=seed))
-    gpu = DEMO / "gpu"
-    packed = run(sys.executable, gpu / "pack.py", tmp_path / "parts", "--stems", tmp_path / "songs", "--valid-stems",
+    gpu, parts, out = DEMO / "gpu", tmp_path / "parts", tmp_path / "run" / "out"
+    packed = run(sys.executable, gpu / "pack.py", parts, "--stems", tmp_path / "songs", "--valid-stems",
                  tmp_path / "songs")  # fmt: skip
     assert packed.returncode == 0, packed.stderr
-    assert (tmp_path / "parts" / "part-00.tar").exists()
     recipe = (gpu / "small.toml").read_text().replace("[80, 128, 176, 224]", "[4, 6]")
     recipe = recipe.replace("frames = 256", "frames = 32").replace("batch_size = 48", "batch_size = 2")
     (tmp_path / "tiny.toml").write_text(recipe)
-    options = ("--recipe", tmp_path / "tiny.toml", "--device", "cpu", "--minutes", 5, "--of-minutes")
-    command = (sys.executable, gpu / "train.py", tmp_path / "parts", tmp_path / "run", *options)
-    first = run(*command, 0.02)
-    assert first.returncode == 0, first.stderr
-    steps = int(re.search(r"^step (\d+)", first.stdout, re.MULTILINE)[1])
+    command = [str(part) for part in (sys.executable, gpu / "train.py", parts, tmp_path / "run", "--recipe",
+               tmp_path / "tiny.toml", "--device", "cpu", "--minutes", 5)]  # fmt: skip
+    first = subprocess.Popen([*command, "--save-minutes", "0"], stdout=subprocess.PIPE, text=True)
+    lines = iter(first.stdout.readline, "")
+    assert next(lines) == "# step 0: 2 sounds, 0.00 h\n"
+    shutil.copy(parts / "part-00.tar", tmp_path / "more.tar")
+    (tmp_path / "more.tar").rename(parts / "part-01.tar")
+    assert next(line for line in lines if "sounds" in line).endswith(": 4 sounds, 0.01 h\n")
+    first.kill()
+    first.wait()
+    with safe_open(out / "state-0.safetensors", "pt") as state:
+        steps, seconds = (float(state.metadata()[name]) for name in ("step", "seconds"))
     assert steps > 0
-    second = run(*command, 0.03)
-    assert f"going on at step {steps}" in second.stdout, second.stderr
-    out = tmp_path / "run" / "out"
+    second = run(*command, "--of-minutes", (seconds + 1) / 60)
+    assert f"going on at step {steps:.0f}" in second.stdout, second.stderr
+    assert int(re.search(r"^step (\d+)", second.stdout, re.MULTILINE)[1]) > steps
     assert {path.name for path in out.iterdir()} == {"log.tsv", "model.safetensors", "state-0.safetensors"}
     assert np.isfinite(Separator(out / "model.safetensors").separate(tones(1.0), RATE).vocals).all()
