@@ -166,3 +166,14 @@ def test_an_input_is_never_replaced(tmp_path):
 
 def test_stem_files_lose_both_suffixes():
     assert InputFile(pathlib.Path("A - B.stem.mp4")).name == "A - B"
+
+
+def test_an_interrupt_while_a_file_is_created_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted_touch(path, exist_ok):
+        path.write_bytes(b"")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pathlib.Path, "touch", interrupted_touch)
+    with pytest.raises(KeyboardInterrupt):
+        Pending(tmp_path / "a" / "song.wav", overwrite=False)
+    assert list(tmp_path.iterdir()) == []

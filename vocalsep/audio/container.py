@@ -7,7 +7,7 @@ import itertools
 import os
 from typing import Any
 
-from ..system.signals import called_from_c
+from ..system.signals import uninterrupted
 
 # Self-contained formats only: playlists and scripts would make FFmpeg open further files.
 ALLOWED_DEMUXERS = (
@@ -51,7 +51,7 @@ class AvioFile:
         self.readable = file.readable
         self.writable = file.writable
 
-    @called_from_c
+    @uninterrupted
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes; none after an error."""
         try:
@@ -60,7 +60,7 @@ class AvioFile:
             self.error = self.error or error
             return b""
 
-    @called_from_c
+    @uninterrupted
     def write(self, data: bytes) -> int:
         """Write and return the number of bytes, or a negative error number."""
         try:
@@ -68,7 +68,7 @@ class AvioFile:
         except OSError as error:
             return self._failed(error)
 
-    @called_from_c
+    @uninterrupted
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move and return the position, or a negative error number, as damaged files lead to impossible positions."""
         try:

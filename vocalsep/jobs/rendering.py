@@ -28,6 +28,7 @@ from ..inference.engine import Engine
 from ..karaoke_video import VideoContent, check_drawing, write_karaoke_video
 from ..system.atomic_files import Pending
 from ..system.background import run_in_thread
+from ..system.signals import uninterrupted
 from ..tags import Tags, read_tags, write_tags
 from .karaoke_videos import video_content
 from .outputs import OutputSpec, WriteOptions, single_stem
@@ -144,7 +145,7 @@ def render(
             finishing: list[concurrent.futures.Future[None]] = []
             stack.callback(concurrent.futures.wait, finishing)
             for writer in writers:
-                finishing.append(run_in_thread(writer.finish))
+                _finish_in_thread(writer, finishing)
             for future in finishing:
                 future.result()
             for writer in writers:
@@ -325,3 +326,9 @@ class _OutputWriter:
     def commit(self) -> None:
         """Give the file its final name."""
         self.pending.commit()
+
+
+@uninterrupted
+def _finish_in_thread(writer: _OutputWriter, finishing: list[concurrent.futures.Future[None]]) -> None:
+    # A thread that was started, but is not in the list, would work on a file that is being discarded.
+    finishing.append(run_in_thread(writer.finish))

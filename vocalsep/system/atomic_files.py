@@ -50,6 +50,10 @@ class Pending:
             except OSError as error:
                 self._remove_folders()
                 raise _folder_error(target.parent, error) from None
+            except BaseException:
+                # An interrupt may come when the file is there, and nobody knows it yet.
+                self.discard()
+                raise
 
     def __enter__(self) -> Pending:
         return self

@@ -1,7 +1,8 @@
 """Ctrl-C and polite kills: one exception in the main thread, and never where an exception would be lost or do harm.
 
-A signal is deferred in Python code that C libraries call back, where an exception would be printed and lost, and while
-a module is being imported: C++ libraries that are left half initialised end the whole process.
+A signal is deferred in Python code that C libraries call back, where an exception would be printed and lost, where one
+would part what belongs together, and while a module is being imported: C++ libraries that are left half initialised end
+the whole process.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ RETRY_S = 0.02
 # File name of the frames that import modules.
 IMPORT_MACHINERY = "<frozen importlib._bootstrap>"
 Function = TypeVar("Function", bound=Callable[..., Any])
-_callback_codes: set[CodeType] = set()
+_uninterrupted_codes: set[CodeType] = set()
 
 
-def called_from_c(function: Function) -> Function:
-    """Mark a function that a C library calls, so that no signal raises an exception in it."""
-    _callback_codes.add(function.__code__)
+def uninterrupted(function: Function) -> Function:
+    """Mark a short function, such as one that a C library calls: no signal raises an exception in it."""
+    _uninterrupted_codes.add(function.__code__)
     return function
 
 
@@ -51,7 +52,7 @@ def defer_signal(number: int, frame: FrameType | None, entry_frame: FrameType | 
     """
     while frame is not None and frame is not entry_frame:
         importing = entry_frame is not None and frame.f_code.co_filename == IMPORT_MACHINERY
-        if importing or frame.f_code in _callback_codes:
+        if importing or frame.f_code in _uninterrupted_codes:
             retry = threading.Timer(RETRY_S, os.kill, (os.getpid(), number))
             retry.daemon = True
             retry.start()
