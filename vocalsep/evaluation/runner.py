@@ -60,7 +60,7 @@ def evaluate(
     songs : sequence of Song
     plan : EvaluationPlan
     jobs : int
-        Processes; the machine's cores are shared out among them.
+        Processes, among which the machine's cores are shared; one is this process.
     done : callable
         Called with the result of each track.
 
@@ -95,6 +95,13 @@ def _scored(
         return
     workers = min(jobs, len(waiting))
     threads = max(1, (os.cpu_count() or 1) // workers)
+    if workers == 1:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(threads):
+            for number in waiting:
+                yield number, _scored_track(songs[number], plan, threads)
+        return
     try:
         with process_pool(workers, _begin, (threads,)) as processes:
             with blocked_signals():
