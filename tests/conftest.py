@@ -21,6 +21,12 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
 # What whoever runs the tests has added is not theirs to use.
 os.environ["VOCALSEP_MODELS"] = os.path.join(tempfile.gettempdir(), "vocalsep-tests-have-no-models")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of processes of ``-n auto``: one more than cores, because tests often wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 HERE = pathlib.Path(__file__).resolve().parent
 REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"
 DEMO = HERE.parent / "examples"

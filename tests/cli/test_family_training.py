@@ -26,8 +26,8 @@ def material(tmp_path_factory):
     folder = tmp_path_factory.mktemp("family")
     rng = np.random.default_rng(0)
     for number in range(3):
-        write(folder / f"songs/s{number}/vocals.wav", tones(4, RATE, 2, number), RATE)
-        write(folder / f"songs/s{number}/accompaniment.wav", 0.05 * rng.standard_normal((2, 4 * RATE)), RATE)
+        write(folder / f"songs/s{number}/vocals.wav", tones(2.5, RATE, 2, number), RATE)
+        write(folder / f"songs/s{number}/accompaniment.wav", 0.05 * rng.standard_normal((2, int(2.5 * RATE))), RATE)
     return folder
 
 

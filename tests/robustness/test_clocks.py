@@ -36,7 +36,8 @@ def with_clock(monkeypatch, file, says="+0d"):
 
 
 @needs_faketime
-@pytest.mark.parametrize("name", ["split", pytest.param("train", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["split", "train"])
 def test_results_do_not_depend_on_the_clock(name, tmp_path, monkeypatch):
     plain = CASES[name](tmp_path / "plain")
     plain.finish()

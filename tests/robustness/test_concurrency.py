@@ -47,7 +47,7 @@ def test_two_splits_of_a_song(more, tmp_path):
 
 def test_a_second_training_in_a_folder_is_refused(tmp_path):
     write_stems(tmp_path / "songs", 2, 3)
-    (tmp_path / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 60"))
+    (tmp_path / "small.toml").write_text(TRAINING.replace("steps = 300", "steps = 10"))
     begin = ("train", "--config", tmp_path / "small.toml", "--stems", tmp_path / "songs", "--workers", 0, "--quiet")
     first = (*begin, "--threads", 1, "--out", tmp_path / "run")
     ends = sorted(both(first, first))
