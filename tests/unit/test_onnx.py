@@ -22,8 +22,10 @@ onnx = pytest.importorskip("onnx")
 
 MODELS = ("m.safetensors", "m.onnx")
 EXPORTED = [
-    *((name, SMALL[name]) for name in ("unet", "resunet", "tfc-tdf", "band-tfc-tdf", "wave-unet", "pair")),
+    *((name, SMALL[name]) for name in ("unet", "band-tfc-tdf", "wave-unet", "pair")),
     ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], "mid_side": True}),
+    # Their layers are those of the others.
+    *(pytest.param((name, SMALL[name]), marks=pytest.mark.slow) for name in ("resunet", "tfc-tdf")),
 ]
 
 
@@ -220,8 +222,9 @@ def test_models_without_onnx_file_need_backend_auto_or_torch(tmp_path):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_products_of_16_bits_change_next_to_nothing(precision, demo):
+    mixture = demo["mixture"][:, 10 * RATE : 16 * RATE]
     exact, rough = (
-        Separator(backend="torch", precision=name).separate(demo["mixture"], RATE).vocals
+        Separator(backend="torch", precision=name).separate(mixture, RATE).vocals
         for name in ("float32", precision)
     )
     error = np.square(rough - exact).sum() / np.square(exact).sum()
