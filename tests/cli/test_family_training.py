@@ -61,17 +61,17 @@ def test_comparison_writes_tables_and_reuses_finished_runs(material, tmp_path):
     config.write_text(
         BASE
         + f"[models.unet]\nnetwork = {toml(SMALL['unet'])}\n"
-        + f"[models.wave]\narchitecture = 'wave-unet'\nloss = 'waveform-l1'\nnetwork = {toml(SMALL['wave-unet'])}\n"
+        + f"[models.other]\narchitecture = 'resunet'\nloss = 'l1+sdr'\nnetwork = {toml(SMALL['resunet'])}\n"
     )
     base = ("--config", config, "--stems", material / "songs", "--workers", 0, "--out", tmp_path / "out")
-    one = invoke("compare", *base, "--steps", 4, "--arch", "wave", "--quiet")
+    one = invoke("compare", *base, "--steps", 4, "--arch", "other", "--quiet")
     assert one.exit_code == 0, one.output
-    weights = (tmp_path / "out/wave/last.safetensors").read_bytes()
-    both = invoke("compare", *base, "--steps", 4, "--model", tmp_path / "out/wave/model.safetensors")
+    weights = (tmp_path / "out/other/last.safetensors").read_bytes()
+    both = invoke("compare", *base, "--steps", 4, "--model", tmp_path / "out/other/model.safetensors")
     assert both.exit_code == 0, both.output
-    assert (tmp_path / "out/wave/last.safetensors").read_bytes() == weights
+    assert (tmp_path / "out/other/last.safetensors").read_bytes() == weights
     table = json.loads((tmp_path / "out/table.json").read_text())
-    assert [row["name"] for row in table["rows"]] == ["unet", "wave", "model"]
+    assert [row["name"] for row in table["rows"]] == ["unet", "other", "model"]
     assert [row["steps"] for row in table["rows"]] == [4, 4, 0]
     for row in table["rows"]:
         assert row["parameters"] > 0
