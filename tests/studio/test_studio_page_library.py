@@ -18,6 +18,8 @@ from studio_page import (
 )
 from test_studio import Studio
 
+from vocalsep.studio.error_messages import Code
+
 pytest_plugins = ["studio_page"]
 pytestmark = needs_chromium
 LANGUAGES = ("en", "de", "es", "zh", "ja")
@@ -381,6 +383,8 @@ def test_no_language_lacks_a_text():
         used |= set(re.findall(r'(?<![\w.])text\(\s*"(\w+)"', source))
         used |= set(re.findall(r'data-(?:text|label|placeholder|alt)="(\w+)"', source))
         used |= {word for word in re.findall(r'"(\w+)"', source) if word in tables["en"]}
+    # The studio's errors: a code without a text in some language would be shown in English.
+    used |= {f"problem_{code.text}" for code in Code}
     assert used == set(tables["en"])
     for code, table in tables.items():
         assert set(table) == set(tables["en"]), code
@@ -394,6 +398,27 @@ def test_no_language_lacks_a_text():
             wanted = english["other"] if isinstance(english, dict) else english
             for one in texts:
                 assert set(re.findall(r"\{\w+\}", one)) == set(re.findall(r"\{\w+\}", wanted)), (code, key)
+
+
+def test_errors_of_the_studio_are_in_the_language_of_the_page(browser, page_studio, song, tmp_path):
+    context = browser.new_context(locale="de-DE", viewport={"width": 1280, "height": 800})
+    page = open_page(context, page_studio.address)
+    (tmp_path / "nothing.mp3").touch()
+    page.set_input_files("#file", tmp_path / "nothing.mp3")
+    page.wait_for_selector("#messages :text('diese Datei ist leer (0 Bytes)')")
+    whole = write(tmp_path / "whole.flac", tones(2), RATE).read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    cut = upload(page, page_studio, tmp_path / "cut.flac")
+    page_studio.until(cut["id"], "failed")
+    open_song(page, cut)
+    page.wait_for_selector("#waiting-text:text('die Datei ist beschädigt: ')")
+    page_studio.http.delete(f"api/songs/{cut['id']}")
+    # A code that this page does not know has the studio's sentence.
+    page.route("**/exports", lambda route: route.fulfill(status=409, json={"detail": "not today", "code": "other"}))
+    open_song(page, song)
+    page.click("#download-karaoke")
+    page.wait_for_selector("#messages :text('not today')")
+    context.close()
 
 
 def test_no_visible_text_is_outside_the_tables(context, page_studio, song):

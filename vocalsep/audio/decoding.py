@@ -18,7 +18,7 @@ from .joined_source import JoinedSource
 from .mp4_boxes import is_fragmented
 from .sndfile import SoundFileSource
 from .source import MOST_CHANNELS, RATES_HZ, Source
-from .unsupported import unsupported_reason
+from .unsupported import EMPTY_FILE, unsupported_reason
 
 HEAD_BYTES = 4096
 # The chunk of a WAV that says what it holds, where that is MPEG audio.
@@ -94,7 +94,7 @@ def _open_range(path: pathlib.Path, byte_range: ByteRange, salvage: bool, stream
         file.seek(byte_range.start)
         head = file.read(HEAD_BYTES)
     if not head:
-        raise AudioError("is empty (0 bytes)")
+        raise AudioError(EMPTY_FILE)
     # libsndfile decodes MPEG audio too, but writes complaints to the user's terminal.
     if stream in (None, 0, "1") and not _looks_like_mp3(path, head) and not head.startswith(FFMPEG_ONLY):
         with contextlib.suppress(soundfile.LibsndfileError):

@@ -20,7 +20,7 @@ from .layouts import name_and_order, pinned_layout
 from .mp4_boxes import is_fragmented
 from .selection import audio_streams, select_stream
 from .source import BLOCK_SAMPLES, ROUNDED_S, Source, SourceInfo
-from .unsupported import drm_reason
+from .unsupported import NO_AUDIO, NO_AUDIO_FILE, drm_reason
 
 # The frame count of an MP3, if it has one, is within so many bytes behind its tags.
 FIRST_FRAME_BYTES = 2048
@@ -88,7 +88,7 @@ class FfmpegSource(Source):
         if problem := drm_reason(self.file):
             raise AudioError(problem)
         if not self.container.streams.audio:
-            raise AudioError("holds no audio")
+            raise AudioError(NO_AUDIO)
         streams = audio_streams(self.container)
         index = select_stream(streams, requested, path)
         self.stream: Any = self.container.streams.audio[index]
@@ -98,7 +98,7 @@ class FfmpegSource(Source):
         self.stream.thread_type = "AUTO"
         layout = pinned_layout(context)
         if context.format is None or not context.sample_rate or not layout.nb_channels:
-            raise AudioError("is no audio file, or one too damaged to open")
+            raise AudioError(NO_AUDIO_FILE)
         lossless = context.name.startswith("pcm_") or context.name in LOSSLESS_CODECS
         duration, exact = self._duration()
         self.layout_name = layout.name

@@ -9,6 +9,9 @@ from typing import BinaryIO
 from .mp4_boxes import FILE_TYPE, mp4_index
 
 HEAD_BYTES = 1 << 16
+EMPTY_FILE = "is empty (0 bytes)"
+NO_AUDIO = "holds no audio"
+NO_AUDIO_FILE = "is no audio file, or one too damaged to open"
 DRM = "is protected by DRM: only the shop's own program can play it; take a copy that is not protected"
 # Sample descriptions of encrypted sound in MP4: of iTunes, of Audible, and of Common Encryption.
 ENCRYPTED_AUDIO = re.compile(rb"stsd.{12}(drms|aavd|enca)", re.DOTALL)
@@ -59,4 +62,4 @@ def unsupported_reason(path: pathlib.Path) -> str:
     for pattern, other in NON_AUDIO:
         if not reason and re.match(pattern, head.lstrip(b"\xef\xbb\xbf \r\n\t"), re.IGNORECASE | re.DOTALL):
             reason = other
-    return reason or "is no audio file, or one too damaged to open"
+    return reason or NO_AUDIO_FILE

@@ -12,6 +12,7 @@ from ..errors import AudioError, OutputError
 from .container import AvioFile, is_cover, open_container
 from .formats import FORMATS, Format
 from .selection import audio_streams, select_stream
+from .unsupported import NO_AUDIO
 
 # By suffix: FFmpeg's name of the container. WebM gets Opus sound, all others AAC.
 CONTAINERS = {
@@ -105,7 +106,7 @@ def plan_video(path: pathlib.Path, stream: int | str | None = None, suffix: str 
     try:
         with path.open("rb") as file, open_container(AvioFile(file)) as video:
             if not video.streams.audio:
-                raise AudioError("holds no audio", path=path)
+                raise AudioError(NO_AUDIO, path=path)
             sound = video.streams.audio[select_stream(audio_streams(video), stream, path)]
             covers = {one.index for one in video.streams.video if is_cover(AvioFile(file), one)}
             plans = [_plan(video, sound.index, one, own) for one in suffixes]

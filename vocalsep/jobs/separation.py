@@ -18,6 +18,7 @@ from ..system.background import prefetch
 
 # Blocks that may wait between the stages.
 DECODED_AHEAD, SEPARATED_AHEAD = 4, 16
+NO_SAMPLES = "holds no samples: there is nothing to separate"
 
 
 def separate_source(
@@ -76,7 +77,7 @@ def separate_source(
             for mixture, sources in separated:
                 yield exact_stems(mixture, sources, instruments, bits)
     if source.read == 0:
-        raise AudioError("holds no samples: there is nothing to separate")
+        raise AudioError(NO_SAMPLES)
 
 
 def exact_stems(

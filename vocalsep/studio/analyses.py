@@ -10,15 +10,14 @@ from typing import Any
 
 from ..analysis import SongAnalyzer
 from ..dsp.exact_sum import STEMS
-from ..errors import OutputError, VocalsepError
 from ..system.atomic_files import write_text
-from .error_messages import visitor_message
+from .error_messages import Code, Problem, StudioError, error_fields, problem_of
 from .library import ANALYSIS, Library, LibrarySong
 from .stems import read_blocks
 
 NOTHING: dict[str, Any] = {
     "state": "running",
-    "error": "",
+    **error_fields(None),
     "key": None,
     "key_confidence": 0.0,
     "tempo": None,
@@ -45,7 +44,7 @@ class Analyses:
         self._waiting: list[LibrarySong] = []
         self._thread: threading.Thread | None = None
         # By song: why it failed. It is tried again when the studio starts next.
-        self._errors: dict[str, str] = {}
+        self._problems: dict[str, Problem] = {}
 
     def get(self, song: LibrarySong) -> dict[str, Any]:
         """Return what was found in a song that is done, as the HTTP interface shows it; begin where nothing was."""
@@ -54,8 +53,8 @@ class Analyses:
         except (OSError, ValueError, TypeError):
             pass
         with self._lock:
-            if song.id in self._errors:
-                return {**NOTHING, "state": "failed", "error": self._errors[song.id]}
+            if song.id in self._problems:
+                return {**NOTHING, "state": "failed", **error_fields(self._problems[song.id])}
             if all(one.id != song.id for one in self._waiting):
                 self._waiting.append(song)
             if self._thread is None and not self._closing:
@@ -84,18 +83,16 @@ class Analyses:
                     self._thread = None
                     return
                 song = self._waiting[0]
-            error = ""
+            problem = None
             try:
                 self._analyze(song)
-            except VocalsepError as failure:
-                error = visitor_message(failure)
             except Exception as failure:
                 # One song must not end the others' turn.
-                error = f"{type(failure).__name__}: {failure}"
+                problem = problem_of(failure)
             with self._lock:
                 self._waiting = [one for one in self._waiting if one is not song]
-                if error:
-                    self._errors[song.id] = error
+                if problem is not None:
+                    self._problems[song.id] = problem
             if self.library.get(song.id) is not None and not self._closing:
                 self.on_end(song)
 
@@ -119,7 +116,7 @@ class Analyses:
         }
         now = self.library.get(song.id)
         if now is None or now.audio_taken != song.audio_taken:
-            raise OutputError("the song was changed or deleted meanwhile")
+            raise StudioError(Code.SONG_CHANGED)
         write_text(self._path(song), json.dumps(answer) + "\n")
 
     def _path(self, song: LibrarySong) -> pathlib.Path:

@@ -10,11 +10,12 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from .. import __version__
-from ..errors import AudioError, DiskFullError, LyricsError, UsageError, VocalsepError
+from ..errors import VocalsepError
 from . import (
     audio_routes,
     export_routes,
@@ -26,12 +27,8 @@ from . import (
     studio_routes,
 )
 from .context import Studio
-from .error_messages import visitor_message
-from .party import NoEntry
-from .recordings import NoRecording
+from .error_messages import Code, Problem, RequestRefused, problem_of
 from .route import Route
-from .uploads import RequestRefused
-from .worker import QueueFull
 
 PAGE = pathlib.Path(__file__).parent / "page"
 ROUTES = (
@@ -46,16 +43,7 @@ ROUTES = (
 )
 # Browsers ask whether a file has changed, so that a new version of the studio is not mixed with an old one.
 CACHE_HEADERS = {"cache-control": "no-cache"}
-# The first class that an error is of gives the status; the status is 500 for all others.
-STATUS_OF_ERROR: dict[type[VocalsepError], int] = {
-    NoEntry: 404,
-    NoRecording: 404,
-    QueueFull: 429,
-    DiskFullError: 507,
-    AudioError: 422,
-    LyricsError: 422,
-    UsageError: 422,
-}
+CLOSE = {"connection": "close"}
 
 page_router = fastapi.APIRouter(route_class=Route)
 
@@ -82,8 +70,8 @@ def create_app(studio: Studio) -> fastapi.FastAPI:
     )
     app.state.studio = studio
     app.add_exception_handler(VocalsepError, _answer_error)
-    app.add_exception_handler(RequestRefused, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_unknown_request)
     app.add_exception_handler(ClientDisconnect, _answer_broken_off)
     for routes in ROUTES:
         app.include_router(routes.router, prefix="/api")
@@ -100,8 +88,7 @@ def get_page() -> FileResponse:
 
 async def _answer_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, VocalsepError)
-    status = next((status for kind, status in STATUS_OF_ERROR.items() if isinstance(error, kind)), 500)
-    return JSONResponse({"detail": visitor_message(error)}, status)
+    return _answer(problem_of(error), CLOSE if isinstance(error, RequestRefused) else None)
 
 
 async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
@@ -109,15 +96,22 @@ async def _answer_invalid_request(_: Request, error: Exception) -> JSONResponse:
     problems = [
         f"{problem['loc'][-1]}: {problem['msg']}" if problem["loc"] else problem["msg"] for problem in error.errors()
     ]
-    return JSONResponse({"detail": "; ".join(problems)}, 422)
+    return _answer(Problem(Code.INVALID_REQUEST, {"reason": "; ".join(problems)}))
+
+
+async def _answer_unknown_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    # FastAPI puts its own error around one that is raised while it reads a body.
+    if isinstance(error.__cause__, VocalsepError):
+        return await _answer_error(request, error.__cause__)
+    problem = Problem(Code.UNKNOWN_REQUEST, {"reason": error.detail})
+    return JSONResponse(problem.answer, error.status_code, error.headers)
 
 
 async def _answer_broken_off(_: Request, error: Exception) -> JSONResponse:
     # Nobody reads it; without an answer the server would print an error.
-    return JSONResponse({"detail": "the request was broken off"}, 400, {"connection": "close"})
+    return _answer(Problem(Code.REQUEST_BROKEN_OFF), CLOSE)
 
 
-async def _answer_refusal(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestRefused)
-    # The rest of the body may not have been read: the connection cannot be used for another request.
-    return JSONResponse({"detail": error.reason}, error.status, {"connection": "close"})
+def _answer(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem.answer, problem.code.status, headers)

@@ -8,11 +8,12 @@ import pathlib
 from typing import Annotated, Any, BinaryIO
 
 import fastapi
-from fastapi import HTTPException, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import Response
 
 from ..tags import read_tags
 from .context import PROBLEM_RESPONSES, CurrentStudio, KeyQuery, RequestedSong, TempoQuery
+from .error_messages import Code, StudioError
 from .export_request import StemName
 from .library import DONE
 from .ranges import file_response, range_response
@@ -21,7 +22,6 @@ from .stems import HEADER_BYTES, wav_header
 
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
-NO_STEMS = "this song has no stems yet"
 # Other kinds could hold scripts.
 COVER_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp")
 
@@ -40,17 +40,17 @@ def get_stem(
     """Return a stem as a WAV file; while the song is separated, ranges of what is ready."""
     if key or tempo != 100:
         path = studio.versions.path(song, stem, key, tempo)
-        file = _open(path, "this version is not made yet; POST to versions first")
+        file = _open(path, Code.VERSION_MISSING)
         total = ready = os.fstat(file.fileno()).st_size // song.frame_bytes
         complete = True
     else:
-        file = _open(studio.library.stem(song, stem), NO_STEMS)
+        file = _open(studio.library.stem(song, stem), Code.NO_STEMS)
         # Read again: the song may have been restarted before the file was opened.
         song = studio.get_song(song.id)
         ready, complete = song.ready, song.state == DONE
         total = song.samples or ready
     if not song.channels:
-        raise HTTPException(409, NO_STEMS)
+        raise StudioError(Code.NO_STEMS)
     header = wav_header(song.channels, song.sample_rate, song.bits, total)
     available = HEADER_BYTES + ready * song.frame_bytes
     total_bytes = HEADER_BYTES + max(total, ready) * song.frame_bytes
@@ -69,7 +69,7 @@ def get_peaks(song: RequestedSong, studio: CurrentStudio) -> dict[str, Any]:
 def get_original(song: RequestedSong, request: Request, studio: CurrentStudio) -> Response:
     """Return the uploaded file."""
     path = studio.library.original(song)
-    file = _open(path, "the file is gone", status=404)
+    file = _open(path, Code.FILE_GONE)
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return file_response(file, request.headers.get("range"), media_type)
 
@@ -80,13 +80,13 @@ def get_cover(song: RequestedSong, studio: CurrentStudio) -> Response:
     pictures = read_tags(studio.library.original(song)).pictures if song.cover else ()
     shown = next((picture for picture in pictures if picture.mime in COVER_TYPES), None)
     if shown is None:
-        raise HTTPException(404, "this song has no cover picture")
+        raise StudioError(Code.NO_COVER)
     return Response(shown.data, media_type=shown.mime, headers={"cache-control": "max-age=3600"})
 
 
-def _open(path: pathlib.Path, message: str, status: int = 409) -> BinaryIO:
-    """Open a file; raises HTTPException with `message` if it is not there."""
+def _open(path: pathlib.Path, code: Code) -> BinaryIO:
+    """Open a file; raises StudioError with `code` if it is not there."""
     try:
         return path.open("rb")
     except OSError:
-        raise HTTPException(status, message) from None
+        raise StudioError(code) from None

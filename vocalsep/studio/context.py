@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import pydantic
-from fastapi import Depends, HTTPException, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from ..errors import VocalsepError
 from ..system.background import run_in_thread
 from .analyses import Analyses
+from .error_messages import Code, StudioError
 from .events import Clients, EventStream
 from .export_queue import ExportQueue
 from .exports import Exporter
@@ -39,13 +40,15 @@ ANALYSIS_CLOSE_S = 0.5
 Result = TypeVar("Result")
 
 
-class Problem(pydantic.BaseModel):
-    """Why a request failed, in a sentence."""
+class ErrorAnswer(pydantic.BaseModel):
+    """Why a request failed: a sentence, and the same as data."""
 
     detail: str
+    code: str
+    values: dict[str, Any]
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": Problem}, "5XX": {"model": Problem}}
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorAnswer}, "5XX": {"model": ErrorAnswer}}
 
 
 class ClientLeft(Exception):
@@ -141,10 +144,10 @@ class Studio:
         self.events.publish("song", self.describe(song))
 
     def get_song(self, song_id: str) -> LibrarySong:
-        """Return a song; raises HTTPException if there is none of this id."""
+        """Return a song; raises StudioError if there is none of this id."""
         song = self.library.get(song_id)
         if song is None:
-            raise HTTPException(404, "there is no such song")
+            raise StudioError(Code.NO_SONG)
         return song
 
     def remove_song(self, song: LibrarySong) -> None:
@@ -169,7 +172,7 @@ class Studio:
 
         Raises
         ------
-        HTTPException
+        StudioError
             The song was deleted meanwhile, or the client left.
         VocalsepError
             The work failed.
@@ -182,7 +185,7 @@ class Studio:
 
         async with self._version_slots:
             if await request.is_disconnected():
-                raise HTTPException(409, "the request was broken off")
+                raise StudioError(Code.REQUEST_BROKEN_OFF)
             running = asyncio.wrap_future(run_in_thread(lambda: work(check)))
             try:
                 while not (await asyncio.wait([running], timeout=LEFT_CHECK_S))[0]:
@@ -190,7 +193,7 @@ class Studio:
                         left.set()
                 return running.result()
             except ClientLeft:
-                raise HTTPException(409, "the request was broken off") from None
+                raise StudioError(Code.REQUEST_BROKEN_OFF) from None
             except VocalsepError:
                 self.get_song(song.id)
                 raise
@@ -216,7 +219,7 @@ RequestedSong = Annotated[LibrarySong, Depends(_song)]
 
 def _finished_song(song: RequestedSong) -> LibrarySong:
     if song.state != DONE:
-        raise HTTPException(409, "this song is not separated yet")
+        raise StudioError(Code.SONG_NOT_DONE)
     return song
 
 

@@ -13,12 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import VocalsepError
-from .error_messages import visitor_message
+from .error_messages import Code, Problem, StudioError, error_fields, problem_of
 from .export_request import ExportRequest, download_name
 from .exports import Exporter, ExportTask
 from .library import CANCELLED, DONE, FAILED, QUEUED, RUNNING, LibrarySong
-from .worker import QueueFull
 
 # Exports that are written at once.
 MAX_RUNNING = 2
@@ -55,7 +53,8 @@ class Export:
         ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
     progress : float
         0 to 1.
-    error : str
+    problem : Problem or None
+        Why it failed.
     remarks : tuple of str
     name : str
         Of the file; empty until it is done.
@@ -75,7 +74,7 @@ class Export:
     created: float
     state: str = QUEUED
     progress: float = 0.0
-    error: str = ""
+    problem: Problem | None = None
     remarks: tuple[str, ...] = ()
     name: str = ""
     path: pathlib.Path | None = None
@@ -118,10 +117,8 @@ class ExportQueue:
 
         Raises
         ------
-        QueueFull
-            As many exports wait as may.
-        UsageError, LyricsError
-            The request cannot be met.
+        StudioError
+            The request cannot be met, or as many exports wait as may.
         """
         task = self.exporter.task(song, request)
         with self._changed:
@@ -131,7 +128,7 @@ class ExportQueue:
                     export.clients.add(client)
                     return export
             if sum(export.state == QUEUED for export in self._exports.values()) >= MAX_WAITING:
-                raise QueueFull(f"{MAX_WAITING} downloads are waiting already; try again later")
+                raise StudioError(Code.EXPORTS_FULL, count=MAX_WAITING)
             export = Export(secrets.token_hex(8), task, time.time(), clients={client})
             self._exports[export.id] = export
             if len(self._threads) < MAX_RUNNING:
@@ -162,7 +159,7 @@ class ExportQueue:
                 "state": export.state,
                 "position": self._position(export),
                 "progress": round(export.progress, 3),
-                "error": export.error,
+                **error_fields(export.problem),
                 "remarks": list(export.remarks),
                 "name": export.name,
                 "bytes": export.bytes,
@@ -229,22 +226,20 @@ class ExportQueue:
             self._make(export)
 
     def _make(self, export: Export) -> None:
-        error, made, size = "", None, 0
+        problem, made, size = None, None, 0
         try:
             made = self.exporter.write(export.task, lambda share: self._advance(export, share))
             size = made.path.stat().st_size
         except ExportStopped:
             pass
-        except VocalsepError as failure:
-            error = visitor_message(failure)
         except Exception as failure:
             # One export must not end the queue.
-            error = f"{type(failure).__name__}: {failure}"
+            problem = problem_of(failure)
         with self._changed:
-            if export.stopped.is_set() or made is None or error:
+            if export.stopped.is_set() or made is None or problem:
                 if made is not None:
                     _delete(made.path)
-                export.state, export.error = (FAILED, error) if error else (CANCELLED, "")
+                export.state, export.problem = FAILED if problem else CANCELLED, problem
             else:
                 export.state, export.progress, export.remarks = DONE, 1.0, made.remarks
                 export.path, export.bytes = made.path, size

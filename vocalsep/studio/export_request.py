@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
-from ..errors import UsageError
+from .error_messages import Code, StudioError
 
 if TYPE_CHECKING:
     from .library import LibrarySong
@@ -88,7 +88,7 @@ class ExportRequest(pydantic.BaseModel):
 
         Raises
         ------
-        UsageError
+        StudioError
             The passage is empty, or the recording is not named.
         """
         wanted: dict[str, Any] = {"kind": self.kind}
@@ -103,15 +103,15 @@ class ExportRequest(pydantic.BaseModel):
             wanted.pop("tempo", None)
         start, end = wanted.get("start") or 0.0, wanted.get("end")
         if end is not None and end <= start:
-            raise UsageError("the end of the passage must come after its start")
+            raise StudioError(Code.PASSAGE_EMPTY)
         if start >= duration:
-            raise UsageError(f"the passage starts after the song's end at {duration:.1f} s")
+            raise StudioError(Code.PASSAGE_AFTER_END, seconds=round(duration, 1))
         if wanted.get("start") == 0:
             wanted["start"] = None
         if end is not None and end >= duration:
             wanted["end"] = None
         if self.kind == "recording" and self.recording is None:
-            raise UsageError("a recording must be named")
+            raise StudioError(Code.RECORDING_NOT_NAMED)
         return ExportRequest(**wanted)
 
 

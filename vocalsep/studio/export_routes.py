@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import fastapi
 import pydantic
-from fastapi import Depends, HTTPException, Path, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import Response
 
 from .context import CLIENT_PATTERN, PROBLEM_RESPONSES, ClientQuery, CurrentStudio, FinishedSong
+from .error_messages import Code, StudioError
 from .export_queue import Export
 from .export_request import MEDIA_TYPES, ExportRequest
 from .library import DONE
@@ -32,7 +33,7 @@ class ExportBody(ExportRequest):
 def _export(export_id: ExportId, studio: CurrentStudio) -> Export:
     export = studio.exports.get(export_id)
     if export is None:
-        raise HTTPException(404, "there is no such download; it may have been removed for newer ones")
+        raise StudioError(Code.NO_EXPORT)
     return export
 
 
@@ -68,11 +69,11 @@ def delete_export(export: RequestedExport, studio: CurrentStudio, client: Client
 def get_file(export: RequestedExport, request: Request) -> Response:
     """Return the file of an export that is done."""
     if export.state != DONE or export.path is None:
-        raise HTTPException(409, f"this download is {export.state}")
+        raise StudioError(Code.EXPORT_NOT_DONE)
     try:
         file = export.path.open("rb")
     except OSError:
-        raise HTTPException(404, "this download is gone; ask for it again") from None
+        raise StudioError(Code.EXPORT_GONE) from None
     headers = {"content-disposition": f"attachment; filename*=utf-8''{urllib.parse.quote(export.name, safe='')}"}
     media_type = MEDIA_TYPES.get(pathlib.PurePath(export.name).suffix, "application/octet-stream")
     return file_response(file, request.headers.get("range"), media_type, headers)

@@ -19,7 +19,6 @@ from ..audio.stem_file import StemSink, name_stems
 from ..audio.video import replace_audio
 from ..audio.video_plan import audio_format, plan_video
 from ..dsp.exact_sum import STEMS
-from ..errors import LyricsError, UsageError
 from ..jobs.karaoke_videos import video_content
 from ..jobs.outputs import StemMix
 from ..jobs.time_range import TimeRange
@@ -27,7 +26,7 @@ from ..karaoke_video import BURNT, SUBTITLES, VideoSettings, check_drawing, writ
 from ..lyrics import Lyrics
 from ..tags import read_tags, write_tags
 from ..tags.fields import Tags
-from .error_messages import write_error
+from .error_messages import Code, StudioError, write_error
 from .export_request import ExportRequest, file_name, title_mark
 from .library import Library, LibrarySong
 from .lyrics_store import LyricsStore
@@ -100,10 +99,9 @@ class Exporter:
 
         Raises
         ------
-        UsageError
-            The request cannot be met.
-        LyricsError
-            The song has no words with times.
+        StudioError
+            The request cannot be met, such as a video of a song that has no words with times.
+        MissingExtraError
         """
         recording = None
         if request.kind == "recording" and request.recording is not None:
@@ -111,7 +109,7 @@ class Exporter:
             request = request.model_copy(update={"key": recording.key, "tempo": recording.tempo})
         request = request.simplified(song.duration or 0.0)
         if request.kind == "video" and request.words == "none" and not song.video:
-            raise UsageError("this song has no picture; ask for a video with its words, or for a mix")
+            raise StudioError(Code.NO_PICTURE)
         return ExportTask(song, request, recording, self._words(song) if request.words != "none" else None)
 
     def write(self, task: ExportTask, progress: Progress) -> ExportedFile:
@@ -129,8 +127,6 @@ class Exporter:
 
         Raises
         ------
-        UsageError
-            The request cannot be met.
         AudioError
             The format cannot hold the song.
         OutputError
@@ -147,11 +143,11 @@ class Exporter:
             raise write_error("the file cannot be written", error) from None
 
     def _words(self, song: LibrarySong) -> Lyrics:
-        """Return the words of a song at the times at which its player shows them; raises LyricsError."""
+        """Return the words of a song at the times at which its player shows them; raises StudioError."""
         check_drawing()
         lyrics = self.lyrics.get(song)
         if lyrics is None or not lyrics.timed:
-            raise LyricsError("this song has no words with times; add an .lrc file, or tap its words in time first")
+            raise StudioError(Code.WORDS_WITHOUT_TIMES)
         offset = self.settings.get(song).words_offset
         return dataclasses.replace(lyrics, lines=tuple(line.moved(offset) for line in lyrics.lines))
 

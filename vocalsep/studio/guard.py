@@ -9,6 +9,8 @@ import json
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from .error_messages import Code, Problem
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,9 +84,9 @@ class Guard:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        status, reason = self._check_origin(scope, headers, host)
-        if status:
-            await _send_error(send, status, reason)
+        refusal = self._check_origin(scope, headers, host)
+        if refusal is not None:
+            await _send_error(send, refusal)
             return
         if self.token is not None and not self._has_token(headers):
             if scope["method"] == "GET" and self._is_token(_query(scope).get("token", "")):
@@ -102,18 +104,18 @@ class Guard:
 
         await self.app(scope, receive, send_with_security_headers)
 
-    def _check_origin(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str]:
-        """Return the HTTP status and the reason with which a request is refused; status 0 if it is not."""
+    def _check_origin(self, scope: Scope, headers: dict[str, str], host: str) -> Code | None:
+        """Return why a request is refused; None if it is not."""
         if self.token is None and not _is_loopback_host(host):
-            return 421, "this studio answers on this machine's own address only"
+            return Code.OTHER_HOST
         origin = headers.get("origin")
         foreign = origin is not None and not _is_same_origin(origin, host)
         foreign |= headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
         # Other pages may link to the studio, but may not load, embed or send anything by themselves.
         is_link = scope["method"] in SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
         if foreign and not is_link:
-            return 403, "this request comes from another page"
-        return 0, ""
+            return Code.OTHER_PAGE
+        return None
 
     def _has_token(self, headers: dict[str, str]) -> bool:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
@@ -152,8 +154,8 @@ def _security_headers() -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
-async def _send_error(send: Send, status: int, reason: str) -> None:
-    await _send(send, status, "application/json", json.dumps({"detail": reason}).encode())
+async def _send_error(send: Send, code: Code) -> None:
+    await _send(send, code.status, "application/json", json.dumps(Problem(code).answer).encode())
 
 
 async def _send(send: Send, status: int, media_type: str, body: bytes) -> None:
@@ -172,8 +174,7 @@ async def _send_no_token(send: Send, accept: str, method: str) -> None:
     if "text/html" in accept and method in SAFE_METHODS:
         await _send(send, 401, "text/html; charset=utf-8", NO_TOKEN_PAGE.encode())
     else:
-        message = "this studio requires its token; open the address that it printed when it started"
-        await _send_error(send, 401, message)
+        await _send_error(send, Code.TOKEN_MISSING)
 
 
 async def _send_cookie(send: Send, path: str, token: str) -> None:

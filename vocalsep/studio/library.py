@@ -18,13 +18,12 @@ from typing import Any
 from ..audio.formats import SONG_SUFFIXES
 from ..errors import OutputError
 from ..system.atomic_files import os_error_text, write_text
-from .error_messages import write_error
+from .error_messages import Code, Problem, error_fields, write_error
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, CANCELLED, INTERRUPTED = "failed", "cancelled", "interrupted"
 RESTARTABLE = (FAILED, CANCELLED, INTERRUPTED)
 STATES = (QUEUED, RUNNING, DONE, *RESTARTABLE)
-CLOSED_MEANWHILE = "the studio was closed while it was working on it"
 RECORD = "song.json"
 PEAKS = "peaks.json"
 ANALYSIS = "analysis.json"
@@ -49,7 +48,9 @@ class LibrarySong:
     state : str
         One of `STATES`.
     error : str
-        Why it failed, else empty.
+        Why it failed, was cancelled or interrupted, in English, else empty.
+    error_code, error_values : str, dict
+        The same as data, see `Problem`.
     created : float
         Unix time in seconds.
     sample_rate, channels : int
@@ -89,6 +90,8 @@ class LibrarySong:
     suffix: str = ""
     state: str = QUEUED
     error: str = ""
+    error_code: str = ""
+    error_values: dict[str, Any] = dataclasses.field(default_factory=dict)
     created: float = 0.0
     sample_rate: int = 0
     channels: int = 0
@@ -303,7 +306,7 @@ class Library:
         if not valid:
             return
         if song.state == RUNNING:
-            song = dataclasses.replace(song, state=INTERRUPTED, error=CLOSED_MEANWHILE)
+            song = dataclasses.replace(song, state=INTERRUPTED, **error_fields(Problem(Code.STUDIO_CLOSED)))
             # On a full disk the record is written at the next start.
             with contextlib.suppress(OutputError):
                 write_text(folder / RECORD, json.dumps(dataclasses.asdict(song)) + "\n")

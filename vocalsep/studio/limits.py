@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..errors import UsageError
+from .error_messages import Code, RequestRefused, StudioError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Limits:
                 raise UsageError(f"{name} must be above 0")
 
     @property
-    def too_large(self) -> str:
-        """The message for a file that is too large."""
-        return f"the file is larger than {self.max_upload_bytes / 1e6:.0f} MB, the most that this studio accepts"
+    def too_large(self) -> RequestRefused:
+        """The error for a file that is too large."""
+        return RequestRefused(Code.FILE_TOO_LARGE, megabytes=f"{self.max_upload_bytes / 1e6:.0f}")
 
     @property
-    def too_long(self) -> str:
-        """The message for a song that is too long."""
-        return f"this song is longer than {self.max_minutes:g} minutes, the most that this studio accepts"
+    def too_long(self) -> StudioError:
+        """The error for a song that is too long."""
+        return StudioError(Code.SONG_TOO_LONG, minutes=f"{self.max_minutes:g}")

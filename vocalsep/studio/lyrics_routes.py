@@ -7,21 +7,20 @@ from typing import Annotated, Any, Literal
 
 import fastapi
 import pydantic
-from fastapi import HTTPException, Query, Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from ..lyrics import Lyrics
 from .context import PROBLEM_RESPONSES, CurrentStudio, RequestedSong, Studio
+from .error_messages import Code, StudioError
 from .export_request import file_name
 from .library import LibrarySong
 from .lyrics_store import MAX_BYTES, LyricsFields, describe_lyrics, read_text_lyrics
 from .route import Route
 
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
-
-NO_WORDS = "this song has no words"
 
 
 def _lyrics_schema() -> dict[str, Any]:
@@ -70,7 +69,7 @@ async def put_lyrics(
     """Keep the words in the request's body with a song: JSON as from the same address, or LRC or plain text."""
     data = await request.body()
     if len(data) > MAX_BYTES:
-        raise HTTPException(413, f"these words are longer than {MAX_BYTES / 1000:g} kB")
+        raise StudioError(Code.WORDS_TOO_LONG, kilobytes=MAX_BYTES // 1000)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def put() -> dict[str, Any]:
@@ -97,7 +96,7 @@ def delete_lyrics(song: RequestedSong, studio: CurrentStudio) -> None:
 def _lyrics(studio: Studio, song: LibrarySong) -> Lyrics:
     lyrics = studio.lyrics.get(song)
     if lyrics is None:
-        raise HTTPException(404, NO_WORDS)
+        raise StudioError(Code.NO_WORDS)
     return lyrics
 
 

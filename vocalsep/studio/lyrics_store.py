@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import pydantic
 
-from ..errors import LyricsError, UsageError
 from ..lyrics import Line, Lyrics, Word, decode_lyrics, format_lrc, parse_lrc
 from ..system.atomic_files import write_text
 from ..tags import Tags, lyrics_of_tags
+from .error_messages import Code, StudioError
 from .library import Library, LibrarySong
 
 FILE = "lyrics.lrc"
@@ -64,13 +64,13 @@ class LyricsFields(pydantic.BaseModel):
 
         Raises
         ------
-        UsageError
+        StudioError
             Some lines have times and some have none.
         """
         lines = [fields.line() for fields in self.lines]
         timed = [line for line in lines if line.start_s is not None]
         if timed and any(line.start_s is None and line.text.strip() for line in lines):
-            raise UsageError("either all lines have times, or none")
+            raise StudioError(Code.WORDS_PARTLY_TIMED)
         metadata = {name: value for name, value in (("ti", self.title), ("ar", self.artist)) if value.strip()}
         return Lyrics(tuple(timed or lines), metadata)
 
@@ -113,13 +113,13 @@ class LyricsStore:
 
         Raises
         ------
-        LyricsError
+        StudioError
             They hold no words.
         OutputError
             The library cannot be written to.
         """
         if not any(line.text.strip() for line in lyrics.lines):
-            raise LyricsError("these are no lyrics: they hold no words")
+            raise StudioError(Code.WORDS_EMPTY)
         with self._lock:
             if self.library.get(song.id) is None:
                 return song
@@ -142,10 +142,10 @@ class LyricsStore:
 
 
 def read_text_lyrics(data: bytes) -> Lyrics:
-    """Return the words in an LRC file or a plain text; raises LyricsError for what is no text."""
+    """Return the words in an LRC file or a plain text; raises StudioError for what is no text."""
     text, remark = decode_lyrics(data)
     if "\0" in text:
-        raise LyricsError("this is no text file; lyrics are text, such as an .lrc file")
+        raise StudioError(Code.WORDS_NO_TEXT)
     lyrics = parse_lrc(text)
     if remark:
         lyrics = Lyrics(lyrics.lines, lyrics.metadata, (remark, *lyrics.problems))

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from ..errors import OutputError, UsageError
+from ..errors import OutputError
 from ..system.atomic_files import write_text
+from .error_messages import Code, StudioError
 from .export_request import Gain, HexId, Key, Seconds, Tempo
 
 FILE = "party.json"
@@ -31,10 +32,6 @@ COMMANDS: dict[str, Any] = {
     "tempo": Tempo,
     "song": HexId,
 }
-
-
-class NoEntry(UsageError):
-    """The party has no entry of this id."""
 
 
 class NewEntry(pydantic.BaseModel):
@@ -155,7 +152,7 @@ class Party:
 
         Raises
         ------
-        UsageError
+        StudioError
             The line is full.
         OutputError
             The library cannot be written to.
@@ -164,13 +161,13 @@ class Party:
         with self._lock:
             entries = list(self._line.entries)
             if len(entries) >= MAX_ENTRIES:
-                raise UsageError(f"{MAX_ENTRIES} singers are in line already; try again later")
+                raise StudioError(Code.PARTY_FULL, count=MAX_ENTRIES)
             entries.insert(self._first_waiting if new.next else len(entries), entry)
             self._save(entries, self._line.current)
         return entry
 
     def change(self, entry_id: str, changes: EntryChanges) -> Entry:
-        """Change an entry or its place in the line; raises NoEntry and OutputError."""
+        """Change an entry or its place in the line; raises StudioError and OutputError."""
         with self._lock:
             entry = self._get(entry_id)
             fields = changes.model_dump(exclude_none=True, exclude={"place"})
@@ -183,7 +180,7 @@ class Party:
         return changed
 
     def remove(self, entry_id: str) -> None:
-        """Remove an entry; raises NoEntry and OutputError."""
+        """Remove an entry; raises StudioError and OutputError."""
         with self._lock:
             entry = self._get(entry_id)
             current = None if entry_id == self._line.current else self._line.current
@@ -223,7 +220,8 @@ class Party:
 
         Raises
         ------
-        NoEntry
+        StudioError
+            There is no such entry.
         OutputError
         """
         with self._lock:
@@ -243,7 +241,7 @@ class Party:
         for entry in self._line.entries:
             if entry.id == entry_id:
                 return entry
-        raise NoEntry("there is no such entry in the line")
+        raise StudioError(Code.NO_ENTRY)
 
     def _save(self, entries: list[Entry], current: str | None) -> None:
         line = Line(entries=entries, current=current)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from .error_messages import Code, Problem
+
 if TYPE_CHECKING:
     from starlette.responses import Response
 
@@ -49,13 +51,12 @@ def range_response(
     span = _parse_range(range_header, available)
     if range_header is None:
         if not complete:
-            detail = "this stem is still being made; ask for a range of it"
-            return JSONResponse({"detail": detail}, 409, headers)
+            return JSONResponse(Problem(Code.STEM_GROWING).answer, Code.STEM_GROWING.status, headers)
         headers["content-length"] = str(total)
         return StreamingResponse(_read_range(header, file, 0, available), 200, headers, media_type)
     if span is None:
-        detail = "these bytes are not there"
-        return JSONResponse({"detail": detail}, 416, {**headers, "content-range": f"bytes */{total}"})
+        headers["content-range"] = f"bytes */{total}"
+        return JSONResponse(Problem(Code.RANGE_MISSING).answer, Code.RANGE_MISSING.status, headers)
     first, last = span
     headers |= {"content-range": f"bytes {first}-{last}/{total}", "content-length": str(last + 1 - first)}
     return StreamingResponse(_read_range(header, file, first, last + 1), 206, headers, media_type)

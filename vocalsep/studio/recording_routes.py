@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import fastapi
 import pydantic
-from fastapi import Depends, HTTPException, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from .context import PROBLEM_RESPONSES, CurrentStudio, FinishedSong, KeyQuery, RequestedSong, Studio, TempoQuery
+from .error_messages import Code, StudioError
 from .export_request import Seconds
 from .library import MAX_NAME_LENGTH, LibrarySong, display_name
 from .ranges import file_response
@@ -112,7 +113,7 @@ def get_recording(
     try:
         file = path.open("rb")
     except OSError:
-        raise HTTPException(404, "the recording is gone") from None
+        raise StudioError(Code.NO_RECORDING) from None
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return file_response(file, request.headers.get("range"), media_type)
 

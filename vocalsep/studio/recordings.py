@@ -11,17 +11,13 @@ import threading
 import time
 from typing import Any
 
-from ..errors import OutputError, UsageError
+from ..errors import OutputError
 from ..system.atomic_files import write_text
-from .error_messages import write_error
+from .error_messages import Code, StudioError, write_error
 from .library import ID, Library, LibrarySong, display_name, song_suffix
 
 # Of one song.
 MAX_RECORDINGS = 50
-
-
-class NoRecording(UsageError):
-    """A song has no recording of this id."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,11 +88,11 @@ class Recordings:
         return sorted(found, key=lambda recording: (-recording.created, recording.id))
 
     def get(self, song: LibrarySong, recording_id: str) -> Recording:
-        """Return a recording; raises NoRecording."""
+        """Return a recording; raises StudioError."""
         if ID.fullmatch(recording_id):
             with contextlib.suppress(OSError, ValueError, TypeError):
                 return Recording(**json.loads(self._record(song, recording_id).read_text("utf-8")))
-        raise NoRecording("there is no such recording")
+        raise StudioError(Code.NO_RECORDING)
 
     def sound(self, song: LibrarySong, recording: Recording) -> pathlib.Path:
         """Return the path of a recording's sound, as it was sent."""
@@ -104,9 +100,9 @@ class Recordings:
         return self.library.song_folder(song) / f"recording-{recording.id}{suffix}"
 
     def check_room(self, song: LibrarySong) -> None:
-        """Raise UsageError if a song can take no more recordings."""
+        """Raise StudioError if a song can take no more recordings."""
         if len(self.all(song)) >= MAX_RECORDINGS:
-            raise UsageError(f"this song has {MAX_RECORDINGS} recordings; delete some first")
+            raise StudioError(Code.RECORDINGS_FULL, count=MAX_RECORDINGS)
 
     def add(self, song: LibrarySong, upload: pathlib.Path, name: str, duration: float, **fields: Any) -> Recording:
         """Keep an uploaded sound as a recording of a song.
@@ -127,7 +123,7 @@ class Recordings:
         ------
         OutputError
             The library cannot be written to.
-        UsageError
+        StudioError
             The song has too many recordings.
         """
         suffix = song_suffix(name) or upload.suffix
@@ -150,7 +146,7 @@ class Recordings:
     def save(self, song: LibrarySong, recording: Recording) -> Recording:
         """Write a recording's record; raises OutputError."""
         if self.library.get(song.id) is None:
-            raise NoRecording("the song was deleted")
+            raise StudioError(Code.NO_SONG)
         write_text(self._record(song, recording.id), json.dumps(dataclasses.asdict(recording)) + "\n")
         return recording
 

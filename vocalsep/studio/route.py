@@ -7,14 +7,16 @@ import contextlib
 import time
 from typing import Any
 
-from fastapi import HTTPException
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
+from .error_messages import Code, Problem, RequestRefused
+
 # Words of a song are the longest that is sent; files have bounds of their own.
-MAX_BODY_BYTES = 1_000_000
+MAX_BODY_MB = 1
+MAX_BODY_BYTES = MAX_BODY_MB * 1_000_000
 # How much of a body that is too large is still read, and how long in seconds.
 MAX_DISCARDED_BYTES = 50_000_000
 DISCARD_S = 5.0
@@ -46,7 +48,8 @@ class Route(APIRoute):
         if self.openapi_extra is not FILE_BODY:
             if _announced_length(scope) > MAX_BODY_BYTES:
                 await _discard(receive)
-                answer = JSONResponse({"detail": _TOO_LARGE}, 413, {"connection": "close"})
+                problem = Problem(Code.REQUEST_TOO_LARGE, {"megabytes": MAX_BODY_MB})
+                answer = JSONResponse(problem.answer, problem.code.status, {"connection": "close"})
                 await answer(scope, receive, send)
                 return
             receive = _bounded(receive)
@@ -61,9 +64,6 @@ class Route(APIRoute):
 
         with contextlib.suppress(HeadersSent):
             await super().handle(_as_get(scope), receive, send_headers)
-
-
-_TOO_LARGE = f"this request is larger than {MAX_BODY_BYTES / 1e6:g} MB"
 
 
 def _as_get(scope: Scope) -> Scope:
@@ -85,7 +85,7 @@ def _bounded(receive: Receive) -> Receive:
         if size > MAX_BODY_BYTES:
             if message.get("more_body", False):
                 await _discard(receive)
-            raise HTTPException(413, _TOO_LARGE, {"connection": "close"})
+            raise RequestRefused(Code.REQUEST_TOO_LARGE, megabytes=MAX_BODY_MB)
         return message
 
     return receive_some

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import fastapi
 import pydantic
-from fastapi import HTTPException, Query, Request
+from fastapi import Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from ..errors import OutputError
 from ..tags import read_tags
 from .context import PROBLEM_RESPONSES, CurrentStudio, RequestedSong
+from .error_messages import Code, StudioError
 from .export_request import HexId
 from .library import MAX_NAME_LENGTH, display_name
 from .route import FILE_BODY, Route
 from .uploads import drain, open_info, receive_upload, song_fields
-from .worker import QueueFull
 
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
@@ -67,7 +67,7 @@ async def upload_song(
     body = request.stream().__aiter__()
     try:
         studio.worker.check_room()
-    except QueueFull:
+    except StudioError:
         await drain(body)
         raise
     upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body, audio_stream)
@@ -144,7 +144,8 @@ def restart_song(song: RequestedSong, studio: CurrentStudio, audio_stream: Audio
         open_info(studio.library.original(song), audio_stream)
     restarted = studio.worker.restart(song, audio_stream)
     if restarted is None:
-        raise HTTPException(409, f"this song is {studio.get_song(song.id).state}; there is nothing to restart")
+        studio.get_song(song.id)
+        raise StudioError(Code.NOTHING_TO_RESTART)
     studio.exports.remove_song(song.id)
     return studio.describe(restarted)
 

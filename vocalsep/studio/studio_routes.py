@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import fastapi
-from fastapi import Header, HTTPException, Query
+from fastapi import Header, Query
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from .. import __version__
 from ..audio.formats import SONG_SUFFIXES
 from .context import PROBLEM_RESPONSES, ClientQuery, CurrentStudio, Studio
+from .error_messages import Code, StudioError
 from .events import format_event
 from .network import qr_svg
 from .route import Route
@@ -55,7 +56,7 @@ def get_qr_code(
 ) -> Response:
     """Return the QR code of an address."""
     if address >= len(studio.addresses):
-        raise HTTPException(404, "there is no such address; other devices cannot reach this studio")
+        raise StudioError(Code.NO_ADDRESS)
     headers = {"cache-control": "no-store"}
     return Response(qr_svg(studio.addresses[address]), media_type="image/svg+xml", headers=headers)
 

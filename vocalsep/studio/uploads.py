@@ -22,7 +22,7 @@ from ..audio.source import SourceInfo
 from ..errors import AudioError
 from ..system.atomic_files import DISK_FULL
 from ..tags import Tags
-from .error_messages import visitor_message
+from .error_messages import Code, Problem, RequestRefused, problem_of
 from .library import MAX_NAME_LENGTH, Library, song_suffix
 from .limits import Limits
 
@@ -37,23 +37,6 @@ class Upload:
     path: pathlib.Path
     info: SourceInfo
     content_hash: str
-
-
-class RequestRefused(Exception):
-    """A request that is not accepted.
-
-    Parameters
-    ----------
-    status : int
-        The HTTP status.
-    reason : str
-        A sentence for the visitor.
-    """
-
-    def __init__(self, status: int, reason: str):
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 async def receive_upload(
@@ -91,21 +74,22 @@ async def receive_upload(
     if content_length is not None:
         if content_length > limits.max_upload_bytes:
             await drain(body)
-            raise RequestRefused(413, limits.too_large)
+            raise limits.too_large
         if content_length > shutil.disk_usage(library.temporary_folder).free:
             await drain(body)
-            raise RequestRefused(507, DISK_FULL)
+            raise RequestRefused(Code.DISK_FULL, reason=DISK_FULL)
     try:
         with library.temporary_file(song_suffix(name)) as path:
             digest = hashlib.sha256()
             size = await _write_body(path, limits, body, digest)
             if content_length is not None and size != content_length:
-                raise RequestRefused(400, f"the upload was cut short: {size} of {content_length} bytes came")
+                raise RequestRefused(Code.UPLOAD_CUT_SHORT, received=size, announced=content_length)
             info = await run_in_threadpool(_check_audio, path, limits, audio_stream)
             return Upload(path, info, digest.hexdigest())
     except OSError as error:
-        full = error.errno == errno.ENOSPC
-        raise RequestRefused(507 if full else 500, DISK_FULL if full else "the file cannot be written") from None
+        if error.errno == errno.ENOSPC:
+            raise RequestRefused(Code.DISK_FULL, reason=DISK_FULL) from None
+        raise RequestRefused(Code.NOT_WRITTEN, reason="the file cannot be written") from None
 
 
 async def drain(body: AsyncIterator[bytes]) -> None:
@@ -137,7 +121,10 @@ def open_info(path: pathlib.Path, audio_stream: str) -> SourceInfo:
         with open_source(path, stream=audio_stream.strip() or None) as source:
             return source.info
     except AudioError as error:
-        raise RequestRefused(422, f"this file {visitor_message(error)}") from None
+        problem = problem_of(error)
+        if "reason" in problem.values:
+            problem = Problem(Code.FILE_UNUSABLE, problem.values)
+        raise RequestRefused(problem.code, **problem.values) from None
 
 
 async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[bytes], digest: Any) -> int:
@@ -149,13 +136,13 @@ async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[by
             except StopAsyncIteration:
                 return size
             except asyncio.TimeoutError:
-                raise RequestRefused(408, f"nothing came for {limits.idle_timeout_s:g} seconds") from None
+                raise RequestRefused(Code.UPLOAD_STALLED, seconds=f"{limits.idle_timeout_s:g}") from None
             except ClientDisconnect:
-                raise RequestRefused(400, "the upload was broken off") from None
+                raise RequestRefused(Code.UPLOAD_BROKEN_OFF) from None
             size += len(chunk)
             if size > limits.max_upload_bytes:
                 await drain(body)
-                raise RequestRefused(413, limits.too_large)
+                raise limits.too_large
             digest.update(chunk)
             await run_in_threadpool(file.write, chunk)
 
@@ -164,7 +151,7 @@ def _check_audio(path: pathlib.Path, limits: Limits, audio_stream: str) -> Sourc
     info = open_info(path, audio_stream)
     # Where the length is only a guess, the samples are counted while the song is separated.
     if info.duration is not None and math.isfinite(info.length_tolerance_s) and info.duration > limits.max_minutes * 60:
-        raise RequestRefused(413, limits.too_long)
+        raise limits.too_long
     return info
 
 

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from ..audio.decoding import open_source
 from ..audio.source import Source
 from ..dsp.exact_sum import STEMS
-from ..errors import AudioError, OutputError, VocalsepError
+from ..errors import OutputError, VocalsepError
 from ..jobs.separation import clip_guard_gain, separate_source, source_remarks
 from ..system.atomic_files import write_text
-from .error_messages import visitor_message
+from .error_messages import Code, Problem, StudioError, error_fields, problem_of
 from .library import (
     CANCELLED,
-    CLOSED_MEANWHILE,
     DONE,
     FAILED,
     INTERRUPTED,
@@ -42,12 +41,7 @@ if TYPE_CHECKING:
 REPORT_INTERVAL_S = 0.2
 # Longest time for which a studio that closes waits for the song that is being separated.
 CLOSE_S = 1.5
-CANCELLED_BY_VISITOR = "it was cancelled"
 SUBTYPES_OF_24_BITS = ("PCM_24", "PCM_32", "DOUBLE")
-
-
-class QueueFull(VocalsepError):
-    """As many songs wait as may."""
 
 
 class SeparationStopped(Exception):
@@ -110,7 +104,7 @@ class Worker:
             with self._changed, contextlib.suppress(OutputError):
                 song = self.library.get(self._current or "")
                 if song is not None and song.state == RUNNING:
-                    self.library.update(song, state=INTERRUPTED, error=CLOSED_MEANWHILE, ready=0)
+                    self.library.update(song, state=INTERRUPTED, ready=0, **error_fields(Problem(Code.STUDIO_CLOSED)))
         return not self._thread.is_alive()
 
     @property
@@ -119,10 +113,10 @@ class Worker:
         return self._loaded_engine is not None
 
     def check_room(self) -> None:
-        """Raise QueueFull if no more songs may wait."""
+        """Raise StudioError if no more songs may wait."""
         with self._changed:
             if len(self._queue) >= self.limits.max_queued:
-                raise QueueFull(f"{self.limits.max_queued} songs are waiting already; try again later")
+                raise StudioError(Code.QUEUE_FULL, count=self.limits.max_queued)
 
     def position(self, song: LibrarySong) -> int | None:
         """Return a song's position in the queue: 0 while it is being separated, None if it is not in the queue."""
@@ -149,7 +143,7 @@ class Worker:
 
         Raises
         ------
-        QueueFull, OutputError
+        StudioError, OutputError
             The file is deleted.
         """
         try:
@@ -179,7 +173,7 @@ class Worker:
 
         Raises
         ------
-        QueueFull, OutputError
+        StudioError, OutputError
             The song stays as it is.
         """
         with self._changed:
@@ -195,7 +189,13 @@ class Worker:
             if audio_stream is None:
                 audio_stream = stored.audio_stream
             restarted = self.library.update(
-                stored, state=QUEUED, error="", ready=0, remarks=[], partial=False, audio_stream=audio_stream
+                stored,
+                state=QUEUED,
+                ready=0,
+                remarks=[],
+                partial=False,
+                audio_stream=audio_stream,
+                **error_fields(None),
             )
             self._append(restarted)
         return restarted
@@ -212,7 +212,7 @@ class Worker:
         with self._changed:
             if song.id in self._queue:
                 self._queue.remove(song.id)
-                cancelled = self._finish(song, CANCELLED, CANCELLED_BY_VISITOR)
+                cancelled = self._finish(song, CANCELLED, Problem(Code.SONG_CANCELLED))
                 self._report_queue()
                 return cancelled
             if song.id == self._current:
@@ -274,22 +274,20 @@ class Worker:
 
     def _run(self, song: LibrarySong) -> None:
         """Separate one song, and record how that ended."""
-        error = ""
+        problem = None
         try:
             engine = self._engine()
-            song = self.library.update(song, state=RUNNING, error="", ready=0, remarks=[])
+            song = self.library.update(song, state=RUNNING, ready=0, remarks=[], **error_fields(None))
             self.on_change(song)
             self._report_queue()
             song = self._separate(engine, song)
             state = DONE
         except SeparationStopped:
             state = INTERRUPTED if self._closing else CANCELLED
-            error = CLOSED_MEANWHILE if self._closing else CANCELLED_BY_VISITOR
-        except VocalsepError as failure:
-            state, error = FAILED, visitor_message(failure)
+            problem = Problem(Code.STUDIO_CLOSED if self._closing else Code.SONG_CANCELLED)
         except Exception as failure:
             # One song must not end the queue.
-            state, error = FAILED, f"{type(failure).__name__}: {failure}"
+            state, problem = FAILED, problem_of(failure)
         finally:
             self._peaks.pop(song.id, None)
         if state != DONE:
@@ -297,7 +295,7 @@ class Worker:
         # In one step: a song that is done has no position in the queue, and can be restarted.
         with self._changed:
             self._clear_current()
-            self._finish(song, state, error)
+            self._finish(song, state, problem)
 
     def _separate(self, engine: Engine, song: LibrarySong) -> LibrarySong:
         """Write a song's stems and peaks, and return its record."""
@@ -355,7 +353,7 @@ class Worker:
                 self.on_change(song)
 
     def _check_wanted(self, song: LibrarySong, source: Source) -> None:
-        """Raise SeparationStopped for a song that was cancelled, and AudioError for one that is too long."""
+        """Raise SeparationStopped for a song that was cancelled, and StudioError for one that is too long."""
         stopped = song.id in self._cancelled and not (self._cancelled[song.id] and song.ready)
         if self._closing or stopped:
             raise SeparationStopped
@@ -363,7 +361,7 @@ class Worker:
 
     def _check_length(self, samples: int, sample_rate: int) -> None:
         if samples > self.limits.max_minutes * 60 * sample_rate:
-            raise AudioError(self.limits.too_long)
+            raise self.limits.too_long
 
     def _clear_current(self) -> None:
         with self._changed:
@@ -372,9 +370,9 @@ class Worker:
             self._current = None
             self._changed.notify_all()
 
-    def _finish(self, song: LibrarySong, state: str, error: str = "") -> LibrarySong:
+    def _finish(self, song: LibrarySong, state: str, problem: Problem | None = None) -> LibrarySong:
         """Record and report the last state of a song, and delete the stems of one that is not done."""
-        fields: dict[str, Any] = {"state": state, "error": error}
+        fields: dict[str, Any] = {"state": state, **error_fields(problem)}
         if state != DONE:
             fields["ready"] = 0
             for stem in STEMS:

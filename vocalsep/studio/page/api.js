@@ -1,11 +1,11 @@
-import { text } from "./language.js";
+import { problemText, text } from "./language.js";
 import { STEMS } from "./stems.js";
 
 /** The message of an error response, from its status and body text. */
 export function errorMessage(status, body) {
   try {
-    const message = JSON.parse(body).detail;
-    if (typeof message === "string" && message) return message;
+    const { detail, code, values } = JSON.parse(body);
+    if (typeof detail === "string" && detail) return problemText(code, values, detail);
   } catch {
     // Not JSON: a proxy between the page and the studio answered.
   }

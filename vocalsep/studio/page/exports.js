@@ -2,7 +2,7 @@ import * as api from "./api.js";
 import { byId, createElement } from "./dom.js";
 import { CLIENT } from "./events.js";
 import { formatBytes } from "./format.js";
-import { text } from "./language.js";
+import { problemText, text } from "./language.js";
 import { showMessage } from "./messages.js";
 import { loadPreference, savePreference } from "./preferences.js";
 
@@ -91,7 +91,9 @@ export class Exports {
   #status(one) {
     if (one.state === "queued") return text("export_waits");
     if (one.state === "running") return text("export_made", { percent: Math.floor(100 * one.progress) });
-    if (one.state === "failed") return text("export_failed", { reason: one.error });
+    if (one.state === "failed") return {
+      return text("export_failed", { reason: problemText(one.error_code, one.error_values, one.error) });
+    }
     if (one.state === "cancelled") return text("state_cancelled");
     return [formatBytes(one.bytes ?? 0), ...(one.remarks ?? [])].join(" · ");
   }

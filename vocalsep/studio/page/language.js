@@ -20,6 +20,15 @@ export function text(key, values = {}) {
   return pattern.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/**
+ * What went wrong, in the page's language, from its code and values as the studio tells them; the studio's English
+ * sentence for a code that this page does not know.
+ */
+export function problemText(code, values, english) {
+  const key = `problem_${code}`;
+  return key in table ? text(key, values) : english;
+}
+
 /** Load the texts of the user's language, or else of the browser's, and translate the page. */
 export async function loadLanguage() {
   const chosen =

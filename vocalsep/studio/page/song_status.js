@@ -1,5 +1,5 @@
 import { byId } from "./dom.js";
-import { text } from "./language.js";
+import { problemText, text } from "./language.js";
 
 const SENTENCES = {
   failed: "song_failed",
@@ -51,7 +51,8 @@ export class SongStatus {
     if (song.state === "queued") {
       return song.position > 1 ? text("song_waits", { position: song.position }) : text("song_next");
     }
-    const reason = song.error ? ` ${song.error}` : "";
+    if (song.state === "cancelled") return text("song_cancelled");
+    const reason = song.error ? ` ${problemText(song.error_code, song.error_values, song.error)}` : "";
     return text(SENTENCES[song.state]) + reason;
   }
 }
