@@ -298,6 +298,37 @@ def test_another_key_does_not_wait_for_downloads(studio, done, long):
         studio.http.delete(f"api/exports/{export['id']}")
 
 
+def test_another_key_does_not_wait_for_a_separation(studio, long, tmp_path):
+    other = studio.post(write(tmp_path / "other.flac", tones(400, 22050, 1), 22050), "other.flac").json()["id"]
+    studio.until(other, "running")
+    params = {"key": 2, "start": 300}
+    assert studio.http.post(f"api/songs/{long['id']}/versions", params=params).status_code == 200
+    assert studio.http.get(f"api/songs/{other}").json()["state"] == "running"
+    studio.http.delete(f"api/songs/{other}")
+
+
+def test_a_key_is_made_first_where_it_is_played(studio, long):
+    start = 700
+    made = studio.http.post(f"api/songs/{long['id']}/versions", params={"key": -5, "tempo": 50, "start": start}).json()
+    address = f"api/songs/{long['id']}/stems/vocals.wav"
+    version = {"key": -5, "tempo": 50}
+
+    def part(first_s, last_s):
+        first, last = (44 + 2 * LONG_RATE * seconds for seconds in (first_s, last_s))
+        return studio.http.get(address, params=version, headers={"range": f"bytes={first}-{last - 1}"})
+
+    first = part(2 * start, 2 * start + 10)
+    assert (first.status_code, len(first.content)) == (206, 20 * LONG_RATE)
+    # What is before it comes last, and is not sent until it is there.
+    assert part(2 * start - 5, 2 * start - 1).status_code == 416
+    assert studio.http.get(address, params=version).json()["code"] == "stem_growing"
+    assert studio.http.post(f"api/songs/{long['id']}/versions", params=version).json() == made
+    whole = studio.http.get(address, params=version).content
+    assert len(whole) == 44 + 2 * made["samples"]
+    assert part(2 * start, 2 * start + 10).content == first.content
+    assert np.abs(np.frombuffer(whole[44:], "<i2").reshape(-1, LONG_RATE)).max(axis=1).min() > 0
+
+
 def test_a_key_that_nobody_waits_for_is_not_made(studio, long):
     with contextlib.suppress(httpx.ReadTimeout):
         studio.http.post(f"api/songs/{long['id']}/versions", params={"key": 4, "tempo": 60}, timeout=0.2)

@@ -11,6 +11,7 @@ from conftest import RATE, tones, write
 from test_studio_exports import add_long_song
 
 from vocalsep import Separator
+from vocalsep.audio.key_tempo import KeyTempo
 from vocalsep.errors import AudioError, DamagedError, DiskFullError, OutputError
 from vocalsep.studio import events
 from vocalsep.studio.context import Studio
@@ -20,6 +21,7 @@ from vocalsep.studio.library import DONE, Library
 from vocalsep.studio.limits import Limits
 from vocalsep.studio.network import addresses, qr_text
 from vocalsep.studio.stems import PEAK_SAMPLES, StemWriter, WaveformPeaks, decode_pcm, encode_pcm
+from vocalsep.studio.versions import FADE_S, Versions
 from vocalsep.studio.worker import Worker
 
 
@@ -102,6 +104,34 @@ def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
     position, restarted = ended[0]
     assert position is None
     assert restarted is not None
+
+
+def test_a_version_that_begins_in_the_middle_is_that_of_both_parts(tmp_path):
+    song_id = add_long_song(tmp_path)
+    library = Library(tmp_path)
+    song = library.get(song_id)
+    start, fade = 500 * song.sample_rate, round(FADE_S * song.sample_rate)
+    versions = Versions(library)
+    samples = versions.make(song, 3, 80, 500.0, lambda: None)
+    assert samples == song.samples * 100 // 80
+    assert versions.make(song, 3, 80, None, lambda: None) == samples
+
+    def shifted(first, stop):
+        shift = KeyTempo(song.channels, song.sample_rate, 3, 80)
+        stem = decode_pcm(library.stem(song, "vocals").read_bytes(), song.channels, song.bits)[:, first:stop]
+        return np.concatenate([shift.push(stem), shift.flush()], axis=1)
+
+    version = decode_pcm(versions.path(song, "vocals", 3, 80).read_bytes(), song.channels, song.bits)
+    middle, edge = start * 100 // 80, (start - fade) * 100 // 80
+    before, after = shifted(0, start), shifted(start - fade, None)
+    assert version.shape[1] == samples
+    assert np.abs(version[:, :edge] - before[:, :edge]).max() < 1e-4
+    assert np.abs(version[:, middle:] - after[:, middle - edge :]).max() < 1e-4
+    # The fade goes from one to the other without a jump.
+    share = np.linspace(0, 1, middle - edge)
+    faded = (1 - share) * before[:, edge:] + share * after[:, : middle - edge]
+    assert np.abs(version[:, edge:middle] - faded).max() < 1e-4
+    assert not list(library.temporary_folder.glob("*.pcm"))
 
 
 def test_messages_for_visitors_are_one_line_without_the_library_path():

@@ -16,7 +16,7 @@ from .context import PROBLEM_RESPONSES, CurrentStudio, KeyQuery, RequestedSong, 
 from .error_messages import Code, StudioError
 from .export_request import StemName
 from .library import DONE
-from .ranges import file_response, range_response
+from .ranges import file_response, first_byte, range_response
 from .route import Route
 from .stems import HEADER_BYTES, wav_header
 
@@ -39,10 +39,14 @@ def get_stem(
 ) -> Response:
     """Return a stem as a WAV file; while the song is separated, ranges of what is ready."""
     if key or tempo != 100:
+        growing = studio.versions.growing(song, key, tempo)
         path = studio.versions.path(song, stem, key, tempo)
-        file = _open(path, Code.VERSION_MISSING)
+        file = _open(growing.files[stem] if growing and stem in growing.files else path, Code.VERSION_MISSING)
         total = ready = os.fstat(file.fileno()).st_size // song.frame_bytes
-        complete = True
+        complete = growing is None
+        if growing is not None:
+            asked = (first_byte(request.headers.get("range")) - HEADER_BYTES) // song.frame_bytes
+            ready = growing.available(max(0, asked))
     else:
         file = _open(studio.library.stem(song, stem), Code.NO_STEMS)
         # Read again: the song may have been restarted before the file was opened.

@@ -31,8 +31,8 @@ from .worker import Worker
 if TYPE_CHECKING:
     from ..inference.engine import Engine
 
-# Keys and tempos that are made at once.
-MAX_CONCURRENT_VERSIONS = 2
+# Requests for other keys and tempos that are met at once.
+MAX_CONCURRENT_VERSIONS = 16
 # How soon it is noticed that whoever waits for a version has left, in seconds.
 LEFT_CHECK_S = 0.25
 # Longest time for which a studio that closes waits for an analysis, in seconds.
@@ -115,6 +115,7 @@ class Studio:
         self._closing.set()
         self.exports.stop()
         self.analyses.stop()
+        self.versions.stop()
         self.worker.stop()
         self.events.close()
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from ..system.background import lower_priority
 from .error_messages import Code, Problem, StudioError, error_fields, problem_of
 from .export_request import ExportRequest, download_name
 from .exports import Exporter, ExportTask
@@ -29,8 +28,8 @@ MAX_AGE_S = 24 * 3600.0
 REPORT_INTERVAL_S = 0.25
 # Longest time for which a studio that closes waits for exports.
 CLOSE_S = 1.0
-# How far exports stand back on a busy processor, by the system's scale of 0 to 19.
-NICENESS = 3
+# See `lower_priority`: practice goes before separation, and both go before exports.
+NICENESS = 8
 FINISHED = (DONE, FAILED, CANCELLED)
 
 
@@ -213,7 +212,7 @@ class ExportQueue:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
-        _lower_priority()
+        lower_priority(NICENESS)
         while True:
             with self._changed:
                 while (export := self._next()) is None and not self._closing:
@@ -301,13 +300,6 @@ class ExportQueue:
                 too_many = kept > MAX_KEPT or (kept > 1 and size > MAX_KEPT_BYTES)
                 if too_many or export.finished < oldest:
                     self._remove(export)
-
-
-def _lower_priority() -> None:
-    """Let practice and separation go before this thread, where the system has priorities of threads."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _delete(path: pathlib.Path) -> None:

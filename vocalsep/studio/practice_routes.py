@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Annotated, Any
 
 import fastapi
 import pydantic
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 
 from .context import (
@@ -23,20 +24,31 @@ from .library import LibrarySong
 from .route import Route
 from .settings import Settings
 
+StartQuery = Annotated[
+    float | None, Query(ge=0, le=1e6, description="Seconds of the song, at its own tempo, that are played first.")
+]
+
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
 
 @router.post("/songs/{song_id}/versions")
 async def make_version(
-    song: FinishedSong, request: Request, studio: CurrentStudio, key: KeyQuery = 0.0, tempo: TempoQuery = 100.0
+    song: FinishedSong,
+    request: Request,
+    studio: CurrentStudio,
+    key: KeyQuery = 0.0,
+    tempo: TempoQuery = 100.0,
+    start: StartQuery = None,
 ) -> dict[str, Any]:
     """Make both stems in another key and tempo; stems with the same `key` and `tempo` are then available.
 
-    Ends where the client that asks leaves.
+    With `start` it answers as soon as the stems can be played from there on; the rest follows, and is served in ranges
+    as it is made. Without it all is made first. Ends where the client that asks leaves before the answer.
     """
     samples = song.samples
     if key or tempo != 100:
-        samples = await studio.run_for(request, song, lambda check: studio.versions.make(song, key, tempo, check))
+        make = functools.partial(studio.versions.make, song, key, tempo, start)
+        samples = await studio.run_for(request, song, make)
     return {"key": key, "tempo": tempo, "samples": samples}
 
 

@@ -70,6 +70,12 @@ def file_response(
     return range_response(b"", file, size, size, range_header, media_type, True, more_headers)
 
 
+def first_byte(range_header: str | None) -> int:
+    """Return the first byte that a request asks for; 0 where it does not say."""
+    match = re.match(r"\s*bytes\s*=\s*(\d{1,18})\s*-", range_header or "")
+    return int(match[1]) if match else 0
+
+
 def _parse_range(range_header: str | None, available: int) -> tuple[int, int] | None:
     """Return the first and last byte of a range that can be sent, or None."""
     match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", (range_header or "").replace(" ", ""))

@@ -18,6 +18,7 @@ from ..dsp.exact_sum import STEMS
 from ..errors import OutputError, VocalsepError
 from ..jobs.separation import clip_guard_gain, separate_source, source_remarks
 from ..system.atomic_files import write_text
+from ..system.background import lower_priority
 from .error_messages import Code, Problem, StudioError, error_fields, problem_of
 from .library import (
     CANCELLED,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 REPORT_INTERVAL_S = 0.2
 # Longest time for which a studio that closes waits for the song that is being separated.
 CLOSE_S = 1.5
+# See `lower_priority`: practice and answers go before separation.
+NICENESS = 5
 SUBTYPES_OF_24_BITS = ("PCM_24", "PCM_32", "DOUBLE")
 
 
@@ -250,6 +253,7 @@ class Worker:
         self._changed.notify_all()
 
     def _work(self) -> None:
+        lower_priority(NICENESS)
         # The model is loaded before the first song comes, so that nobody waits for it. If that fails, the songs do.
         with contextlib.suppress(Exception):
             self._engine()

@@ -1,10 +1,12 @@
-"""Work in other threads: an iterator that runs ahead of its consumer, and single calls."""
+"""Work in other threads: an iterator that runs ahead of its consumer, single calls, and threads that stand back."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
@@ -80,3 +82,16 @@ def run_in_thread(function: Callable[[], Item]) -> concurrent.futures.Future[Ite
     # No daemon, so that a program that ends waits for it: libraries at work crash when Python is gone.
     threading.Thread(target=run).start()
     return future
+
+
+def lower_priority(niceness: int) -> None:
+    """Let other threads go before this one and those that it starts, where the system has priorities of threads.
+
+    Parameters
+    ----------
+    niceness : int
+        How far it stands back on a busy processor, 0 to 19.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

@@ -71,9 +71,12 @@ export function stemUrls(id, version) {
   return Object.fromEntries(STEMS.map((stem) => [stem, `${songPath(id)}/stems/${stem}.wav${suffix}`]));
 }
 
-/** Make a song's stems in another `key` (semitones) and `tempo` (percent): {key, tempo, samples}. */
-export const makeVersion = (id, key, tempo, signal) =>
-  call("POST", `${songPath(id)}/versions?${query({ key, tempo })}`, { signal });
+/**
+ * Make a song's stems in another `key` (semitones) and `tempo` (percent), first what comes after `start` seconds of the
+ * song: {key, tempo, samples}.
+ */
+export const makeVersion = (id, key, tempo, start, signal) =>
+  call("POST", `${songPath(id)}/versions?${query({ key, tempo, start })}`, { signal });
 
 export const settings = (id) => call("GET", `${songPath(id)}/settings`);
 

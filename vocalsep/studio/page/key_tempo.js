@@ -2,6 +2,7 @@ import * as api from "./api.js";
 import { byId } from "./dom.js";
 import { formatKeyTempo, songLabel } from "./format.js";
 import { text } from "./language.js";
+import { SEGMENT_S } from "./segment_cache.js";
 
 const ORIGINAL = { key: 0, tempo: 100 };
 const TEMPO_STEP = 5;
@@ -19,9 +20,10 @@ export class KeyTempo extends EventTarget {
   #timer = 0;
   #request = null;
 
-  /** `onError(message)` is called when a version cannot be made. */
-  constructor(onError) {
+  /** `getPosition()` tells where in the song it plays; `onError(message)` is called when a version cannot be made. */
+  constructor(getPosition, onError) {
     super();
+    this.getPosition = getPosition;
     this.onError = onError;
     for (const name of ["key", "tempo"]) {
       const step = name === "key" ? 1 : TEMPO_STEP;
@@ -98,7 +100,7 @@ export class KeyTempo extends EventTarget {
     this.#request = request;
     this.#render();
     try {
-      const version = await api.makeVersion(song.id, key, tempo, request.signal);
+      const version = await api.makeVersion(song.id, key, tempo, this.#start(tempo), request.signal);
       if (request === this.#request) this.#play(version);
     } catch (error) {
       if (error.name === "AbortError" || request !== this.#request) return;
@@ -107,6 +109,11 @@ export class KeyTempo extends EventTarget {
       this.#request = null;
       this.#settle();
     }
+  }
+
+  // The player fetches whole segments, which may begin a little earlier.
+  #start(tempo) {
+    return Math.max(0, this.getPosition() - (SEGMENT_S * tempo) / 100).toFixed(1);
   }
 
   #settle() {

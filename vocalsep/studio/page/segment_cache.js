@@ -1,7 +1,8 @@
 import { fetchSamples } from "./pcm.js";
 import { STEMS } from "./stems.js";
 
-const SEGMENT_S = 4;
+/** Length of what is fetched at once, in seconds. */
+export const SEGMENT_S = 4;
 const MAX_CACHED_S = 60;
 const MAX_CACHED_BYTES = 96 * 2 ** 20;
 const RETRY_MS = 500;

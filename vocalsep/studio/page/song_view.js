@@ -49,7 +49,7 @@ export class SongView {
     this.player = new Player();
     this.mixer = new Mixer(this.player);
     this.loopRegion = new LoopRegion(this.player);
-    this.keyTempo = new KeyTempo(showMessage);
+    this.keyTempo = new KeyTempo(() => this.songPosition, showMessage);
     this.waveform = new Waveform(byId("waveform"));
     this.spectrogram = new Spectrogram(byId("spectrogram"), showMessage);
     this.video = new Video();

@@ -5,6 +5,7 @@ import { relativeHeight } from "./spectrum.js";
 import { cssColour, rgb } from "./theme_colours.js";
 
 const TILE_S = 4;
+const RETRY_MS = 500;
 const VIEW_S = 8;
 const STEP_S = 6;
 const COLUMNS = 256;
@@ -109,19 +110,20 @@ export class Spectrogram {
     return worker;
   }
 
-  #receive({ requestId, pixels, error }) {
+  #receive({ requestId, pixels, whole, error }) {
     const request = this.#pending;
     if (requestId !== request?.requestId) return;
     this.#pending = null;
     if (error) this.onError(text("error_spectrogram", { reason: text(error) }));
-    const { index, seconds, complete } = request;
+    const { index, seconds, complete } = whole || error ? request : { index: request.index, seconds: 0, complete: false };
     const image = document.createElement("canvas");
     Object.assign(image, { width: COLUMNS, height: ROWS });
     if (pixels) image.getContext("2d").putImageData(new ImageData(pixels, COLUMNS, ROWS), 0, 0);
     this.#tiles.delete(index);
     this.#tiles.set(index, { image, seconds, complete });
     if (this.#tiles.size > MAX_TILES) this.#tiles.delete(this.#tiles.keys().next().value);
-    this.#requestNext();
+    if (whole || error) this.#requestNext();
+    else setTimeout(() => this.#requestNext(), RETRY_MS);
     this.#draw();
   }
 

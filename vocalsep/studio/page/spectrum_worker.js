@@ -16,18 +16,20 @@ async function fetchMono(url, format, start, end) {
   return out;
 }
 
+// `whole` tells whether all samples were there: a version in another key is drawn while it is made.
 async function drawTile({ urls, format, start, length, ready, width, height, colours }) {
   const end = Math.min(ready, start + length + HALF);
   const [vocals, accompaniment] = await Promise.all(
     STEMS.map((stem) => fetchMono(urls[stem], format, start - HALF, end)),
   );
-  if (!vocals || !accompaniment) return null;
-  return drawSpectrogram({ vocals, accompaniment, length, rate: format.rate, width, height, colours });
+  if (!vocals || !accompaniment) return { pixels: null, whole: false };
+  const pixels = drawSpectrogram({ vocals, accompaniment, length, rate: format.rate, width, height, colours });
+  return { pixels, whole: Math.min(vocals.length, accompaniment.length) === end - start + HALF };
 }
 
 self.addEventListener("message", async ({ data }) => {
   try {
-    self.postMessage({ requestId: data.requestId, pixels: await drawTile(data) });
+    self.postMessage({ requestId: data.requestId, ...(await drawTile(data)) });
   } catch (error) {
     self.postMessage({ requestId: data.requestId, pixels: null, error: error.message });
   }
