@@ -91,7 +91,7 @@ export class Exports {
   #status(one) {
     if (one.state === "queued") return text("export_waits");
     if (one.state === "running") return text("export_made", { percent: Math.floor(100 * one.progress) });
-    if (one.state === "failed") return {
+    if (one.state === "failed") {
       return text("export_failed", { reason: problemText(one.error_code, one.error_values, one.error) });
     }
     if (one.state === "cancelled") return text("state_cancelled");
