@@ -15,6 +15,8 @@ const MIN_READY_S = 2;
 const MIN_PIECE_S = 1;
 const SCHEDULE_INTERVAL_MS = 100;
 const SUSPEND_DELAY_MS = 300;
+// Opening the loudspeakers can take seconds.
+const MAX_SILENCE_MS = 8000;
 
 /**
  * Plays both stems of a song in exact sync, also while the song is being separated.
@@ -38,6 +40,7 @@ export class Player extends EventTarget {
   #buffering = false;
   #timer = 0;
   #suspendTimer = 0;
+  #silenceTimer = 0;
   #beats = [];
   #countIn = null;
 
@@ -142,6 +145,8 @@ export class Player extends EventTarget {
     if (this.#ended(this.#start)) this.#start = this.#loop?.start ?? 0;
     this.#playing = true;
     this.#timer = setInterval(() => this.#scheduleAhead(), SCHEDULE_INTERVAL_MS);
+    clearTimeout(this.#silenceTimer);
+    this.#silenceTimer = setTimeout(() => this.#checkClock(), MAX_SILENCE_MS);
     this.#scheduleAhead();
     this.#changed();
   }
@@ -258,7 +263,8 @@ export class Player extends EventTarget {
       const piece = this.#pieces.shift();
       this.#start = piece.sample + piece.length;
     }
-    while (this.#addPiece(now));
+    while (this.#playing && this.#addPiece(now));
+    if (!this.#playing) return;
     if (this.#pieces.length === 0 && this.#ended(this.#next())) this.#stop();
     else this.#setBuffering(this.#pieces.length === 0);
   }
@@ -296,15 +302,14 @@ export class Player extends EventTarget {
 
   #schedule(segment, sample, length) {
     const clicks = [];
-    if (this.#pieces.length === 0) {
+    const starts = this.#pieces.length === 0;
+    if (starts) {
       const { beats = 0, interval = 0 } = this.#countIn ?? {};
       const begin = this.#graph.now + LEAD_S;
       for (let beat = 0; beat < beats; beat += 1) clicks.push(this.#graph.click(begin + beat * interval, beat === 0));
       this.#countIn = null;
       this.#nextStart = { frame: Math.ceil((begin + beats * interval) * this.#graph.rate), count: 0 };
       this.#graph.fadeIn(this.#timeOf(this.#nextStart));
-      const detail = { when: this.#timeOf(this.#nextStart), position: sample / this.#rate };
-      this.dispatchEvent(new CustomEvent("start", { detail }));
     }
     const when = this.#timeOf(this.#nextStart);
     for (const beat of this.#beats) {
@@ -319,6 +324,8 @@ export class Player extends EventTarget {
     }
     this.#pieces.push({ when, sample, length, sources, clicks });
     this.#nextStart.count += length;
+    // Last: a listener may pause.
+    if (starts) this.dispatchEvent(new CustomEvent("start", { detail: { when, position: sample / this.#rate } }));
   }
 
   // Cancels what is scheduled after LEAD_S, so that other pieces can join there without a gap.
@@ -359,6 +366,13 @@ export class Player extends EventTarget {
     const context = this.#graph?.context;
     this.#suspendTimer = setTimeout(() => context?.state === "running" && context.suspend(), SUSPEND_DELAY_MS);
     this.#changed();
+  }
+
+  // Without loudspeakers, or before a first click on the page, a browser may hold the audio clock.
+  #checkClock() {
+    if (!this.#playing || !this.#graph || this.#graph.context.state === "running") return;
+    this.pause();
+    this.dispatchEvent(new CustomEvent("error", { detail: text("error_silent") }));
   }
 
   #fail(error) {

@@ -87,10 +87,10 @@ export class Recordings {
     this.view.togglePlay();
   }
 
-  // A second start while it records is a seek: the take ends there.
+  // A second start while it records is a seek: the take ends there. One that was still to come is only moved.
   #onStart(start) {
     if (!this.#recorder) return;
-    if (this.#start) this.#stop();
+    if (this.#start && this.#start.when <= this.view.player.openGraph().now) this.#stop();
     else this.#start = start;
   }
 
