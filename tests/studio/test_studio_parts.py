@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import errno
 import io
+import time
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
             assert worker._changed.wait_for(lambda: ended, timeout=60)
     finally:
         worker.stop()
-        worker.join()
+        worker.join(time.monotonic() + 60)
     position, restarted = ended[0]
     assert position is None
     assert restarted is not None
@@ -186,7 +187,7 @@ def test_exports_end_when_all_who_asked_for_them_have_left(tmp_path):
         assert {export.id for export in studio.exports.all()} == {for_ever}
     finally:
         studio.exports.stop()
-        assert studio.exports.join()
+        assert studio.exports.join(time.monotonic() + 10)
 
 
 def test_addresses_have_the_token_and_numbers_come_before_names():

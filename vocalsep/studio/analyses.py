@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -69,11 +70,11 @@ class Analyses:
             self._closing = True
             self._waiting.clear()
 
-    def join(self, seconds: float) -> bool:
-        """Wait for the thread to stop; return whether it has."""
+    def join(self, deadline: float) -> bool:
+        """Wait for the thread to stop, until `time.monotonic` is at the deadline; return whether it has."""
         thread = self._thread
         if thread is not None:
-            thread.join(seconds)
+            thread.join(max(0.0, deadline - time.monotonic()))
         return thread is None or not thread.is_alive()
 
     def _work(self) -> None:

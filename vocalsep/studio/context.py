@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import pathlib
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_VERSIONS = 16
 # How soon it is noticed that whoever waits for a version has left, in seconds.
 LEFT_CHECK_S = 0.25
-# Longest time for which a studio that closes waits for an analysis, in seconds.
-ANALYSIS_CLOSE_S = 0.5
+# Longest time for which a studio that closes waits for its work to end, from when it was told to, in seconds.
+CLOSE_S = 1.0
 Result = TypeVar("Result")
 
 
@@ -108,11 +109,14 @@ class Studio:
         self.party = Party(library.folder)
         self.clients = Clients(self.exports.leave)
         self._closing = threading.Event()
+        self._deadline = 0.0
         self._version_slots = asyncio.Semaphore(MAX_CONCURRENT_VERSIONS)
 
     def stop(self) -> None:
         """Tell all work to end, without waiting for it."""
-        self._closing.set()
+        if not self._closing.is_set():
+            self._deadline = time.monotonic() + CLOSE_S
+            self._closing.set()
         self.exports.stop()
         self.analyses.stop()
         self.versions.stop()
@@ -122,8 +126,8 @@ class Studio:
     def close(self) -> bool:
         """End all work, and wait a little for it; return whether it has ended."""
         self.stop()
-        ended = [self.exports.join(), self.worker.join(), self.analyses.join(ANALYSIS_CLOSE_S)]
-        return all(ended)
+        # One after another, but all by the same time.
+        return all([part.join(self._deadline) for part in (self.exports, self.worker, self.analyses)])
 
     def describe(self, song: LibrarySong) -> dict[str, Any]:
         """Return a song as the HTTP interface shows it."""

@@ -26,8 +26,6 @@ MAX_KEPT_BYTES = 2_000_000_000
 MAX_AGE_S = 24 * 3600.0
 # Shortest time between two reports of an export's progress, in seconds.
 REPORT_INTERVAL_S = 0.25
-# Longest time for which a studio that closes waits for exports.
-CLOSE_S = 1.0
 # See `lower_priority`: practice goes before separation, and both go before exports.
 NICENESS = 8
 FINISHED = (DONE, FAILED, CANCELLED)
@@ -204,9 +202,8 @@ class ExportQueue:
                 export.stopped.set()
             self._changed.notify_all()
 
-    def join(self) -> bool:
-        """Wait for the exports to stop, but not long; return whether they have."""
-        deadline = time.monotonic() + CLOSE_S
+    def join(self, deadline: float) -> bool:
+        """Wait for the exports to stop, until `time.monotonic` is at the deadline; return whether they have."""
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 # Shortest time between two reports of a song's progress, in seconds.
 REPORT_INTERVAL_S = 0.2
-# Longest time for which a studio that closes waits for the song that is being separated.
-CLOSE_S = 1.5
 # See `lower_priority`: practice and answers go before separation.
 NICENESS = 5
 SUBTYPES_OF_24_BITS = ("PCM_24", "PCM_32", "DOUBLE")
@@ -96,13 +94,13 @@ class Worker:
             self._closing = True
             self._changed.notify_all()
 
-    def join(self) -> bool:
-        """Wait for the thread to stop, but not long; return whether it has.
+    def join(self, deadline: float) -> bool:
+        """Wait for the thread to stop, until `time.monotonic` is at the deadline; return whether it has.
 
         If not, the song is marked as interrupted while the thread is at work.
         """
         if self._thread.is_alive():
-            self._thread.join(CLOSE_S)
+            self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             with self._changed, contextlib.suppress(OutputError):
                 song = self.library.get(self._current or "")
