@@ -203,7 +203,8 @@ class Visitor:
             return
         kind = str(self.rng.choice(("wav", "flac", "mp3", "stems", "version", "stem_file", "passage")))
         if kind == "version":
-            await self.request("version", "POST", f"api/songs/{song}/versions", 200, params={"key": 1})
+            params = {"key": int(self.rng.integers(1, 4)), "start": 0.1} if self.rng.random() < 0.5 else {"key": 1}
+            await self.request("version", "POST", f"api/songs/{song}/versions", 200, params=params)
             return
         body: dict[str, object] = {"kind": "mix", "vocals": 1, "accompaniment": 1}
         if kind in ("stems", "stem_file"):
