@@ -90,7 +90,7 @@ def test_a_second_window_shows_the_same_words(words, context, song):
     with context.expect_page() as opened:
         words.click("#words-window")
     stage = opened.value
-    stage.wait_for_function("title => document.querySelector('h1').textContent.includes(title)", arg=song["title"])
+    stage.wait_for_function("title => document.querySelector('h1')?.textContent.includes(title)", arg=song["title"])
     words.evaluate("window.studio.player.seek(2.5)")
     stage.wait_for_function("() => document.querySelectorAll('.words-now .sung').length === 2")
     size = stage.evaluate("parseFloat(getComputedStyle(document.querySelector('.words-now')).fontSize)")
