@@ -83,7 +83,9 @@ def test_what_has_the_focus_is_not_under_the_bar(page):
         """() => [...document.querySelectorAll("main button, main input, main select, main summary")]
           .filter((one) => one.checkVisibility() && !one.disabled && !one.closest(".bar"))
           .filter((one) => {
-            scrollTo(0, 0);
+            document.activeElement.blur();
+            // At the lower edge of the window, where the bar is.
+            scrollBy(0, one.getBoundingClientRect().bottom - innerHeight);
             one.focus();
             const { bottom } = one.getBoundingClientRect();
             return bottom > document.querySelector(".bar").getBoundingClientRect().top + 1;

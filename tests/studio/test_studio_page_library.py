@@ -232,6 +232,9 @@ def test_the_main_job_is_above_the_fold(browser, page_studio, song):
             assert box["y"] + box["height"] <= bar["y"], control
         for control in ("#play", "#time", "#bar-voice"):
             assert page.locator(control).is_visible(), control
+        # The bar is where it is: to go there moves nothing.
+        page.locator("#play").focus()
+        assert page.evaluate("scrollY") == 0
         context.close()
 
 
