@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ..checks import whole_number
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError
 from .backend import Backend, MaskBackend, MaskShape, SegmentShape, WaveBackend, WaveShape, shape_from_dict
-from .onnx_session import LARGEST_FILE, PARALLEL_CALLS, Graph, compute, fits, graph_errors
+from .onnx_session import LARGEST_FILE, PARALLEL_CALLS, Graph, Threads, compute, fits, graph_errors
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -96,7 +95,6 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     VocalsepError
         ONNX Runtime cannot be loaded.
     """
-    count = threads or os.cpu_count() or 1
     with graph_errors(path):
         graph = Graph(path)
         metadata = json.loads(graph.plain.get_modelmeta().custom_metadata_map[METADATA_KEY])
@@ -106,11 +104,11 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
         front_end = FrontEndConfig(**metadata["config"]["front_end"])
         whole_number("parameters", metadata["parameters"], 0, LARGEST_FILE)
         _check_interface(graph.plain, shape, front_end.bins)
-        parallel = 1 if isinstance(shape, WaveShape) else min(PARALLEL_CALLS, count)
-        session = graph.optimized(-(-count // parallel))
+        shared = Threads(threads, 1 if isinstance(shape, WaveShape) else PARALLEL_CALLS)
+        session = graph.optimized(shared.per_call)
     if isinstance(shape, WaveShape):
-        return OnnxModel(OnnxWaves(session, shape), front_end, metadata, count)
-    return OnnxModel(OnnxMasks(session, shape, front_end.bins, parallel), front_end, metadata, count)
+        return OnnxModel(OnnxWaves(session, shape), front_end, metadata, shared.count)
+    return OnnxModel(OnnxMasks(session, shape, front_end.bins, shared.calls), front_end, metadata, shared.count)
 
 
 def _check_interface(session: onnxruntime.InferenceSession, shape: MaskShape | WaveShape, bins: int) -> None:

@@ -8,7 +8,6 @@ that the network was trained by: https://github.com/facebookresearch/demucs.
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,9 +17,10 @@ import numpy as np
 from ...checks import LONGEST_TILE, number, whole_number
 from ...dsp.front_end import LARGEST_FFT, FrontEndConfig
 from ...dsp.streaming_stft import InverseStft, Stft
-from ...errors import ModelError, UsageError
+from ...errors import ModelError
 from ..backend import SegmentBackend, SegmentShape
-from ..onnx_session import PARALLEL_CALLS, Graph, compute, fits, graph_errors
+from ..onnx_session import compute, fits
+from .onnx_segments import start
 from .table import FamilyConfig, Running, Runtime
 
 if TYPE_CHECKING:
@@ -80,15 +80,12 @@ def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> 
     """Open a graph, see `table.FamilyModule`."""
     if not isinstance(config, Config):
         raise TypeError(f"{type(config).__name__} is the configuration of another family")
-    if runtime.device not in ("auto", "cpu") or runtime.precision != "float32":
-        raise UsageError("ONNX Runtime computes this model on the CPU in float32 only", path=path)
-    threads = runtime.threads or os.cpu_count() or 1
-    with graph_errors(path):
-        graph = Graph(path)
-        _check_interface(graph.plain, config)
-        parallel = min(PARALLEL_CALLS, threads)
-        session = graph.optimized(-(-threads // parallel))
-    return Running(HtDemucsGraph(session, config, parallel), f"by ONNX Runtime, {threads} threads", "cpu")
+    return start(
+        path,
+        runtime,
+        lambda session: _check_interface(session, config),
+        lambda session, calls: HtDemucsGraph(session, config, calls),
+    )
 
 
 class HtDemucsGraph(SegmentBackend):

@@ -7,7 +7,6 @@ graph is the network between two transforms. What is around it follows the progr
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,9 +15,10 @@ import numpy as np
 
 from ...checks import number, whole_number
 from ...dsp.segment_stft import centred_istft, centred_stft
-from ...errors import ModelError, UsageError
+from ...errors import ModelError
 from ..backend import ACCOMPANIMENT, VOCALS, SegmentBackend, SegmentShape
-from ..onnx_session import PARALLEL_CALLS, Graph, compute, fits, graph_errors
+from ..onnx_session import compute, fits
+from .onnx_segments import start
 from .table import FamilyConfig, Running, Runtime
 
 if TYPE_CHECKING:
@@ -117,15 +117,17 @@ def open_backend(path: pathlib.Path, config: FamilyConfig, runtime: Runtime) -> 
     """Open a graph, see `table.FamilyModule`."""
     if not isinstance(config, Config):
         raise TypeError(f"{type(config).__name__} is the configuration of another family")
-    if runtime.device not in ("auto", "cpu") or runtime.precision != "float32":
-        raise UsageError("ONNX Runtime computes this model on the CPU in float32 only", path=path)
-    threads = runtime.threads or os.cpu_count() or 1
-    with graph_errors(path):
-        graph = Graph(path)
-        inputs, outputs = graph.plain.get_inputs(), graph.plain.get_outputs()
-        expected = (1, PLANES, config.bins, config.frames)
-        if len(inputs) != 1 or len(outputs) != 1 or not fits(inputs[0].shape, expected):
-            raise ModelError("not an MDX-Net graph of this configuration (it has other inputs or outputs)")
-        parallel = min(PARALLEL_CALLS, threads)
-        session = graph.optimized(-(-threads // parallel))
-    return Running(MdxNet(session, config, parallel), f"by ONNX Runtime, {threads} threads", "cpu")
+    return start(
+        path,
+        runtime,
+        lambda session: _check_interface(session, config),
+        lambda session, calls: MdxNet(session, config, calls),
+    )
+
+
+def _check_interface(session: onnxruntime.InferenceSession, config: Config) -> None:
+    """Raise ModelError unless a graph has the input and output that a configuration says."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    expected = (1, PLANES, config.bins, config.frames)
+    if len(inputs) != 1 or len(outputs) != 1 or not fits(inputs[0].shape, expected):
+        raise ModelError("not an MDX-Net graph of this configuration (it has other inputs or outputs)")
