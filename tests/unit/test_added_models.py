@@ -37,11 +37,12 @@ def models(tmp_path, monkeypatch):
     return tmp_path / "models"
 
 
-def graph(path: pathlib.Path, planes: int = 4, bins: int = BINS, inputs: int = 1) -> pathlib.Path:
+def graph(path: pathlib.Path, planes: int = 4, bins: int = BINS, inputs: int = 1, values=None) -> pathlib.Path:
     """Write a small graph with random weights and the interface of MDX-Net's public files."""
     from onnx import TensorProto, helper, numpy_helper
 
-    values = np.random.default_rng(0).standard_normal((planes, planes, 3, 5), np.float32) / 6
+    if values is None:
+        values = np.random.default_rng(0).standard_normal((planes, planes, 3, 5), np.float32) / 6
     nodes = [
         helper.make_node("Conv", ["input", "weights"], ["map"], pads=[1, 2, 1, 2]),
         helper.make_node("Tanh", ["map"], ["share"]),
@@ -226,6 +227,35 @@ def nothing(path):
     path.write_bytes(b"")
 
 
+def a_pointer(path):
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+
+
+def a_checkpoint_cut_off(path):
+    torch.save({"w": torch.ones(1000)}, path)
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def with_metadata(**metadata):
+    """Return what makes a file that says that it is a model of ours."""
+
+    def make(path):
+        info = {"family": "mdx-net", "config": {"n_fft": N_FFT, "bins": BINS, "frames": FRAMES}, "card": {}}
+        data = metadata_bytes(HEADER_KEY, json.dumps({**info, "parameters": 1, **metadata}))
+        graph(path).write_bytes(path.read_bytes() + data)
+
+    return make
+
+
+def with_deep_metadata(path):
+    graph(path).write_bytes(path.read_bytes() + metadata_bytes(HEADER_KEY, "[" * 5000))
+
+
+def with_numbers_for_texts(path):
+    header = json.dumps({"__metadata__": {"klass": 5, "args": 5, "kwargs": 5}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+
+
 def a_song(path):
     write(path.with_suffix(".wav"), tones(0.1)).rename(path)
 
@@ -238,9 +268,18 @@ def a_song(path):
         (with_two_inputs, "a.onnx", "no model of a known family"),
         (a_web_page, "a.onnx", "is a web page"),
         (a_web_page, "a.ckpt", "is a web page"),
-        (nothing, "a.ckpt", "no model of a known family; known are Demucs"),
-        (nothing, "a.onnx", "a part of it is missing"),
-        (a_song, "a.ckpt", "no model of a known family"),
+        (nothing, "a.ckpt", "is empty (0 bytes); download it again"),
+        (a_pointer, "a.onnx", "only names a file that Git LFS keeps"),
+        (a_checkpoint_cut_off, "a.th", "a part of it is missing; download it again"),
+        (with_metadata(parameters=float("inf")), "a.onnx", "parameters must be a whole number"),
+        (with_metadata(parameters=-1), "a.onnx", "parameters must be a whole number"),
+        (with_metadata(config=[1]), "a.onnx", "configuration is invalid"),
+        (with_metadata(config={"n_fft": [1] * 9999}), "a.onnx", "configuration is invalid"),
+        (with_metadata(family="demucs", config={"networks": [5]}), "a.onnx", "configuration is invalid"),
+        (with_metadata(family="x" * 9999), "a.onnx", "unknown family 'xxx"),
+        (with_deep_metadata, "a.onnx", "not one of the files that are listed publicly"),
+        (with_numbers_for_texts, "a.safetensors", "the header of the safetensors file is damaged"),
+        (a_song, "a.ckpt", "no model of a known family; known are Demucs"),
         (graph, "a.onnx", "not one of the files that are listed publicly"),
         (lambda path: path.write_text("a: 1"), "a.yaml", "not a bag of Demucs networks"),
         (lambda path: path.write_text("models: [../../x]"), "a.yaml", "make no sense"),
@@ -256,12 +295,16 @@ def test_files_that_are_no_models_are_refused_in_one_line(models, tmp_path, make
         add(str(tmp_path / name))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(caught.value.message) < 300
+    assert caught.value.path == str(tmp_path / name)
     assert not models.exists() or list(models.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"primary_stem": "x" * 9999}, "separates 'xxx"),
+        ({"mdx_n_fft_scale_set": [1] * 9999}, "n_fft"),
         ({"primary_stem": "Drums"}, "separates 'Drums', not the voice"),
         ({"primary_stem": "Reverb"}, "not the voice"),
         ({"mdx_n_fft_scale_set": 1024}, "n_fft"),
@@ -272,8 +315,34 @@ def test_files_that_are_no_models_are_refused_in_one_line(models, tmp_path, make
     ],
 )
 def test_configurations_that_make_no_sense_are_refused(models, mdx_file, tmp_path, changes, says):
-    with pytest.raises(ModelError, match=says):
+    with pytest.raises(ModelError, match=says) as caught:
         add(str(mdx_file), config=configuration(tmp_path / "a.json", **changes))
+    assert len(caught.value.message) < 300
+
+
+def test_a_network_that_cannot_be_computed_is_named_as_the_user_named_it(models, tmp_path):
+    values = np.full((4, 4, 3, 5), np.nan, np.float32)
+    path = graph(tmp_path / "a.onnx", values=values)
+    with pytest.raises(ModelError, match="samples that are no numbers") as caught:
+        add(str(path), config=configuration(tmp_path / "a.json"))
+    assert caught.value.path == str(path)
+    assert list(models.iterdir()) == [] if models.exists() else True
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.ckpt", "a.safetensors"])
+def test_a_file_that_was_not_added_says_how_to(mdx_file, tmp_path, name):
+    shutil.copy(mdx_file, tmp_path / name)
+    with pytest.raises(ModelError, match="`vocalsep models add` takes files of other programs"):
+        Separator(tmp_path / name)
+
+
+def test_a_name_cannot_command_the_terminal(models, tmp_path):
+    path = tmp_path / "a\x1b[31m\nb.ckpt"
+    path.write_text("x")
+    done = vocalsep("models", "add", path, "--name", "voice")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"vocalsep: {tmp_path}/a [31m b.ckpt: is no model".encode())
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_model_file_that_lies_about_its_graph_is_refused(models, mdx_file, tmp_path):

@@ -203,6 +203,9 @@ def test_published_yaml_is_read(tmp_path):
         ("a: " + "[" * 1200, "not a YAML file"),
         ("a: " + "x" * (1 << 20), "too large"),
         ("\x00\x01", "not a YAML file"),
+        ("a: !!bool x", "not a YAML file"),
+        ("a: !!timestamp x", "not a YAML file"),
+        ("a: !!int x", "not a YAML file"),
     ],
 )
 def test_yaml_that_asks_for_more_is_refused(tmp_path, text, says):

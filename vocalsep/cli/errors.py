@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import re
 import sys
 from collections.abc import Collection, Iterator
 
@@ -24,6 +25,7 @@ from .streams import complain, drop_output
 
 logger = logging.getLogger(__name__)
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Key of a hint for commands that have none of the other options.
 ANY_COMMAND = ""
 # For each class of errors, the options that help, and what each does. The library's own hints name no options.
@@ -53,7 +55,12 @@ def error_message(error: VocalsepError, options: Collection[str]) -> str:
     """
     hint = next((_option_hint(hints, options) for kind, hints in OPTION_HINTS.items() if isinstance(error, kind)), "")
     hint = hint or error.hint
-    return " ".join(f"{error.reason}{'; ' if hint else ''}{hint}".split())
+    return _one_line(f"{error.reason}{'; ' if hint else ''}{hint}")
+
+
+def _one_line(text: str) -> str:
+    """Return a text in one line, without characters that would command a terminal."""
+    return " ".join(CONTROL.sub(" ", text).split())
 
 
 def _option_hint(hints: dict[str, str], options: Collection[str]) -> str:
@@ -62,8 +69,8 @@ def _option_hint(hints: dict[str, str], options: Collection[str]) -> str:
 
 def error_line(error: VocalsepError, options: Collection[str]) -> str:
     """Return `error_message` after the file's name."""
-    path = "" if error.path is None else f"{error.path}: "
-    return f"{' '.join(path.split())}{' ' if path else ''}{error_message(error, options)}"
+    path = "" if error.path is None else f"{_one_line(error.path)}: "
+    return f"{path}{error_message(error, options)}"
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import LONGEST_TILE, whole_number
+from ..checks import LONGEST_TILE, shown, whole_number
 from ..dsp.exact_sum import STEMS
 from ..errors import ModelError
 
@@ -140,7 +140,7 @@ class SegmentShape:
             names = ()
         if not 0 < len(names) <= MOST_SOURCES or len(set(names)) < len(names):
             raise ModelError(
-                f"sources must be 1 to {MOST_SOURCES} different names of small letters, not {self.sources!r}"
+                f"sources must be 1 to {MOST_SOURCES} different names of small letters, not {shown(self.sources)}"
             )
         if not set(names) & set(STEMS):
             raise ModelError(f"none of the sources {', '.join(names)} is vocals or accompaniment")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ModelError, VocalsepError
+from ..model_files.store import ADD_HINT
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -56,7 +57,9 @@ def graph_errors(path: pathlib.Path) -> Iterator[None]:
         raise error.about(path) from None
     except Exception:  # ONNX Runtime has an exception class for each of its status codes, none of them public.
         raise ModelError(
-            "damaged, or not an exported vocalsep model", path=path, hint="`vocalsep export` writes such files"
+            "damaged, or not an exported vocalsep model",
+            path=path,
+            hint=f"`vocalsep export` writes such files; {ADD_HINT}",
         ) from None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError, UsageError
-from ..model_files import registry
+from ..model_files import registry, store
 from ..system.extras import require
 from .backend import Backend, stem_names
 from .devices import BACKENDS, PRECISIONS, choose_device, torch_has_gpu
@@ -70,6 +70,8 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
     path = registry.find(model)
+    if path.suffix not in store.SUFFIXES:
+        raise ModelError(f"not a vocalsep model ({', '.join(store.SUFFIXES)})", path=path, hint=store.ADD_HINT)
     info = family_info(path)
     if info is not None:
         return _open_family(path, info, backend, Runtime(device, precision, threads))

@@ -15,6 +15,7 @@ from ..errors import ModelError
 from ..system.atomic_files import write_bytes
 from ..system.extras import require
 from .config import ModelConfig
+from .store import ADD_HINT
 
 if TYPE_CHECKING:
     from ..networks.network import Network
@@ -69,7 +70,7 @@ def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], int]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= LARGEST_HEADER:
-                raise ModelError("not a safetensors file", path=path, hint="models are files that vocalsep has written")
+                raise ModelError("not a safetensors file", path=path, hint=ADD_HINT)
             header = json.loads(file.read(length))
         sizes = [
             math.prod(int(size) for size in entry["shape"]) for name, entry in header.items() if name != "__metadata__"
@@ -80,7 +81,8 @@ def read_metadata(path: pathlib.Path) -> tuple[dict[str, Any], int]:
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from None
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
-        raise ModelError("not a vocalsep model (its header has no vocalsep configuration)", path=path) from None
+        reason = "not a vocalsep model (its header has no vocalsep configuration)"
+        raise ModelError(reason, path=path, hint=ADD_HINT) from None
 
 
 def parse_info(metadata: Any, parameters: int) -> ModelInfo:

@@ -17,6 +17,7 @@ from ..errors import ModelError
 FOLDER_VARIABLE = "VOCALSEP_MODELS"
 SUFFIXES = (".safetensors", ".onnx")
 RECORD_SUFFIX = ".json"
+ADD_HINT = "`vocalsep models add` takes files of other programs"
 
 
 @dataclasses.dataclass(frozen=True)

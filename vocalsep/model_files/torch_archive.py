@@ -12,6 +12,7 @@ import fractions
 import pathlib
 import pickle
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -99,15 +100,6 @@ def read_torch_file(path: pathlib.Path) -> Any:
         raise ModelError("too large for this machine's memory", path=path) from None
     except Exception as error:  # A pickle of random bytes raises nearly anything.
         raise ModelError(f"not a checkpoint that can be read without running code ({error})", path=path) from None
-
-
-def is_torch_file(path: pathlib.Path) -> bool:
-    """Whether a file is a zip archive with a pickle of PyTorch's."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("data.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def weights_in(checkpoint: Any) -> dict[str, np.ndarray] | None:
@@ -265,7 +257,10 @@ def read_legacy_torch_file(path: pathlib.Path) -> Any:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ModelError(f"too large for a checkpoint, which has at most {LARGEST_FILE >> 30} GB", path=path)
-        content = torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a pickle that it will then refuse.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+            content = torch.load(path, "cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror or error})", path=path) from None
     except ModelError:

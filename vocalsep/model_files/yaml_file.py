@@ -50,7 +50,7 @@ def read_yaml(path: pathlib.Path) -> dict[str, Any]:
         raise ModelError(
             f"asks for what no configuration needs ({error.problem})", path=path, hint="nothing of it was run"
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # PyYAML's constructors expect that a value is what its tag says.
         problem = getattr(error, "problem", None) or type(error).__name__
         raise ModelError(f"not a YAML file ({problem})", path=path, hint="download it again") from None
     if not isinstance(content, dict):

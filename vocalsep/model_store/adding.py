@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..checks import shown
 from ..errors import ModelError, OutputExistsError, UsageError, VocalsepError
 from ..inference.backend import VOCALS, SegmentBackend
 from ..inference.engine import Engine
@@ -86,13 +87,8 @@ def add(
             _fetch_members(source, path, stack, progress)
         # What follows a question mark may be a password.
         given = Given(path, extra, source.partition("?")[0] if is_url(source) else source)
-        try:
+        with _errors_about(source, path):
             converted = convert(given)
-        except VocalsepError as error:
-            # A downloaded file has a path that says nothing to the user.
-            if error.path == str(path):
-                error.path = source
-            raise
         return _keep(chosen, given, converted, overwrite)
 
 
@@ -119,13 +115,24 @@ def remove(name: str) -> None:
         raise output_error(path, error, "cannot be removed") from None
 
 
+@contextlib.contextmanager
+def _errors_about(source: str, path: pathlib.Path) -> Iterator[None]:
+    """Let errors be about what the user named, rather than about a file that was made of it, or about none."""
+    try:
+        yield
+    except VocalsepError as error:
+        if error.path in (None, str(path)):
+            error.path = source
+        raise
+
+
 def _default_name(source: str) -> str:
     return pathlib.PurePath(file_name(source) if is_url(source) else source).stem
 
 
 def _free_name(name: str, overwrite: bool) -> str:
     if not name or name != safe_name(name) or name.startswith((".", "-")) or not fits(name + ".safetensors"):
-        raise UsageError(f"{name!r} cannot be the name of a model", hint="take letters, digits, - and _")
+        raise UsageError(f"{shown(name)} cannot be the name of a model", hint="take letters, digits, - and _")
     if name in registry.shipped():
         raise UsageError(f"{name} is the name of a model that ships with vocalsep", hint="choose another name")
     if name in store.added() and not overwrite:
@@ -177,7 +184,8 @@ def _keep(name: str, given: Given, converted: Converted, overwrite: bool) -> Add
             _write(pending.path, given, converted)
         except OSError as error:
             raise output_error(target, error) from None
-        seconds = trial(pending.path)
+        with _errors_about(given.origin, pending.path):
+            seconds = trial(pending.path)
         record = store.Record(
             sha256=registry.checksum(pending.path),
             origin=given.origin,

@@ -13,6 +13,7 @@ import inspect
 import math
 import pathlib
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ KINDS = {"HTDemucs": "demucs.htdemucs", "HDemucs": "demucs.hdemucs", "Demucs": "
 # The kind that takes samples around a segment in addition, so that its convolutions come out even.
 WITH_CONTEXT = "Demucs"
 MOST_NETWORKS = 32
+LARGEST_WEIGHT = 1000
 OVERLAP = 0.25
 # Settings of a network are smaller, so that a configuration cannot ask for absurd sizes.
 LARGEST_SETTING, DEEPEST, LONGEST_TEXT, LONGEST_LIST = 1 << 16, 64, 64, 64
@@ -80,7 +82,7 @@ class Config:
         if len(self.weights) != len(self.networks) or any(len(row) != len(self.sources) for row in self.weights):
             raise ModelError("the weights do not fit the networks and sources")
         for weight in (weight for row in self.weights for weight in row):
-            number("a weight", weight, 0, 1000)
+            number("a weight", weight, 0, LARGEST_WEIGHT)
         if not all(self.totals):
             raise ModelError("a source has weight 0 in all networks")
 
@@ -145,6 +147,8 @@ def build(network: Mapping[str, Any]) -> torch.nn.Module:
     kind = network_class(network["kind"])
     known = inspect.signature(kind).parameters
     settings = {name: value for name, value in network["settings"].items() if name in known}
+    # Settings that make no sense are found out by the shapes of the weights.
+    warnings.filterwarnings("ignore", message="Initializing zero-element tensors", category=UserWarning)
     try:
         with torch.device("meta"):
             built: torch.nn.Module = kind(**settings, segment=fractions.Fraction(*network["segment"]))

@@ -116,7 +116,7 @@ def build(config: Config) -> torch.nn.Module:
     try:
         with torch.device("meta"):
             return Network(2 * CHANNELS, len(config.sources), config.bins, config.network)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (ArithmeticError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the network's configuration makes no sense ({error})") from None
 
 

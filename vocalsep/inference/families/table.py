@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
+from ...checks import shown, whole_number
 from ...errors import ModelError
 from ..backend import SegmentBackend, SegmentShape
 
@@ -98,6 +99,7 @@ class Family:
         return cast(FamilyModule, importlib.import_module(f".{self.module}", __package__))
 
 
+MOST_PARAMETERS = 1 << 40
 # By the name in model files.
 FAMILIES = {
     "htdemucs-onnx": Family("htdemucs_onnx", "HT-Demucs as an ONNX graph"),
@@ -144,9 +146,12 @@ def parse_family(metadata: Mapping[str, Any]) -> FamilyInfo:
     """
     name = metadata["family"]
     if not isinstance(name, str) or name not in FAMILIES:
-        raise ModelError(f"unknown family {name!r}; known are {', '.join(FAMILIES)}")
+        raise ModelError(f"unknown family {shown(name)}; known are {', '.join(FAMILIES)}")
     try:
         config = FAMILIES[name].load().Config(**metadata["config"])
-        return FamilyInfo(name, config, dict(metadata["card"]), int(metadata["parameters"]))
-    except (KeyError, TypeError, ValueError) as error:
+        whole_number("parameters", metadata["parameters"], 0, MOST_PARAMETERS)
+        return FamilyInfo(name, config, dict(metadata["card"]), metadata["parameters"])
+    except ModelError:
+        raise
+    except Exception as error:  # Checks meet values of types that they do not expect.
         raise ModelError(f"the model's configuration is invalid ({error})") from None

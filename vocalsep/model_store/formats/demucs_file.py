@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...checks import number
 from ...errors import ModelError
 from ...inference.families import demucs
 from ...inference.families.table import FamilyInfo
@@ -25,6 +26,7 @@ from .safetensors_file import is_safetensors, read_header, read_weights
 LICENCE = (
     "not stated in the file; what the author of Demucs publishes is for research (issues 327 and 508 of its repository)"
 )
+LONGEST_SEGMENT_S = 600
 QUANTIZED = "quantized by DiffQ, which vocalsep does not read"
 # The end of a file's name, when it is the start of the file's SHA-256.
 CHECKSUM = re.compile(r".*-([0-9a-f]{8,64})")
@@ -63,7 +65,7 @@ def members(path: pathlib.Path) -> list[str]:
     if not isinstance(names, list) or not 0 < len(names) <= demucs.MOST_NETWORKS:
         raise ModelError("not a bag of Demucs networks (it has no list of models)", path=path)
     # They become names of files beside the bag.
-    if not all(isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_]+", name) for name in names):
+    if not all(isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_]{1,64}", name) for name in names):
         raise ModelError("the names of the bag's networks make no sense", path=path)
     return names
 
@@ -75,7 +77,9 @@ def _bag(given: Given) -> Converted:
         fitting = [
             path
             for path in beside
-            if path.suffix in NETWORK_SUFFIXES and (path.stem == name or path.stem.startswith(f"{name}-"))
+            if path.is_file()
+            and path.suffix in NETWORK_SUFFIXES
+            and (path.stem == name or path.stem.startswith(f"{name}-"))
         ]
         if not fitting:
             raise ModelError(
@@ -149,10 +153,8 @@ def _described(path: pathlib.Path, dotted: str, args: Any, kwargs: Any, weights:
     try:
         bound = signature.bind(*args, **known)
         bound.apply_defaults()
-        segment = fractions.Fraction(bound.arguments.pop("segment"))
+        segment = _seconds(bound.arguments.pop("segment"))
         settings = {name: list(value) if isinstance(value, tuple) else value for name, value in bound.arguments.items()}
-        if not 0 < segment <= 600:
-            raise ValueError("a segment has at most ten minutes")
         demucs.check_settings(settings)
     except (TypeError, ValueError, ModelError) as error:
         raise ModelError(f"the description of the network makes no sense ({error})", path=path) from None
@@ -162,8 +164,8 @@ def _described(path: pathlib.Path, dotted: str, args: Any, kwargs: Any, weights:
 def _converted(given: Given, networks: Sequence[_Network], weights: Any, segment: Any) -> Converted:
     first = networks[0].settings
     sources, rate = first.get("sources"), first.get("samplerate", 44100)
-    if not isinstance(sources, list):
-        raise ModelError("the network's sources are no list", path=given.path)
+    if not isinstance(sources, list) or not isinstance(rate, int):
+        raise ModelError("the network's sources are no list, or its rate is no whole number", path=given.path)
     for network in networks:
         if network.settings.get("sources") != sources or network.settings.get("samplerate", 44100) != rate:
             raise ModelError("the networks of the bag have different sources or rates", path=given.path)
@@ -203,18 +205,30 @@ def _segment(network: _Network, asked: Any, path: pathlib.Path) -> fractions.Fra
     """Return the seconds of a network's segments in a bag that asks for some; a transformer takes at most its own."""
     if asked is None:
         return network.segment
-    if isinstance(asked, bool) or not isinstance(asked, int | float) or not 0 < asked <= 600:
-        raise ModelError("the bag's segment is no number of seconds", path=path)
-    own = network.kind == "HTDemucs" and asked > network.segment
-    return network.segment if own else fractions.Fraction(asked)
+    try:
+        seconds = _seconds(asked)
+    except ModelError as error:
+        raise error.about(path) from None
+    return network.segment if network.kind == "HTDemucs" and seconds > network.segment else seconds
+
+
+def _seconds(value: Any) -> fractions.Fraction:
+    """Return the seconds of a segment; raises ModelError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | fractions.Fraction):
+        raise ModelError("a segment is no number of seconds")
+    if not 0 < value <= LONGEST_SEGMENT_S:
+        raise ModelError(f"a segment has at most {LONGEST_SEGMENT_S} seconds")
+    return fractions.Fraction(value)
 
 
 def _weights(weights: Any, networks: int, sources: int) -> tuple[tuple[float, ...], ...]:
     if weights is None:
         return ((1.0,) * sources,) * networks
     rows = isinstance(weights, list) and all(isinstance(row, list) for row in weights)
-    if not rows or not all(isinstance(each, int | float) for row in weights for each in row):
+    if not rows:
         raise ModelError("the bag's weights are no table of numbers")
+    for weight in (weight for row in weights for weight in row):
+        number("a weight", weight, 0, demucs.LARGEST_WEIGHT)
     return tuple(tuple(float(each) for each in row) for row in weights)
 
 

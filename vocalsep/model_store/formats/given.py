@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ...checks import shown
 from ...errors import ModelError
 from ...inference.backend import ACCOMPANIMENT, VOCALS
 from ...inference.families.table import FamilyInfo
-from ...model_files.torch_archive import is_torch_file, read_legacy_torch_file, read_torch_file
+from ...model_files.torch_archive import read_legacy_torch_file, read_torch_file
 
 # By the MD5 of so many bytes at its end, a published file is known; shorter files by all of it.
 KNOWN_BY_BYTES = 10_000 * 1024
@@ -25,6 +26,7 @@ NOT_STATED = "not stated in the file; ask its author"
 KARAOKE_REMARK = "takes the lead voice: backing voices stay in the accompaniment"
 # The first byte of a pickle without an archive around it, as PyTorch wrote until 2020.
 PICKLE = b"\x80"
+ZIP = b"PK\x03\x04"
 # How programs call stems, in small letters.
 VOCALS_NAMES, REST_NAMES = ("vocals", "vocal"), ("instrumental", "accompaniment", "no vocals", "karaoke")
 
@@ -60,7 +62,7 @@ class Given:
     @functools.cached_property
     def checkpoint(self) -> Any:
         """What is in a checkpoint of PyTorch's, see `torch_archive`; None for other files; raises ModelError."""
-        if is_torch_file(self.path):
+        if self.start.startswith(ZIP):
             return read_torch_file(self.path)
         return read_legacy_torch_file(self.path) if self.start[:1] == PICKLE else None
 
@@ -110,4 +112,6 @@ def source_name(stem: str, stems: int) -> str:
         return ACCOMPANIMENT
     if stems > 2:
         return name.replace(" ", "-")
-    raise ModelError(f"separates {stem!r}, not the voice", hint="vocalsep takes models that give vocals or the rest")
+    raise ModelError(
+        f"separates {shown(stem)}, not the voice", hint="vocalsep takes models that give vocals or the rest"
+    )

@@ -20,7 +20,7 @@ def read(given: Given) -> Converted | None:
     elif given.path.suffix.lower() == ".onnx":
         try:
             json.loads(read_metadata(given.path)[HEADER_KEY])
-        except (ModelError, KeyError, ValueError):
+        except (ModelError, KeyError, ValueError, RecursionError):
             return None
     else:
         return None

@@ -24,7 +24,8 @@ def read_header(path: pathlib.Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        if isinstance(header, dict) and isinstance(header.get("__metadata__", {}), dict):
+        metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+        if isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()):
             return header
     except (OSError, ValueError, RecursionError):
         pass

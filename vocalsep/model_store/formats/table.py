@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from ...errors import ModelError
+from ...checks import shown
+from ...errors import ModelError, VocalsepError
 from . import demucs_file, mdx23c_file, onnx_graph, own, roformer_file
 from .given import Converted, Given
 
 READERS = (own.read, onnx_graph.read, demucs_file.read, roformer_file.read, mdx23c_file.read)
+# What is in place of a large file when a repository is cloned without it.
+LFS = b"version https://git-lfs"
 KNOWN = (
     "Demucs (.th, .yaml, .safetensors), MDX-Net (.onnx), RoFormer and MDX23C (.ckpt with its .yaml), and vocalsep's own"
 )
@@ -24,12 +27,23 @@ def convert(given: Given) -> Converted:
     MissingExtraError
         What reads or computes it is not installed.
     """
+    if not given.start:
+        raise ModelError("is empty (0 bytes)", path=given.path, hint="download it again")
+    if given.start.startswith(LFS):
+        raise ModelError(
+            "only names a file that Git LFS keeps", path=given.path, hint="fetch it with `git lfs pull`, or download it"
+        )
     if given.start.lstrip()[:1] == b"<":
         raise ModelError(
             "is a web page, not a model", path=given.path, hint="take the address of the file itself, not of its page"
         )
     for read in READERS:
-        converted = read(given)
+        try:
+            converted = read(given)
+        except VocalsepError:
+            raise
+        except Exception as error:  # Readers meet values of types that they do not expect.
+            raise ModelError(f"its description makes no sense ({shown(str(error))})", path=given.path) from error
         if converted is not None:
             return converted
     raise ModelError("is no model of a known family", path=given.path, hint=f"known are {KNOWN}")
