@@ -3,8 +3,10 @@
 import hashlib
 import http.server
 import json
+import os
 import pathlib
 import shutil
+import sys
 import threading
 
 import numpy as np
@@ -256,6 +258,11 @@ def with_numbers_for_texts(path):
     path.write_bytes(len(header).to_bytes(8, "little") + header)
 
 
+def a_bag_of_a_pipe(path):
+    path.write_text("models: [abc]")
+    os.mkfifo(path.with_name("abc.th"))
+
+
 def a_song(path):
     write(path.with_suffix(".wav"), tones(0.1)).rename(path)
 
@@ -284,6 +291,12 @@ def a_song(path):
         (lambda path: path.write_text("a: 1"), "a.yaml", "not a bag of Demucs networks"),
         (lambda path: path.write_text("models: [../../x]"), "a.yaml", "make no sense"),
         (lambda path: path.write_text("models: [abc]"), "a.yaml", "its network abc is not beside it"),
+        pytest.param(
+            a_bag_of_a_pipe,
+            "a.yaml",
+            "its network abc is not beside it",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no named pipes"),
+        ),
         (lambda path: torch.save({"w": torch.ones(2)}, path), "a.ckpt", "no model of a known family"),
         (lambda path: torch.save({"band_split.w": torch.ones(2)}, path), "a.ckpt", "without its configuration"),
         (lambda path: None, "a.ckpt", "no such model file"),
@@ -406,8 +419,6 @@ def test_a_model_is_added_from_the_web(models, mdx_file, site):
 
 @pytest.mark.parametrize(("package", "extra"), [("demucs", "vocalsep[demucs]"), ("bs_roformer", "vocalsep[roformer]")])
 def test_a_missing_extra_is_one_line(models, tmp_path, monkeypatch, package, extra):
-    import sys
-
     monkeypatch.setitem(sys.modules, package, None)
     if package == "bs_roformer":
         path = tmp_path / "a.ckpt"

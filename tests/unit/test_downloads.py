@@ -28,7 +28,7 @@ class Behaviour:
     content: bytes = CONTENT
     etag: str = '"one"'
     ranges: bool = True
-    length: bool = True
+    length: bool | str = True
     cut_after: list = dataclasses.field(default_factory=list)
     stall_after: int | None = None
     status: int = 200
@@ -54,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(does.status)
         body = does.content[start:]
         if does.length:
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body)) if does.length is True else does.length)
         if does.etag:
             self.send_header("ETag", does.etag)
         self.end_headers()
@@ -126,6 +126,12 @@ def test_servers_that_cannot_go_on_begin_anew(server, tmp_path, change):
     assert download(server.url, tmp_path).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("length", ["-5", "abc", "\xb2", "9" * 5000], ids=lambda text: text[:5])
+def test_lengths_that_are_none_are_passed_over(server, tmp_path, length):
+    server.does.length = length
+    assert download(server.url, tmp_path).read_bytes() == CONTENT
+
+
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     with pytest.raises(ModelError, match="not the one given"):
         download(server.url, tmp_path, sha256="0" * 64)
@@ -142,11 +148,14 @@ def test_errors_of_the_server_are_one_line(server, tmp_path):
     server.does.status = 503
     with pytest.raises(ModelError, match=r"cannot be downloaded .*the same command goes on"):
         download(server.url, tmp_path)
-    for address in ("file:///etc/passwd", "http://", "ftp://127.0.0.1/a"):
+    for address in ("file:///etc/passwd", "http://", "ftp://127.0.0.1/a", "http://[::1/a", "http://.../a"):
         with pytest.raises(UsageError, match="not a web address"):
             download(address, tmp_path)
     server.does = Behaviour(redirect="file:///etc/passwd")
     with pytest.raises(ModelError):
+        download(server.url, tmp_path)
+    server.does = Behaviour(redirect="http://[::1/a")
+    with pytest.raises(ModelError, match="the server's answer makes no sense"):
         download(server.url, tmp_path)
     server.does = Behaviour(redirect="/there")
     assert download(server.url, tmp_path).read_bytes() == CONTENT

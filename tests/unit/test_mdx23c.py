@@ -1,6 +1,7 @@
 """MDX23C: our own network, for published weights."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from conftest import RATE, tones
 
 from vocalsep import Separator
-from vocalsep.errors import ModelError
+from vocalsep.errors import ModelError, OutputError
 from vocalsep.inference.families import mdx23c
 from vocalsep.model_files import store
 from vocalsep.model_store.adding import add
@@ -143,3 +144,28 @@ def test_published_sizes_are_possible():
     config = mdx23c.Config(network, ("vocals", "accompaniment"), 8192, 1024, 4096, 256, overlaps=8)
     assert config.shape.samples == 261120
     assert 10**8 < sum(parameter.numel() for parameter in mdx23c.build(config).parameters()) < 10**9
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of processes")
+def test_a_converted_file_that_cannot_be_written_is_one_line(tmp_path):
+    """As on a full disk: the system refuses what lies beyond a limit."""
+    import resource
+
+    checkpoint(tmp_path / "a.ckpt")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot be written \(file too large\)") as caught:
+            add(str(tmp_path / "a.ckpt"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.path == str(tmp_path / "models" / "a.safetensors")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_norm_of_no_groups_is_refused(tmp_path):
+    checkpoint(tmp_path / "a.ckpt")
+    content = {**CONTENT, "model": {**MODEL, "norm": "GroupNorm0"}}
+    (tmp_path / "a.yaml").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="configuration makes no sense"):
+        add(str(tmp_path / "a.ckpt"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
+import re
 import time
 from collections.abc import Iterator
 
@@ -26,6 +28,7 @@ from .formats.given import Converted, Given
 from .formats.table import convert
 
 DOWNLOADS = ".downloads"
+OS_ERROR = re.compile(r"os error (\d+)")
 # Samples of noise that a model without segments computes on trial.
 TRIAL_S = 5.0
 
@@ -209,9 +212,15 @@ def _write(path: pathlib.Path, given: Given, converted: Converted) -> None:
     if converted.weights is None:
         path.write_bytes(given.path.read_bytes() + metadata_bytes(HEADER_KEY, metadata))
         return
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    save_file(converted.weights, path, {HEADER_KEY: metadata})
+    try:
+        save_file(converted.weights, path, {HEADER_KEY: metadata})
+    except SafetensorError as error:
+        # Its text alone has the number of what the system refused.
+        code = OS_ERROR.search(str(error))
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) if code else OSError(str(error)) from None
 
 
 def trial(path: pathlib.Path) -> float:

@@ -34,6 +34,7 @@ BLOCK_BYTES = 1 << 18
 WHOLE, PART, STATE = "whole", "part", "state.json"
 # Characters of an address that stay as they are.
 RESERVED = "%/:=&?~#+!$,;'@()*[]"
+SIZE = re.compile(r"[0-9]{1,18}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 200, 206, 416
 
@@ -53,7 +54,7 @@ def is_url(name: str) -> bool:
 
 def file_name(url: str) -> str:
     """Return the name of the file at a web address, fit for any file system."""
-    return safe_name(pathlib.PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "download")
+    return safe_name(pathlib.PurePosixPath(urllib.parse.unquote(_parts(url).path)).name or "download")
 
 
 def download(url: str, folder: pathlib.Path, *, sha256: str | None = None, progress: bool = False) -> pathlib.Path:
@@ -84,7 +85,7 @@ def download(url: str, folder: pathlib.Path, *, sha256: str | None = None, progr
     OutputError
         The file cannot be written.
     """
-    if not is_url(url) or not urllib.parse.urlsplit(url).hostname:
+    if not is_url(url) or not _parts(url).hostname:
         raise UsageError("not a web address", path=url)
     expected = None if sha256 is None else sha256.strip().lower()
     if expected is not None and not SHA256.fullmatch(expected):
@@ -139,7 +140,7 @@ class _Download:
                 if not self._complete():
                     self._connection()
                 break
-            except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
                 failures = 1 if self._have() > before else failures + 1
                 self._check_fatal(error)
                 if failures >= ATTEMPTS:
@@ -239,8 +240,10 @@ class _Download:
                 raise ModelError(
                     f"the server answers {error.code} ({error.reason})", path=self.url, hint="check the address"
                 ) from None
-        elif isinstance(error, http.client.InvalidURL):
+        elif isinstance(error, http.client.InvalidURL | UnicodeError):
             raise UsageError("not a web address", path=self.url) from None
+        elif isinstance(error, ValueError):
+            raise ModelError(f"the server's answer makes no sense ({error})", path=self.url) from None
         elif isinstance(error, urllib.error.URLError) and "unknown url type" in str(error.reason):
             raise ModelError("the server redirects to something that is no web address", path=self.url) from None
 
@@ -252,8 +255,16 @@ class _Download:
         return ModelError(f"cannot be downloaded ({text}); {done}", path=self.url, hint="the same command goes on")
 
 
+def _parts(url: str) -> urllib.parse.SplitResult:
+    """Return the parts of an address, all empty if it is none."""
+    try:
+        return urllib.parse.urlsplit(url)
+    except ValueError:
+        return urllib.parse.urlsplit("")
+
+
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
+    return int(text) if text is not None and SIZE.fullmatch(text) else None
 
 
 def _etag(headers: Any) -> str:
