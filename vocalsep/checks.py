@@ -9,6 +9,8 @@ from .errors import ModelError
 
 # Most samples in a tile of a waveform network.
 LONGEST_TILE = 1 << 24
+# What Python raises where a value from a file has another type or size than the code expects.
+VALUE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def shown(value: Any) -> str:

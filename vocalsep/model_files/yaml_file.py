@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+from ..checks import VALUE_ERRORS
 from ..errors import MissingExtraError, ModelError
 from ..system.extras import is_installed
 
@@ -50,7 +51,7 @@ def read_yaml(path: pathlib.Path) -> dict[str, Any]:
         raise ModelError(
             f"asks for what no configuration needs ({error.problem})", path=path, hint="nothing of it was run"
         ) from None
-    except Exception as error:  # PyYAML's constructors expect that a value is what its tag says.
+    except (yaml.YAMLError, *VALUE_ERRORS) as error:
         problem = getattr(error, "problem", None) or type(error).__name__
         raise ModelError(f"not a YAML file ({problem})", path=path, hint="download it again") from None
     if not isinstance(content, dict):

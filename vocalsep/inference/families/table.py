@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from ...checks import shown, whole_number
+from ...checks import VALUE_ERRORS, shown, whole_number
 from ...errors import ModelError
 from ..backend import SegmentBackend, SegmentShape
 
@@ -151,7 +151,5 @@ def parse_family(metadata: Mapping[str, Any]) -> FamilyInfo:
         config = FAMILIES[name].load().Config(**metadata["config"])
         whole_number("parameters", metadata["parameters"], 0, MOST_PARAMETERS)
         return FamilyInfo(name, config, dict(metadata["card"]), metadata["parameters"])
-    except ModelError:
-        raise
-    except Exception as error:  # Checks meet values of types that they do not expect.
+    except VALUE_ERRORS as error:
         raise ModelError(f"the model's configuration is invalid ({error})") from None

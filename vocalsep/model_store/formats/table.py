@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...checks import shown
-from ...errors import ModelError, VocalsepError
+from ...checks import VALUE_ERRORS, shown
+from ...errors import ModelError
 from . import demucs_file, mdx23c_file, onnx_graph, own, roformer_file
 from .given import Converted, Given
 
@@ -40,9 +40,9 @@ def convert(given: Given) -> Converted:
     for read in READERS:
         try:
             converted = read(given)
-        except VocalsepError:
-            raise
-        except Exception as error:  # Readers meet values of types that they do not expect.
+        except OSError as error:
+            raise ModelError(f"cannot be read ({error.strerror or error})", path=given.path) from None
+        except VALUE_ERRORS as error:
             raise ModelError(f"its description makes no sense ({shown(str(error))})", path=given.path) from error
         if converted is not None:
             return converted
