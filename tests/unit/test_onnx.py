@@ -224,8 +224,7 @@ def test_models_without_onnx_file_need_backend_auto_or_torch(tmp_path):
 def test_products_of_16_bits_change_next_to_nothing(precision, demo):
     mixture = demo["mixture"][:, 10 * RATE : 16 * RATE]
     exact, rough = (
-        Separator(backend="torch", precision=name).separate(mixture, RATE).vocals
-        for name in ("float32", precision)
+        Separator(backend="torch", precision=name).separate(mixture, RATE).vocals for name in ("float32", precision)
     )
     error = np.square(rough - exact).sum() / np.square(exact).sum()
     assert 0 < error < {"bfloat16": 3e-3, "float16": 1e-4}[precision]
