@@ -101,7 +101,7 @@ def test_the_container_is_made_of_what_the_package_needs(tmp_path):
         assert {"vocalsep/studio/page/index.html", "vocalsep/models/default.onnx"} <= set(file.namelist())
 
 
-def test_the_table_of_architectures_is_the_one_that_is_told():
+def test_the_table_of_architectures_is_the_one_in_the_log():
     types = typing.get_type_hints(ModelMeasurement)
     with (DEMO / "architectures.csv").open(encoding="utf-8", newline="") as file:
         rows = [

@@ -233,7 +233,7 @@ def test_nothing_is_left_of_a_video_that_was_cancelled(song, tmp_path):
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_said(made):
+def test_a_full_disk_is_reported(made):
     content = VideoContent("T", lyrics=parse_lrc(LRC), picture=MovingPicture(made))
     with pytest.raises(DiskFullError):
         write_karaoke_video(pathlib.Path("/dev/full"), made, content, VideoSettings())

@@ -27,7 +27,7 @@ def test_plot_shows_the_song(tmp_path):
         (("{song}", "--model", "nobody"), "unknown model"),
     ],
 )
-def test_what_cannot_be_is_one_line(tmp_path, more, message):
+def test_invalid_arguments_give_one_line(tmp_path, more, message):
     song = write(tmp_path / "song.wav", tones(1.0), RATE)
     done = vocalsep("plot", *(part.format(song=song) for part in more), cwd=tmp_path)
     assert done.returncode == 2

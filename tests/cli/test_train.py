@@ -194,7 +194,7 @@ def test_voices_instrumentals_and_noise(material):
 
 
 @pytest.mark.slow
-def test_one_song_can_be_learned_by_heart(material, tmp_path):
+def test_one_song_can_be_memorized(material, tmp_path):
     config = tmp_path / "heart.toml"
     plain = dataclasses.asdict(MixingConfig.plain())
     mixing = "\n".join(
@@ -255,7 +255,7 @@ def test_one_song_can_be_learned_by_heart(material, tmp_path):
         (("--stems", "{songs}", "--epochs", "-1"), "epochs must not be negative"),
     ],
 )
-def test_what_cannot_be_is_one_line(material, tmp_path, more, message):
+def test_invalid_arguments_give_one_line(material, tmp_path, more, message):
     filled = [part.format(songs=material / "songs", voices=material / "voices") for part in more]
     base = () if "--resume" in filled else ("--config", material / "small.toml")
     done = vocalsep("train", *base, "--workers", 0, "--out", tmp_path / "run", *filled)

@@ -292,7 +292,7 @@ BEHIND = {
 
 @pytest.mark.parametrize("behind", BEHIND)
 @pytest.mark.parametrize("counted", [True, False])
-def test_tags_behind_an_mp3_are_nothing_to_speak_of(tmp_path, behind, counted):
+def test_tags_after_an_mp3_give_no_remark(tmp_path, behind, counted):
     data = encode(tmp_path / "whole.mp3", "libmp3lame", "mp3")
     if not counted:
         data = data.replace(b"Info", b"none").replace(b"Xing", b"none")
@@ -337,7 +337,7 @@ def test_an_mp3_that_ends_before_its_count_is_no_damage(tmp_path):
 
 @pytest.mark.parametrize("front", [ID3, ID3 * 2, bytes(5000), bytes(300) + ID3])
 @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "ogg", "mp3"])
-def test_tags_and_zeros_in_front_keep_nobody_from_a_song(tmp_path, front, suffix):
+def test_songs_after_tags_and_zeros_are_read(tmp_path, front, suffix):
     whole = write(tmp_path / f"whole.{suffix}", AUDIO)
     path = tmp_path / f"song.{suffix}"
     path.write_bytes(front + whole.read_bytes())

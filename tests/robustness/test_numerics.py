@@ -176,7 +176,7 @@ def test_a_louder_song_has_louder_stems(open_model, data, decibels):
 
 @tried(15)
 @given(data=st.data())
-def test_a_song_upside_down_has_its_stems_upside_down(open_model, data):
+def test_inverted_polarity_inverts_the_stems(open_model, data):
     drawn = data.draw(songs(ALL_RATES))
     rate, song = drawn.rate, drawn.samples
     separator = open_model(data.draw(st.sampled_from(MASKS)))

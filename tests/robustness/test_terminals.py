@@ -142,7 +142,7 @@ def test_what_a_stream_is_needed_for_is_one_line(folder, arguments, closed, word
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_standard_error_that_takes_nothing_costs_no_song(folder, tmp_path):
+def test_a_full_standard_error_fails_no_song(folder, tmp_path):
     done = ran(f'split a.wav "$NAME" no.wav -o "{tmp_path}"', folder, redirections="2>/dev/full")
     assert done.returncode == 1
     assert len(list(tmp_path.rglob("*.wav"))) == 4

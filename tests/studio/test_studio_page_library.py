@@ -193,7 +193,7 @@ def test_a_dropped_folder_gives_its_songs_in_order(page):
     assert names == ["2.mp3", "10.mp3", "1.mp3"]
 
 
-def test_an_empty_studio_is_a_large_drop_zone_and_tells_visitors_where_songs_go(browser, tmp_path):
+def test_an_empty_studio_shows_a_drop_zone_and_where_songs_go(browser, tmp_path):
     served = Studio(tmp_path / "library", "--host", "0.0.0.0")
     try:
         port, token = re.search(r":(\d+)/\?token=(\S+)", served.stderr_lines[-1]).groups()
@@ -337,7 +337,7 @@ def test_axe_finds_nothing_at_any_size(browser, page_studio, song, axe, scheme):
         context.close()
 
 
-def test_axe_finds_nothing_in_dialogs_menus_messages_and_the_other_pages(browser, page_studio, song, axe, tmp_path):
+def test_axe_finds_nothing_in_dialogs_and_other_pages(browser, page_studio, song, axe, tmp_path):
     context = browser.new_context(
         viewport={"width": 820, "height": 1180},
         locale="en-GB",

@@ -271,7 +271,7 @@ def test_words_that_make_no_sense_are_refused(studio, song):
     assert studio.http.put(f"api/songs/{NOBODY}/lyrics", content=b"la").status_code == 404
 
 
-def test_a_party_has_a_line_that_moves(studio, client, song, tmp_path):
+def test_the_line_of_singers_moves_on(studio, client, song, tmp_path):
     other = short(studio, tmp_path, seed=6)
     with events(studio, client) as stream:
         seen = Events(stream)

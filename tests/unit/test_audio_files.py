@@ -143,7 +143,7 @@ def test_nan_infinite_and_absurd_samples_become_silence(tmp_path):
     assert np.isfinite(decoded).all()
 
 
-def test_a_guessed_length_condemns_no_file(tmp_path):
+def test_a_wrong_estimate_of_the_length_is_no_damage(tmp_path):
     """An ADTS stream has no count of its frames, and what FFmpeg makes of its size is far off."""
     path = tmp_path / "bare.aac"
     audio = np.concatenate([tones(20, channels=1), np.zeros((1, 60 * RATE), np.float32)], axis=1)
@@ -160,7 +160,7 @@ def test_a_guessed_length_condemns_no_file(tmp_path):
     assert decoded == pytest.approx(80 * RATE, abs=3000)
 
 
-def test_tags_in_an_old_encoding_keep_nobody_from_a_song(tmp_path):
+def test_songs_with_tags_in_an_old_encoding_are_read(tmp_path):
     path = encode(tmp_path / "song.mp3", tones(1.0))
     # an ID3v1 block in Latin-1
     path.write_bytes(path.read_bytes() + b"TAG" + b"Caf\xe9 \xff".ljust(30, b"\0") + bytes(94) + b"\xff")
@@ -197,7 +197,7 @@ def test_what_is_no_audio_is_said_to_be_none(tmp_path, spoil, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["flac", "m4a"])
-def test_a_file_whose_last_packet_is_cut_is_damaged_and_can_be_salvaged(tmp_path, suffix):
+def test_a_file_with_a_cut_last_packet_can_be_salvaged(tmp_path, suffix):
     subtype = "PCM_16" if suffix == "flac" else None
     whole = encode(tmp_path / f"whole.{suffix}", tones(20, channels=1), subtype=subtype)
     cut = tmp_path / f"cut.{suffix}"
@@ -217,7 +217,7 @@ def test_a_wav_from_a_pipe_is_whole(tmp_path):
     assert decode(path).shape == (2, RATE)
 
 
-def test_an_unknown_codec_is_said(tmp_path):
+def test_an_unknown_codec_is_reported(tmp_path):
     path = write(tmp_path / "odd.wav", tones(0.2), subtype="PCM_16")
     data = bytearray(path.read_bytes())
     data[20:22] = b"\x99\x99"  # the format tag
@@ -302,7 +302,7 @@ def _sample_dump(path):
 
 
 @pytest.mark.parametrize(("name", "make"), [("song.wav", _wave_of_mp3), ("song.sds", _sample_dump)])
-def test_decoders_keep_their_complaints_to_themselves(tmp_path, capfd, name, make):
+def test_messages_of_decoders_are_not_printed(tmp_path, capfd, name, make):
     make(tmp_path / name)
     with contextlib.suppress(AudioError):
         decode(tmp_path / name, salvage=True)

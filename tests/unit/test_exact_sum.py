@@ -41,7 +41,7 @@ def test_float_stems_sum_to_the_song_within_rounding(mixture, share):
 
 @settings(max_examples=100, deadline=None)
 @given(SAMPLES, hnp.arrays(np.float32, (3, 2, 50), elements=st.floats(-3, 3, width=32)), st.sampled_from([8, 16, 24]))
-def test_several_parts_and_the_rest_sum_to_the_whole_and_stay_in_range(whole, estimates, bits):
+def test_several_parts_sum_to_the_whole_and_stay_in_range(whole, estimates, bits):
     scale = 2 ** (bits - 1)
     whole = np.clip(np.rint(whole * scale), -scale, scale - 1) / scale
     parts = exact_parts(whole, estimates, bits)

@@ -106,7 +106,7 @@ def test_encodings(tmp_path, encoding):
     assert read_lyrics(tmp_path / "a.lrc") == Lyrics((Line(1.0, "Grüße, 君が代"),))
 
 
-def test_old_encodings_are_read_and_said(tmp_path):
+def test_old_encodings_are_read_and_reported(tmp_path):
     (tmp_path / "a.lrc").write_bytes("[00:01.00]déjà “vu”".encode("cp1252"))
     lyrics = read_lyrics(tmp_path / "a.lrc")
     assert lyrics.lines[0].text == "déjà “vu”"

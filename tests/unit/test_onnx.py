@@ -173,9 +173,9 @@ def test_export_from_the_command_line(tmp_path):
     assert b"exists" in again.stderr
     wrong = vocalsep("export", tmp_path / "m.onnx", "--model", tmp_path / "m.onnx", "--overwrite")
     assert wrong.returncode == 2
-    told = json.loads(vocalsep("info", tmp_path / "m.onnx", "--json").stdout)
-    assert told["architecture"] == "unet"
-    assert told["parameters"] > 0
+    info = json.loads(vocalsep("info", tmp_path / "m.onnx", "--json").stdout)
+    assert info["architecture"] == "unet"
+    assert info["parameters"] > 0
 
 
 def test_networks_with_other_inputs_than_magnitudes_are_refused(tmp_path):

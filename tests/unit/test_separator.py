@@ -195,7 +195,7 @@ def test_senseless_parameters_are_refused(options):
         Separator(**options)
 
 
-def test_a_missing_gpu_is_said():
+def test_a_missing_gpu_is_reported():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     separator = Separator(device="cuda")
@@ -211,7 +211,7 @@ def test_it_separates_the_shipped_song(separator, demo):
         assert sdr(truth, getattr(estimate, stem)[:, :length]) > sdr(truth, mixture) + 3
 
 
-def test_it_separates_a_real_song_that_it_never_heard(separator, real_stems):
+def test_it_separates_a_real_song_outside_its_training(separator, real_stems):
     mixture = real_stems["vocals"] + real_stems["accompaniment"]
     estimate = separator.separate(mixture, RATE)
     for stem in ("vocals", "accompaniment"):

@@ -149,7 +149,7 @@ def test_marking():
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_odd_values_cost_no_other_value(tmp_path, suffix):
+def test_invalid_values_leave_the_others(tmp_path, suffix):
     odd = {"title": ("A\0B\udce9",), "tracknumber": ("A1",), "bpm": ("inf",), "date": ("spring of 1999",)}
     path = song(tmp_path / f"a.{suffix}", Tags({**odd, "album": ("Album",), "mood": ("x",)}))
     fields = read_tags(path).fields
