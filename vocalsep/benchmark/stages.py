@@ -28,7 +28,6 @@ from ..inference.cost import model_flops
 from ..inference.mask_stream import STFT_FRAMES
 from ..inference.opening import model_info
 from ..separator import Separator
-from ..system.background import run_in_thread
 from ..system.extras import is_installed
 
 # A common rate that is not the model's.
@@ -174,7 +173,7 @@ class _Masking:
             if len(pending) == backend.parallel_calls:
                 pending.popleft().result()
             spectra = to_network(padded, backend.shape.channels)
-            pending.append(run_in_thread(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
+            pending.append(backend.start(functools.partial(backend.masks, spectra, 0, chunk.shape[2])))
         for masks in pending:
             masks.result()
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import abc
+import concurrent.futures
 import dataclasses
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..checks import LONGEST_TILE, shown, whole_number
 from ..dsp.exact_sum import STEMS
 from ..errors import ModelError
+from ..system.background import run_in_thread
 
 LONGEST_CONTEXT = 1 << 16
 # How the samples of a segment are weighted where segments overlap, see `segment_stream.weights`.
@@ -27,6 +29,8 @@ MOST_SOURCES = 16
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 # Names in files that earlier versions exported.
 FORMER_NAMES = {"heard": "input_samples", "reach": "context_samples"}
+
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,18 +161,31 @@ class SegmentShape:
         return tuple(name for name in self.sources if name not in (*STEMS, OTHER))
 
 
-class MaskBackend(abc.ABC):
+class BackendThreads:
+    """Where and how often at the same time a backend is called.
+
+    Attributes
+    ----------
+    parallel_calls : int
+        Number of calls at the same time with which the backend is fastest.
+    """
+
+    parallel_calls: int = 1
+
+    def start(self, function: Callable[[], Result]) -> concurrent.futures.Future[Result]:
+        """Start a function that calls the backend, in the thread that is best for it."""
+        return run_in_thread(function)
+
+
+class MaskBackend(BackendThreads, abc.ABC):
     """Computes the masks for a mixture's spectrum.
 
     Attributes
     ----------
     shape : MaskShape
-    parallel_calls : int
-        Number of calls, each from a thread of its own, with which the backend is fastest.
     """
 
     shape: MaskShape
-    parallel_calls: int = 1
 
     @abc.abstractmethod
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -182,7 +199,7 @@ class MaskBackend(abc.ABC):
         """
 
 
-class WaveBackend(abc.ABC):
+class WaveBackend(BackendThreads, abc.ABC):
     """Computes the vocals' samples from a mixture's."""
 
     shape: WaveShape
@@ -192,18 +209,15 @@ class WaveBackend(abc.ABC):
         """Return the vocals (batch, channels, tile) in mixtures (batch, channels, input_samples)."""
 
 
-class SegmentBackend(abc.ABC):
+class SegmentBackend(BackendThreads, abc.ABC):
     """Computes the sources in segments of a mixture.
 
     Attributes
     ----------
     shape : SegmentShape
-    parallel_calls : int
-        Number of calls, each from a thread of its own, with which the backend is fastest.
     """
 
     shape: SegmentShape
-    parallel_calls: int = 1
 
     @abc.abstractmethod
     def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -11,7 +11,6 @@ import numpy as np
 from ..dsp.chunking import Chunk, Chunker
 from ..dsp.front_end import FrontEndConfig
 from ..dsp.streaming_stft import InverseStft, Stft
-from ..system.background import run_in_thread
 from .backend import MaskBackend
 from .channels import from_network, to_network
 from .one_sided import no_replacement, replace_quiet_side, restore_masks
@@ -112,7 +111,7 @@ class MaskStream:
         full = len(self._pending) == self.backend.parallel_calls
         if full and (masks := self._pending[0][1]) is not None:
             concurrent.futures.wait([masks])
-        self._pending.append((chunk, run_in_thread(self._masks(chunk)) if self._is_wanted(chunk) else None))
+        self._pending.append((chunk, self.backend.start(self._masks(chunk)) if self._is_wanted(chunk) else None))
         return self._finish() if full else []
 
     def _is_wanted(self, chunk: Chunk) -> bool:

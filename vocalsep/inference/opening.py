@@ -14,6 +14,7 @@ from ..system.extras import require
 from .backend import Backend, stem_names
 from .devices import BACKENDS, PRECISIONS, choose_device, torch_has_gpu
 from .families.table import FAMILIES, FamilyInfo, Runtime, parse_family
+from .torch_thread import in_torch_thread
 
 if TYPE_CHECKING:
     from ..model_files.checkpoint import ModelInfo
@@ -166,15 +167,20 @@ def _open_torch(path: pathlib.Path, device: str, precision: str, threads: int | 
     from ..networks.folding import fold
     from .torch_backend import torch_backend
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    chosen, fallback = choose_device(device)
-    network, info = load(path)
-    front_end = info.config.front_end
-    fold(network)
-    backend = torch_backend(network.to(chosen).to_channels_last(), front_end.bins, chosen, precision)
-    where = f"on {chosen.type}, {torch.get_num_threads()} threads"
-    return Opened(backend, front_end.sample_rate, front_end, path, where, chosen.type, fallback)
+    @in_torch_thread
+    def opened() -> Opened:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        chosen, fallback = choose_device(device)
+        network, info = load(path)
+        front_end = info.config.front_end
+        fold(network)
+        on_device = network.to(chosen).to_channels_last()
+        backend = torch_backend(on_device, front_end.bins, chosen, precision, torch_thread=True)
+        where = f"on {chosen.type}, {torch.get_num_threads()} threads"
+        return Opened(backend, front_end.sample_rate, front_end, path, where, chosen.type, fallback)
+
+    return opened()
 
 
 def _open_onnx(path: pathlib.Path, threads: int | None) -> Opened:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..system.background import run_in_thread
 from .backend import ACCOMPANIMENT, VOCALS, SegmentBackend
 from .channels import from_network
 from .mixture_buffer import MixtureBuffer, is_one_sided, network_input
@@ -156,7 +155,9 @@ class SegmentStream:
         full = len(self._pending) == self.backend.parallel_calls
         if full and (sources := self._pending[0][1]) is not None:
             concurrent.futures.wait([sources])
-        self._pending.append((segment, run_in_thread(self._sources(segment)) if self._is_wanted(segment) else None))
+        self._pending.append(
+            (segment, self.backend.start(self._sources(segment)) if self._is_wanted(segment) else None)
+        )
         return self._finish() if full else []
 
     def _is_wanted(self, segment: Segment) -> bool:

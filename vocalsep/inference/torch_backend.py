@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from ..networks.network import MaskNetwork, Network, WaveNetwork
-from .backend import MaskBackend, MaskShape, WaveBackend, WaveShape
+from ..system.background import run_here
+from .backend import BackendThreads, MaskBackend, MaskShape, Result, WaveBackend, WaveShape
+from .torch_thread import start_in_torch_thread
 
 
-class TorchMasks(MaskBackend):
+class TorchThreads(BackendThreads):
+    """Where a network is computed with torch.
+
+    Parameters
+    ----------
+    device : torch.device
+    precision : str
+        Of products inside the network, one of `devices.PRECISIONS`.
+    torch_thread : bool
+        Whether it is computed in the torch thread, as models are that were opened there. If not, in the caller's, as a
+        network that is being trained in it.
+    """
+
+    def __init__(self, device: torch.device, precision: str, torch_thread: bool):
+        self.device = device
+        self.precision = precision
+        self.torch_thread = torch_thread
+
+    def start(self, function: Callable[[], Result]) -> concurrent.futures.Future[Result]:
+        """Start a function that calls the backend, see `BackendThreads.start`."""
+        return start_in_torch_thread(function) if self.torch_thread else run_here(function)
+
+
+class TorchMasks(TorchThreads, MaskBackend):
     """A `MaskNetwork` on a device.
 
     Parameters
@@ -20,19 +47,24 @@ class TorchMasks(MaskBackend):
         On the device, in its memory format.
     bins : int
         Number of bins of the masks.
-    device : torch.device
-    precision : str
-        Of products inside the network, one of `devices.PRECISIONS`.
+    device, precision, torch_thread
+        See `TorchThreads`.
     """
 
-    def __init__(self, network: MaskNetwork, bins: int, device: torch.device, precision: str = "float32"):
+    def __init__(
+        self,
+        network: MaskNetwork,
+        bins: int,
+        device: torch.device,
+        precision: str = "float32",
+        torch_thread: bool = False,
+    ):
+        super().__init__(device, precision, torch_thread)
         config = network.config
         mid_side = getattr(config, "mid_side", False)
         self.shape = MaskShape(config.channels, config.stride, config.context, mid_side)
         self.network = network
         self.bins = bins
-        self.device = device
-        self.precision = precision
 
     @torch.inference_mode()
     def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -47,16 +79,17 @@ class TorchMasks(MaskBackend):
         return masks.float().cpu().numpy()
 
 
-class TorchWaves(WaveBackend):
+class TorchWaves(TorchThreads, WaveBackend):
     """A `WaveNetwork` on a device; parameters as `TorchMasks` has them."""
 
-    def __init__(self, network: WaveNetwork, device: torch.device, precision: str = "float32"):
+    def __init__(
+        self, network: WaveNetwork, device: torch.device, precision: str = "float32", torch_thread: bool = False
+    ):
+        super().__init__(device, precision, torch_thread)
         config = network.config
         input_samples = config.input_samples(config.tile)
         self.shape = WaveShape(config.channels, config.tile, input_samples, config.context_samples)
         self.network = network
-        self.device = device
-        self.precision = precision
 
     @torch.inference_mode()
     def vocals(self, mixtures: np.ndarray) -> np.ndarray:
@@ -67,14 +100,14 @@ class TorchWaves(WaveBackend):
 
 
 def torch_backend(
-    network: Network, bins: int, device: torch.device, precision: str = "float32"
+    network: Network, bins: int, device: torch.device, precision: str = "float32", torch_thread: bool = False
 ) -> TorchMasks | TorchWaves:
-    """Return the backend for a network that is on `device`."""
+    """Return the backend for a network that is on `device`; `torch_thread` as in `TorchThreads`."""
     if isinstance(network, WaveNetwork):
-        return TorchWaves(network, device, precision)
+        return TorchWaves(network, device, precision, torch_thread)
     if not isinstance(network, MaskNetwork):
         raise TypeError(f"{type(network).__name__} is neither a mask nor a waveform network")
-    return TorchMasks(network, bins, device, precision)
+    return TorchMasks(network, bins, device, precision, torch_thread)
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:

@@ -71,7 +71,8 @@ class WaveStream:
             return np.zeros((self.channels, self.tile), np.float32)
         mixture, weights = self._buffer.part(start - self.context, self.input_samples)
         inputs = network_input(mixture, weights, self.backend.shape.channels)
-        vocals = from_network(self.backend.vocals(inputs), self.channels)
+        estimates = self.backend.start(lambda: self.backend.vocals(inputs)).result()
+        vocals = from_network(estimates, self.channels)
         if not is_one_sided(weights):
             return vocals
         return restore_vocals(vocals, weights[:, self.context : self.context + self.tile])

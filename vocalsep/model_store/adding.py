@@ -239,7 +239,7 @@ def trial(path: pathlib.Path) -> float:
         names = (VOCALS,) if VOCALS in shape.sources else shape.sources
         noise = _noise(shape.channels, shape.samples)
         started = time.perf_counter()
-        sources = backend.sources(noise[None], names)
+        sources = backend.start(lambda: backend.sources(noise[None], names)).result()
         if not np.isfinite(sources).all() or sources.shape != (1, len(names), *noise.shape):
             raise ModelError("returns samples that are no numbers, or of another shape than it declares")
         return (time.perf_counter() - started) / backend.parallel_calls * rate / shape.hop

@@ -84,6 +84,16 @@ def run_in_thread(function: Callable[[], Item]) -> concurrent.futures.Future[Ite
     return future
 
 
+def run_here(function: Callable[[], Item]) -> concurrent.futures.Future[Item]:
+    """Call a function in this thread, before this returns; its result or exception becomes the future's."""
+    future: concurrent.futures.Future[Item] = concurrent.futures.Future()
+    try:
+        future.set_result(function())
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
 def lower_priority(niceness: int) -> None:
     """Let other threads go before this one and those that it starts, where the system has priorities of threads.
 

@@ -12,7 +12,8 @@ import torch
 from ...errors import ModelError
 from ..backend import SegmentBackend, SegmentShape
 from ..devices import choose_device
-from ..torch_backend import autocast
+from ..torch_backend import TorchThreads, autocast
+from ..torch_thread import in_torch_thread
 from .table import Running, Runtime
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Estimate = Callable[[torch.Tensor, Sequence[str]], torch.Tensor]
 
 
-class TorchSegments(SegmentBackend):
+class TorchSegments(TorchThreads, SegmentBackend):
     """A network on a device.
 
     Parameters
@@ -34,10 +35,9 @@ class TorchSegments(SegmentBackend):
     """
 
     def __init__(self, estimate: Estimate, shape: SegmentShape, device: torch.device, precision: str):
+        super().__init__(device, precision, torch_thread=True)
         self.estimate = estimate
         self.shape = shape
-        self.device = device
-        self.precision = precision
 
     @torch.inference_mode()
     def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -48,6 +48,7 @@ class TorchSegments(SegmentBackend):
         return estimates.float().cpu().numpy()
 
 
+@in_torch_thread
 def start(shape: SegmentShape, runtime: Runtime, open_estimate: Callable[[torch.device], Estimate]) -> Running:
     """Return the running backend of a network; `open_estimate` moves the network to a device."""
     if runtime.threads is not None:
@@ -57,6 +58,7 @@ def start(shape: SegmentShape, runtime: Runtime, open_estimate: Callable[[torch.
     return Running(backend, f"on {device.type}, {torch.get_num_threads()} threads", device.type, fallback)
 
 
+@in_torch_thread
 def load_weights(path: pathlib.Path, network: torch.nn.Module, prefix: str = "") -> torch.nn.Module:
     """Give a network the weights of a model file whose names begin with a prefix; return it ready to compute.
 
