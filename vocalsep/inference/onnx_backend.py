@@ -13,7 +13,8 @@ from ..checks import whole_number
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError
 from .backend import Backend, MaskBackend, MaskShape, SegmentShape, WaveBackend, WaveShape, shape_from_dict
-from .onnx_session import LARGEST_FILE, PARALLEL_CALLS, Graph, Threads, compute, fits, graph_errors
+from .onnx_session import LARGEST_FILE, Graph, compute, fits, graph_errors
+from .threads import PARALLEL_CALLS, Threads
 
 if TYPE_CHECKING:
     import onnxruntime

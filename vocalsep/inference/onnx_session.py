@@ -16,9 +16,6 @@ from ..model_files.store import ADD_HINT
 if TYPE_CHECKING:
     import onnxruntime
 
-# Two calls in parallel with one thread each take a fifth less time than in sequence with two threads. More would need
-# more memory.
-PARALLEL_CALLS = 2
 LARGEST_FILE = 1 << 30
 # Key of a tensor that names another file with its values. ONNX Runtime reads such files, also for a graph from memory:
 # then from the working folder, in older releases from anywhere. No model file has the key.
@@ -61,28 +58,6 @@ def graph_errors(path: pathlib.Path) -> Iterator[None]:
             path=path,
             hint=f"`vocalsep export` writes such files; {ADD_HINT}",
         ) from None
-
-
-class Threads:
-    """How the threads of a model are shared by calls in parallel.
-
-    Parameters
-    ----------
-    count : int, optional
-        By default one for each core.
-    most_calls : int
-        As many calls in parallel, or fewer.
-
-    Attributes
-    ----------
-    count, calls, per_call : int
-        Threads in all, calls in parallel, and threads of each.
-    """
-
-    def __init__(self, count: int | None, most_calls: int = PARALLEL_CALLS):
-        self.count = count or os.cpu_count() or 1
-        self.calls = min(most_calls, self.count)
-        self.per_call = -(-self.count // self.calls)
 
 
 class Graph:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError, UsageError
 from ..model_files import registry, store
+from ..system.background import run_in_thread
 from ..system.extras import require
 from .backend import Backend, stem_names
 from .devices import BACKENDS, PRECISIONS, choose_device, torch_has_gpu
 from .families.table import FAMILIES, FamilyInfo, Runtime, parse_family
-from .torch_thread import in_torch_thread
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..model_files.checkpoint import ModelInfo
+    from ..networks.network import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,20 +169,20 @@ def _open_torch(path: pathlib.Path, device: str, precision: str, threads: int | 
     from ..networks.folding import fold
     from .torch_backend import torch_backend
 
-    @in_torch_thread
-    def opened() -> Opened:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        chosen, fallback = choose_device(device)
-        network, info = load(path)
-        front_end = info.config.front_end
-        fold(network)
-        on_device = network.to(chosen).to_channels_last()
-        backend = torch_backend(on_device, front_end.bins, chosen, precision, torch_thread=True)
-        where = f"on {chosen.type}, {torch.get_num_threads()} threads"
-        return Opened(backend, front_end.sample_rate, front_end, path, where, chosen.type, fallback)
+    chosen, fallback = choose_device(device)
 
-    return opened()
+    def loaded() -> tuple[Network, ModelInfo]:
+        network, info = load(path)
+        fold(network)
+        return network.to(chosen).to_channels_last(), info
+
+    # In a thread that ends, see `torch_threads`.
+    network, info = run_in_thread(loaded).result()
+    shared = Threads(threads or torch.get_num_threads(), most_calls=1)
+    front_end = info.config.front_end
+    backend = torch_backend(network, front_end.bins, chosen, precision, shared)
+    where = f"on {chosen.type}, {shared.count} threads"
+    return Opened(backend, front_end.sample_rate, front_end, path, where, chosen.type, fallback)
 
 
 def _open_onnx(path: pathlib.Path, threads: int | None) -> Opened:

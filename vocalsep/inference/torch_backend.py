@@ -12,7 +12,8 @@ import torch
 from ..networks.network import MaskNetwork, Network, WaveNetwork
 from ..system.background import run_here
 from .backend import BackendThreads, MaskBackend, MaskShape, Result, WaveBackend, WaveShape
-from .torch_thread import start_in_torch_thread
+from .threads import Threads
+from .torch_threads import torch_executor
 
 
 class TorchThreads(BackendThreads):
@@ -23,19 +24,20 @@ class TorchThreads(BackendThreads):
     device : torch.device
     precision : str
         Of products inside the network, one of `devices.PRECISIONS`.
-    torch_thread : bool
-        Whether it is computed in the torch thread, as models are that were opened there. If not, in the caller's, as a
-        network that is being trained in it.
+    threads : Threads or None
+        Of the pool that computes it, see `torch_threads`. None for the caller's own thread, as a network that is being
+        trained in it.
     """
 
-    def __init__(self, device: torch.device, precision: str, torch_thread: bool):
+    def __init__(self, device: torch.device, precision: str, threads: Threads | None):
         self.device = device
         self.precision = precision
-        self.torch_thread = torch_thread
+        self._executor = None if threads is None else torch_executor(threads)
+        self.parallel_calls = 1 if threads is None else threads.calls
 
     def start(self, function: Callable[[], Result]) -> concurrent.futures.Future[Result]:
         """Start a function that calls the backend, see `BackendThreads.start`."""
-        return start_in_torch_thread(function) if self.torch_thread else run_here(function)
+        return run_here(function) if self._executor is None else self._executor.submit(function)
 
 
 class TorchMasks(TorchThreads, MaskBackend):
@@ -47,7 +49,7 @@ class TorchMasks(TorchThreads, MaskBackend):
         On the device, in its memory format.
     bins : int
         Number of bins of the masks.
-    device, precision, torch_thread
+    device, precision, threads
         See `TorchThreads`.
     """
 
@@ -57,9 +59,9 @@ class TorchMasks(TorchThreads, MaskBackend):
         bins: int,
         device: torch.device,
         precision: str = "float32",
-        torch_thread: bool = False,
+        threads: Threads | None = None,
     ):
-        super().__init__(device, precision, torch_thread)
+        super().__init__(device, precision, threads)
         config = network.config
         mid_side = getattr(config, "mid_side", False)
         self.shape = MaskShape(config.channels, config.stride, config.context, mid_side)
@@ -83,9 +85,9 @@ class TorchWaves(TorchThreads, WaveBackend):
     """A `WaveNetwork` on a device; parameters as `TorchMasks` has them."""
 
     def __init__(
-        self, network: WaveNetwork, device: torch.device, precision: str = "float32", torch_thread: bool = False
+        self, network: WaveNetwork, device: torch.device, precision: str = "float32", threads: Threads | None = None
     ):
-        super().__init__(device, precision, torch_thread)
+        super().__init__(device, precision, threads)
         config = network.config
         input_samples = config.input_samples(config.tile)
         self.shape = WaveShape(config.channels, config.tile, input_samples, config.context_samples)
@@ -100,14 +102,14 @@ class TorchWaves(TorchThreads, WaveBackend):
 
 
 def torch_backend(
-    network: Network, bins: int, device: torch.device, precision: str = "float32", torch_thread: bool = False
+    network: Network, bins: int, device: torch.device, precision: str = "float32", threads: Threads | None = None
 ) -> TorchMasks | TorchWaves:
-    """Return the backend for a network that is on `device`; `torch_thread` as in `TorchThreads`."""
+    """Return the backend for a network that is on `device`; `threads` as in `TorchThreads`."""
     if isinstance(network, WaveNetwork):
-        return TorchWaves(network, device, precision, torch_thread)
+        return TorchWaves(network, device, precision, threads)
     if not isinstance(network, MaskNetwork):
         raise TypeError(f"{type(network).__name__} is neither a mask nor a waveform network")
-    return TorchMasks(network, bins, device, precision, torch_thread)
+    return TorchMasks(network, bins, device, precision, threads)
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:

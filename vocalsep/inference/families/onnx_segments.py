@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ..backend import SegmentBackend
-from ..onnx_session import Graph, Threads, graph_errors
+from ..onnx_session import Graph, graph_errors
+from ..threads import Threads
 from .table import Running, Runtime
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from ...errors import ModelError
+from ...system.background import run_in_thread
 from ..backend import SegmentBackend, SegmentShape
 from ..devices import choose_device
+from ..threads import PARALLEL_CALLS, Threads
 from ..torch_backend import TorchThreads, autocast
-from ..torch_thread import in_torch_thread
 from .table import Running, Runtime
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ class TorchSegments(TorchThreads, SegmentBackend):
     device : torch.device
     precision : str
         Of products inside the network, one of `devices.PRECISIONS`.
+    threads : Threads
     """
 
-    def __init__(self, estimate: Estimate, shape: SegmentShape, device: torch.device, precision: str):
-        super().__init__(device, precision, torch_thread=True)
+    def __init__(self, estimate: Estimate, shape: SegmentShape, device: torch.device, precision: str, threads: Threads):
+        super().__init__(device, precision, threads)
         self.estimate = estimate
         self.shape = shape
 
@@ -48,17 +50,15 @@ class TorchSegments(TorchThreads, SegmentBackend):
         return estimates.float().cpu().numpy()
 
 
-@in_torch_thread
 def start(shape: SegmentShape, runtime: Runtime, open_estimate: Callable[[torch.device], Estimate]) -> Running:
     """Return the running backend of a network; `open_estimate` moves the network to a device."""
-    if runtime.threads is not None:
-        torch.set_num_threads(runtime.threads)
     device, fallback = choose_device(runtime.device)
-    backend = TorchSegments(open_estimate(device), shape, device, runtime.precision)
-    return Running(backend, f"on {device.type}, {torch.get_num_threads()} threads", device.type, fallback)
+    calls = PARALLEL_CALLS if device.type == "cpu" else 1
+    threads = Threads(runtime.threads or torch.get_num_threads(), calls)
+    backend = TorchSegments(open_estimate(device), shape, device, runtime.precision, threads)
+    return Running(backend, f"on {device.type}, {threads.count} threads", device.type, fallback)
 
 
-@in_torch_thread
 def load_weights(path: pathlib.Path, network: torch.nn.Module, prefix: str = "") -> torch.nn.Module:
     """Give a network the weights of a model file whose names begin with a prefix; return it ready to compute.
 
@@ -69,6 +69,11 @@ def load_weights(path: pathlib.Path, network: torch.nn.Module, prefix: str = "")
     ModelError
         The weights are damaged, hold NaN or infinite values, or do not fit the network.
     """
+    # In a thread that ends, see `torch_threads`.
+    return run_in_thread(lambda: _load_weights(path, network, prefix)).result()
+
+
+def _load_weights(path: pathlib.Path, network: torch.nn.Module, prefix: str) -> torch.nn.Module:
     from safetensors import SafetensorError, safe_open
 
     try:

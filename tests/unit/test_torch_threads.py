@@ -1,4 +1,4 @@
-"""Opened models compute with torch in one thread; networks in training in their caller's."""
+"""Opened models are computed with torch in a pool of threads; networks in training in their caller's."""
 
 import threading
 
@@ -8,18 +8,19 @@ import torch
 
 from vocalsep import Separator
 from vocalsep.dsp.front_end import FrontEndConfig
-from vocalsep.inference.torch_thread import in_torch_thread, start_in_torch_thread
+from vocalsep.inference.threads import Threads
+from vocalsep.inference.torch_threads import torch_executor
 from vocalsep.model_files import checkpoint
 from vocalsep.model_files.config import ModelConfig
 from vocalsep.networks.configs.unet import UNetConfig
 from vocalsep.networks.configs.wave_unet import WaveUNetConfig
 from vocalsep.networks.table import build
+from vocalsep.system.background import run_in_thread
 from vocalsep.training.validation import separate
 
 RATE = 8000
 FRONT_END = FrontEndConfig(RATE, 256, 64, 64)
 NETWORKS = {"unet": UNetConfig(filters=(4, 8)), "wave-unet": WaveUNetConfig(levels=4, filters=4, tile=3000)}
-torch_thread_id = in_torch_thread(threading.get_ident)
 
 
 def recorded(network):
@@ -35,17 +36,18 @@ def noise():
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
-def test_opened_models_are_computed_in_the_torch_thread(architecture, tmp_path):
-    paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+def test_opened_models_are_computed_in_threads_of_their_own(architecture, tmp_path):
     config = ModelConfig(FRONT_END, NETWORKS[architecture], architecture)
     threads = set()
-    for path in paths:
+    for name in ("one", "other"):
+        path = tmp_path / f"{name}.safetensors"
         checkpoint.save(path, build(architecture, NETWORKS[architecture]), config, {})
         separator = Separator(path, backend="torch")
         _, of_this = recorded(separator.backend.network)
         separator.separate(noise(), RATE)
         threads |= of_this
-    assert threads == {torch_thread_id()}
+    # The same one for both models.
+    assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
@@ -55,16 +57,19 @@ def test_a_network_in_training_is_computed_in_its_own_thread():
     assert threads == {threading.get_ident()}
 
 
-def test_errors_and_nested_calls_reach_the_caller():
-    @in_torch_thread
-    def nested(levels):
-        return nested(levels - 1) if levels else threading.get_ident()
+def test_each_call_has_its_share_of_the_cores_and_others_keep_theirs():
+    before = torch.get_num_threads()
+    executor = torch_executor(Threads(6))
+    barrier = threading.Barrier(2)
 
-    @in_torch_thread
-    def fails():
-        raise ValueError("as given")
+    def share():
+        barrier.wait()
+        torch.zeros(100_000).exp()
+        return threading.get_ident(), torch.get_num_threads()
 
-    assert nested(3) == torch_thread_id()
-    with pytest.raises(ValueError, match="as given"):
-        fails()
-    assert start_in_torch_thread(threading.get_ident).result() == torch_thread_id()
+    found = [future.result() for future in [executor.submit(share) for _ in range(2)]]
+    assert len({thread for thread, _ in found}) == 2
+    assert [count for _, count in found] == [3, 3]
+    assert torch.get_num_threads() == before
+    assert run_in_thread(torch.get_num_threads).result() == before
+    assert torch_executor(Threads(6)) is executor
