@@ -74,6 +74,22 @@ def vocalsep(*arguments: object, stdin: bytes | None = None, cwd: pathlib.Path |
     return subprocess.run(command, input=stdin or b"", capture_output=True, cwd=cwd, timeout=300)
 
 
+def run_python(script: pathlib.Path, *arguments: object):
+    """Run a Python script in a process of its own; returns the finished process, output as bytes."""
+    if fork_server.can_run():
+        return fork_server.run([str(argument) for argument in arguments], b"", None, timeout=300, script=str(script))
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(command, input=b"", capture_output=True, timeout=300)
+
+
+def start_vocalsep(*arguments: object, cwd: pathlib.Path | None = None):
+    """Start the real command line in a process of its own; returns it with all its streams as pipes of bytes."""
+    if fork_server.can_run():
+        return fork_server.Process([str(argument) for argument in arguments], cwd)
+    command = [sys.executable, "-m", "vocalsep", *map(str, arguments)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd)
+
+
 @pytest.fixture(scope="session")
 def separator():
     from vocalsep import Separator

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -23,13 +24,13 @@ from collections.abc import Mapping
 # What the commands import, at the top or when they need it (torch imports torch._dynamo when an optimizer is made).
 # Importing it must start no threads, which are not forked (onnxruntime starts some).
 MODULES = """
-    av fsspec librosa lightning_fabric matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4
-    mutagen.oggvorbis scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo torch.utils.flop_counter
-    typer._adapters
+    av fastapi fsspec librosa lightning_fabric matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3
+    mutagen.mp4 mutagen.oggvorbis scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo
+    torch.utils.flop_counter typer._adapters uvicorn
     vocalsep.cli.app vocalsep.cli.compare vocalsep.cli.evaluate vocalsep.cli.inspect vocalsep.cli.karaoke
     vocalsep.cli.split vocalsep.cli.train vocalsep.evaluation.runner vocalsep.inference.cost
     vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering vocalsep.separator
-    vocalsep.training.run
+    vocalsep.studio.api vocalsep.studio.server vocalsep.training.run
 """
 
 # Python and the libraries read these when they start or are loaded, which is before a command is forked.
@@ -45,43 +46,99 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
 
 
-def run(arguments: list[str], stdin: bytes, cwd: str | os.PathLike[str] | None, timeout: float):
-    """Run ``vocalsep ARGUMENTS`` and return the finished process; the output is bytes.
+def run(arguments: list[str], stdin: bytes, cwd: str | os.PathLike[str] | None, timeout: float, script: str = ""):
+    """Run ``vocalsep ARGUMENTS``, or a Python script, and return the finished process; the output is bytes.
 
     Raises
     ------
     subprocess.TimeoutExpired
         The command took longer than `timeout` seconds, and was killed.
     """
-    request = {"arguments": arguments, "cwd": os.fspath(cwd or os.getcwd()), "environment": dict(os.environ)}
-    read_end, input_end = os.pipe()
-    output_end, stdout = os.pipe()
-    error_end, stderr = os.pipe()
-    with _lock:
-        server = _server()
-        socket.send_fds(server, [json.dumps(request).encode()], [read_end, stdout, stderr])
-        for fd in (read_end, stdout, stderr):
+    process = Process(arguments, cwd, script)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+
+class Process:
+    """A command that runs; what is the same as of `subprocess.Popen` has its name. All its streams are pipes.
+
+    Parameters
+    ----------
+    arguments : list of str
+    cwd : path or None
+    script : str
+        Path of a Python script that is run instead of ``vocalsep``.
+    """
+
+    def __init__(self, arguments: list[str], cwd: str | os.PathLike[str] | None = None, script: str = ""):
+        self.args = arguments
+        self.returncode: int | None = None
+        request = {
+            "arguments": arguments,
+            "cwd": os.fspath(cwd or os.getcwd()),
+            "environment": dict(os.environ),
+            "script": script,
+        }
+        theirs, ours = [], []
+        for is_input in (True, False, False, False):
+            read_end, write_end = os.pipe()
+            theirs.append(read_end if is_input else write_end)
+            ours.append(write_end if is_input else read_end)
+        with _lock:
+            socket.send_fds(_server(), [json.dumps(request).encode()], theirs)
+        for fd in theirs:
             os.close(fd)
-        answers = server.makefile("r")
-        pid = int(answers.readline())
-        late = threading.Timer(timeout, _kill, [pid])
-        late.start()
+        self.stdin = os.fdopen(ours[0], "wb")
+        self.stdout, self.stderr = os.fdopen(ours[1], "rb"), os.fdopen(ours[2], "rb")
+        self._status = os.fdopen(ours[3], "rb", buffering=0)
+        self.pid = int(_line(self._status))
+        self._ended = threading.Event()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if not self._ended.wait(timeout):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def communicate(self, content: bytes = b"", timeout: float | None = None) -> tuple[bytes, bytes]:
+        """Write to the standard input, and return standard output and error once the command has ended."""
         streams: dict[str, bytes] = {}
         threads = [
-            threading.Thread(target=_feed, args=(input_end, stdin)),
-            threading.Thread(target=_collect, args=(output_end, streams, "stdout")),
-            threading.Thread(target=_collect, args=(error_end, streams, "stderr")),
+            threading.Thread(target=_feed, args=(self.stdin, content), daemon=True),
+            threading.Thread(target=_collect, args=(self.stdout, streams, "stdout"), daemon=True),
+            threading.Thread(target=_collect, args=(self.stderr, streams, "stderr"), daemon=True),
         ]
         for thread in threads:
             thread.start()
-        code = int(answers.readline())
+        self.wait(timeout)
         for thread in threads:
             thread.join()
-        expired = not late.is_alive()
-        late.cancel()
-    if expired:
-        raise subprocess.TimeoutExpired(arguments, timeout, streams["stdout"], streams["stderr"])
-    return subprocess.CompletedProcess(arguments, code, streams["stdout"], streams["stderr"])
+        return streams["stdout"], streams["stderr"]
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _wait(self) -> None:
+        self.returncode = int(_line(self._status))
+        self._status.close()
+        self._ended.set()
 
 
 _lock = threading.Lock()
@@ -109,44 +166,75 @@ def _server() -> socket.socket:
     return ours
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def _line(status) -> bytes:
+    content = b""
+    while not content.endswith(b"\n"):
+        part = status.read(16)
+        if not part:
+            raise RuntimeError("the process that forks has ended")
+        content += part
+    return content
 
 
-def _feed(fd: int, content: bytes) -> None:
+def _feed(pipe, content: bytes) -> None:
     # A command that does not read its input to the end closes it.
-    with contextlib.suppress(BrokenPipeError), open(fd, "wb") as pipe:
+    with contextlib.suppress(BrokenPipeError), pipe:
         pipe.write(content)
 
 
-def _collect(fd: int, streams: dict[str, bytes], name: str) -> None:
-    with open(fd, "rb") as pipe:
+def _collect(pipe, streams: dict[str, bytes], name: str) -> None:
+    with pipe:
         streams[name] = pipe.read()
 
 
-def serve(client: socket.socket) -> list[str]:
-    """Fork for each request, and wait for the child; in the child, return the arguments of its command."""
+def serve(client: socket.socket) -> dict:
+    """Fork for each request, and tell how the children end; in a child, return its request."""
+    woken, wake = os.pipe()
+    for fd in (woken, wake):
+        os.set_blocking(fd, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    children: dict[int, int] = {}
     while True:
-        content, fds, _, _ = socket.recv_fds(client, 1 << 20, 3)
+        ready, _, _ = select.select([client, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _tell_ended(children)
+        if client not in ready:
+            continue
+        content, fds, _, _ = socket.recv_fds(client, 1 << 20, 4)
         if not content:
             os._exit(0)
-        request = json.loads(content)
+        request: dict = json.loads(content)
         pid = os.fork()
         if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             client.close()
-            for target, fd in enumerate(fds):
+            for fd in (woken, wake, *children.values(), fds[3]):
+                os.close(fd)
+            for target, fd in enumerate(fds[:3]):
                 os.dup2(fd, target)
                 os.close(fd)
             os.chdir(request["cwd"])
             os.environ.clear()
             os.environ.update(request["environment"])
-            return request["arguments"]
-        for fd in fds:
+            return request
+        for fd in fds[:3]:
             os.close(fd)
-        client.sendall(f"{pid}\n".encode())
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        client.sendall(f"{code}\n".encode())
+        children[pid] = fds[3]
+        os.write(fds[3], f"{pid}\n".encode())
+
+
+def _tell_ended(children: dict[int, int]) -> None:
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        # Whoever has started it may be gone.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(children[pid], f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os.close(children.pop(pid))
 
 
 def main() -> None:
@@ -159,14 +247,21 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     gc.freeze()
-    arguments = serve(socket.socket(fileno=int(sys.argv[1])))
-    sys.argv[1:] = arguments
-    sys.path[0] = os.getcwd()
+    request = serve(socket.socket(fileno=int(sys.argv[1])))
+    script = request["script"]
+    sys.argv[1:] = request["arguments"]
+    sys.path[0] = os.path.dirname(script) if script else os.getcwd()
     code: object = 0
     try:
-        runpy.run_module("vocalsep", run_name="__main__", alter_sys=True)
+        if script:
+            sys.argv[0] = script
+            runpy.run_path(script, run_name="__main__")
+        else:
+            runpy.run_module("vocalsep", run_name="__main__", alter_sys=True)
     except SystemExit as end:
         code = end.code or 0
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
         code = 1

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import time
 
@@ -12,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from conftest import RATE, read, tones, vocalsep, write
+from conftest import RATE, read, start_vocalsep, tones, vocalsep, write
 
 from vocalsep.benchmark.processes import run
 
@@ -251,9 +250,8 @@ def test_nan_samples_are_silenced_and_counted(tmp_path):
     assert np.isfinite(stems_of(tmp_path, "song")["vocals"]).all()
 
 
-def _start(song: pathlib.Path, out: pathlib.Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "vocalsep", "split", str(song), "-o", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+def _start(song: pathlib.Path, out: pathlib.Path):
+    process = start_vocalsep("split", song, "-o", out)
     deadline = time.monotonic() + 60
     while not leftovers(out) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -270,7 +268,7 @@ def _start(song: pathlib.Path, out: pathlib.Path) -> subprocess.Popen:
     ],
 )
 def test_interrupted_split_leaves_no_incomplete_outputs(tmp_path, number):
-    song = write(tmp_path / "song.wav", np.tile(tones(10), 60), subtype="PCM_16")
+    song = write(tmp_path / "song.wav", np.tile(tones(10), 30), subtype="PCM_16")
     process = _start(song, tmp_path / "out")
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)

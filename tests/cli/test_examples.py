@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import DEMO, RATE, read, sdr, tones, write
+from conftest import DEMO, RATE, read, run_python, sdr, tones, vocalsep, write
 
 from vocalsep.cli.studio import PORT
 from vocalsep.comparison.candidates import candidates
@@ -27,16 +27,21 @@ def run(*command: object, **options) -> subprocess.CompletedProcess:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment, **options)
 
 
+def run_script(script: pathlib.Path, *arguments: object) -> subprocess.CompletedProcess:
+    done = run_python(script, *arguments)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 def test_separate_song(tmp_path):
     song = write(tmp_path / "song.wav", tones(1.0))
-    done = run(sys.executable, DEMO / "separate_song.py", song)
+    done = run_script(DEMO / "separate_song.py", song)
     assert done.returncode == 0, done.stderr
     assert read(tmp_path / "song" / "vocals.wav").shape == (2, RATE)
-    assert "no such file" in run(sys.executable, DEMO / "separate_song.py", tmp_path / "gone.wav").stderr
+    assert "no such file" in run_script(DEMO / "separate_song.py", tmp_path / "gone.wav").stderr
 
 
 def test_stream_levels(tmp_path):
-    done = run(sys.executable, DEMO / "stream_levels.py", write(tmp_path / "song.wav", tones(2.0)))
+    done = run_script(DEMO / "stream_levels.py", write(tmp_path / "song.wav", tones(2.0)))
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1].startswith("up to    2.0 s: vocals")
 
@@ -130,7 +135,7 @@ def test_leakage_measures_both_folders(tmp_path):
     for name in ("music", "singing"):
         write(tmp_path / name / "a.wav", tones(3.0))
     folders = ("--instrumentals", tmp_path / "music", "--voices", tmp_path / "singing")
-    done = run(sys.executable, DEMO / "leakage.py", *folders)
+    done = run_script(DEMO / "leakage.py", *folders)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert "vocals" in first
@@ -147,7 +152,7 @@ def test_labels_are_sorted_by_singing_and_agreement(tmp_path):
     for name, label in (("sung", vocals), ("silent", quiet), ("wrong", mixture - vocals)):
         write(tmp_path / f"labels/{name}/vocals.wav", label)
         write(tmp_path / f"labels/{name}/accompaniment.wav", mixture - label)
-    done = run(sys.executable, DEMO / "screen_labels.py", tmp_path / "labels", tmp_path / "out")
+    done = run_script(DEMO / "screen_labels.py", tmp_path / "labels", tmp_path / "out")
     assert done.stdout.strip() == "1 songs, 1 instrumentals, 1 dropped", done.stderr
     assert [path.name for path in (tmp_path / "out/songs").iterdir()] == ["sung"]
     assert np.array_equal(
@@ -168,11 +173,11 @@ def test_a_client_of_the_studio(tmp_path):
 
     song = write(tmp_path / "song.wav", tones(1.0))
     with opened(tmp_path / "library") as studio:
-        done = run(sys.executable, DEMO / "studio_client.py", song, studio.address)
+        done = run_script(DEMO / "studio_client.py", song, studio.address)
         assert done.returncode == 0, done.stderr
         bad = tmp_path / "bad.wav"
         bad.write_bytes(b"no song")
-        assert run(sys.executable, DEMO / "studio_client.py", bad, studio.address).returncode != 0
+        assert run_script(DEMO / "studio_client.py", bad, studio.address).returncode != 0
     assert read(tmp_path / "song.karaoke.flac").shape == (2, RATE)
 
 
@@ -188,10 +193,10 @@ def test_another_separators_estimates_can_be_scored(tmp_path):
         write(tmp_path / "songs" / "a" / f"{stem}.wav", tones(2.0, 16000, channels=1, seed=seed), 16000)
     peer = halving_peer(tmp_path)
     songs = ("--stems", tmp_path / "songs", "--snr", 0)
-    done = run(sys.executable, DEMO / "spleeter_estimates.py", peer, tmp_path / "out", *songs)
+    done = run_script(DEMO / "spleeter_estimates.py", peer, tmp_path / "out", *songs)
     assert done.returncode == 0, done.stderr
     options = ("--oracles", "none", "--metrics", "usdr", "--json")
-    scored = run(sys.executable, "-m", "vocalsep", "evaluate", *songs, "--estimates", tmp_path / "out", *options)
+    scored = vocalsep("evaluate", *songs, "--estimates", tmp_path / "out", *options)
     assert scored.returncode == 0, scored.stderr
     (track,) = json.loads(scored.stdout)["tracks"]
     (row,) = [scores for name, scores in track["scores"].items() if name != "mixture"]
@@ -207,7 +212,7 @@ def test_scores_at_many_places_of_the_grid(tmp_path):
             write(tmp_path / "songs" / song / f"{stem}.wav", audio, subtype="FLOAT")
     peer = halving_peer(tmp_path)
     options = ("--stems", tmp_path / "songs", "--spleeter", peer, "--model", "default", "--shifts", 2)
-    done = run(sys.executable, DEMO / "grid.py", *options)
+    done = run_script(DEMO / "grid.py", *options)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     mixture = sum(stems.values())
@@ -229,7 +234,7 @@ def test_training_on_a_gpu_takes_parts_that_arrive_and_goes_on_after_a_kill(tmp_
         for seed, stem in enumerate(("vocals", "accompaniment")):
             write(tmp_path / "songs" / name / f"{stem}.wav", tones(4.0, seed=seed))
     gpu, parts, out = DEMO / "gpu", tmp_path / "parts", tmp_path / "run" / "out"
-    packed = run(sys.executable, gpu / "pack.py", parts, "--stems", tmp_path / "songs", "--valid-stems",
+    packed = run_script(gpu / "pack.py", parts, "--stems", tmp_path / "songs", "--valid-stems",
                  tmp_path / "songs")  # fmt: skip
     assert packed.returncode == 0, packed.stderr
     recipe = (gpu / "small.toml").read_text().replace("[80, 128, 176, 224]", "[4, 6]")
@@ -248,7 +253,7 @@ def test_training_on_a_gpu_takes_parts_that_arrive_and_goes_on_after_a_kill(tmp_
     with safe_open(out / "state-0.safetensors", "pt") as state:
         steps, seconds = (float(state.metadata()[name]) for name in ("step", "seconds"))
     assert steps > 0
-    second = run(*command, "--of-minutes", (seconds + 1) / 60)
+    second = run_script(*command[1:], "--of-minutes", (seconds + 1) / 60)
     assert f"going on at step {steps:.0f}" in second.stdout, second.stderr
     assert int(re.search(r"^step (\d+)", second.stdout, re.MULTILINE)[1]) > steps
     assert {path.name for path in out.iterdir()} == {"log.tsv", "model.safetensors", "state-0.safetensors"}

@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import read, sdr, tones, vocalsep, write
+from conftest import read, sdr, start_vocalsep, tones, vocalsep, write
 from safetensors.torch import load_file, safe_open
 from small_training import SMALL_RATE as RATE
 from small_training import small_config
@@ -148,11 +148,7 @@ def _step(run):
 
 def test_interrupted_training_saves_and_names_the_resume_command(material):
     run = material / "polite"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vocalsep", *map(str, arguments(material, run, 5000, "--stems", material / "songs"))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = start_vocalsep(*arguments(material, run, 5000, "--stems", material / "songs"))
     while not (run / "last.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.05)

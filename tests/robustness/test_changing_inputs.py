@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from conftest import RATE, read, tones, vocalsep, write
+from conftest import RATE, read, start_vocalsep, tones, vocalsep, write
 from faults.cases import TRAINING, write_stems
 
 from vocalsep.audio.decoding import open_source
@@ -78,8 +77,7 @@ def test_a_song_that_changes_amid_a_batch(change, tmp_path):
     for number in range(2):
         write(tmp_path / f"songs/{number}.wav", np.tile(tones(20, seed=number), 6), RATE, subtype="PCM_16")
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "vocalsep", "split", str(tmp_path / "songs"), "--out", str(out), "--quiet"]
-    process = subprocess.Popen([*command, "--overlap", "0"], stderr=subprocess.PIPE)
+    process = start_vocalsep("split", tmp_path / "songs", "--out", out, "--quiet", "--overlap", 0)
     _wait_for(lambda: list(out.rglob(".vocalsep-*")) or process.poll() is not None)
     change(tmp_path / "songs/0.wav")
     _, stderr = process.communicate(timeout=120)
@@ -118,9 +116,8 @@ def test_an_evaluation_never_scores_half_a_song(stems, tmp_path):
 def test_a_training_whose_songs_change_goes_on_or_says_so(stems, tmp_path):
     songs, run = tmp_path / "songs", tmp_path / "run"
     subprocess.run(["cp", "-r", str(stems / "songs"), str(songs)], check=True)
-    command = [sys.executable, "-m", "vocalsep", "train", "--config", str(stems / "small.toml"), "--threads", "1"]
-    command += ["--stems", str(songs), "--workers", "0", "--out", str(run)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    options = ("--threads", 1, "--stems", songs, "--workers", 0, "--out", run)
+    process = start_vocalsep("train", "--config", stems / "small.toml", *options)
     _wait_for(lambda: (run / "last.safetensors").exists() or process.poll() is not None)
     trained = next(iter(sorted(songs.iterdir())))
     vanish(trained / "vocals.wav")

@@ -1,12 +1,10 @@
 """Two programs in one place at the same time: both results whole and equal, or one is refused in one line."""
 
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from conftest import RATE, tones, vocalsep, write
+from conftest import RATE, start_vocalsep, tones, vocalsep, write
 from faults.cases import TRAINING, write_stems
 
 from vocalsep.errors import OutputError
@@ -19,12 +17,7 @@ from test_studio import opened  # noqa: E402
 
 def both(*commands):
     """Run commands at the same time; returns code and standard error of each."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "vocalsep", *map(str, command)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
-        for command in commands
-    ]
+    running = [start_vocalsep(*command) for command in commands]
     stderrs = [process.communicate(timeout=120)[1].decode() for process in running]
     return [(process.returncode, stderr) for process, stderr in zip(running, stderrs, strict=True)]
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import DEMO, RATE, read, tones, write
+from conftest import DEMO, RATE, read, start_vocalsep, tones, write
 
 from vocalsep.model_files.checkpoint import save
 from vocalsep.model_files.config import ModelConfig
@@ -33,12 +33,12 @@ class Studio:
     """A studio in a subprocess, and a client of its HTTP interface."""
 
     def __init__(self, library, *options, port=0, command="serve"):
-        arguments = [sys.executable, "-m", "vocalsep", command, "--port", port, "--library", library, *options]
-        self.process = subprocess.Popen([str(part) for part in arguments], stderr=subprocess.PIPE, text=True)
+        self.process = start_vocalsep(command, "--port", port, "--library", library, *options)
         self.library = library
+        self.stderr = io.TextIOWrapper(self.process.stderr, "utf-8")
         self.stderr_lines = []
         while not self.stderr_lines or not self.stderr_lines[-1].startswith("studio: "):
-            line = self.process.stderr.readline()
+            line = self.stderr.readline()
             assert line, "".join(self.stderr_lines)
             self.stderr_lines.append(line)
         self.address = self.stderr_lines[-1].split()[1]
@@ -85,7 +85,7 @@ class Studio:
             return self.process.wait(timeout=20)
         finally:
             self.process.kill()
-            self.process.stderr.close()
+            self.stderr.close()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import time
 import urllib.request
 
 import numpy as np
-from conftest import RATE, tones, write
+from conftest import RATE, tones, vocalsep, write
 from small_training import SMALL_RATE, small_config
 
 TRAINING = small_config(steps=300, warmup=5, validate_every=50, checkpoint_minutes=0.002)
@@ -60,10 +60,9 @@ class Case(abc.ABC):
 
     def finish(self) -> None:
         """Run the command to its end."""
-        process = self.start()
-        _, stderr = process.communicate(timeout=600)
-        if process.returncode:
-            raise AssertionError(f"{self.name} ended with {process.returncode}: {stderr.decode(errors='replace')}")
+        done = vocalsep(*self.command(), cwd=self.folder)
+        if done.returncode:
+            raise AssertionError(f"{self.name} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
 
     def reset(self) -> None:
         """Take away what the command has made."""
