@@ -132,13 +132,17 @@ def test_a_song_that_is_added_is_opened_unless_another_plays(page, page_studio, 
 def test_songs_that_cannot_be_played_say_why_and_offer_a_restart(page, page_studio, song, tmp_path):
     first = upload(page, page_studio, write(tmp_path / "long.flac", tones(500, 16000, 1), 16000))
     second = upload(page, page_studio, write(tmp_path / "next.flac", tones(2, 16000, 1), 16000))
+    third = upload(page, page_studio, write(tmp_path / "third.flac", tones(2, 16000, 1, seed=1), 16000))
     open_song(page, second)
     page.wait_for_function("() => document.querySelector('#waiting-text').textContent.includes('next in the queue')")
+    in_list = page.locator(f"#songs li[data-id='{third['id']}']")
+    in_list.get_by_text("Waiting, number 2").wait_for()
     assert not page.is_visible("#play")
     page.reload()
     page.wait_for_function("() => window.studio?.songView.id")
     page.click("#waiting-cancel")
     page.wait_for_function("() => document.querySelector('#waiting-text').textContent.includes('cancelled')")
+    in_list.get_by_text("Waiting, next").wait_for()
     assert page.is_visible("#waiting-restart")
     open_song(page, first)
     page_studio.until(first["id"], "running", "done")
@@ -153,7 +157,7 @@ def test_songs_that_cannot_be_played_say_why_and_offer_a_restart(page, page_stud
     page.click("#waiting-restart")
     page_studio.until(second["id"], "done")
     page.wait_for_function("() => !document.querySelector('#song-view').classList.contains('not-playable')")
-    page_studio.http.post("api/songs/delete", json={"ids": [first["id"], second["id"]]})
+    page_studio.http.post("api/songs/delete", json={"ids": [first["id"], second["id"], third["id"]]})
     assert page.problems == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import errno
 import io
+import os
 import time
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
         if library.get(song.id).state == DONE and not ended:
             ended.append((worker.position(song), worker.restart(song, "1")))
 
-    worker = Worker(library, lambda: Separator("default"), Limits(), on_change)
+    worker = Worker(library, lambda: Separator("default"), Limits(), on_change, lambda ids: None)
     worker.start()
     try:
         worker.enqueue(write(library.temporary_folder / "song.wav", tones(0.5), RATE), "song.wav")
@@ -105,6 +106,58 @@ def test_a_song_that_is_done_has_no_position_and_can_be_restarted(tmp_path):
     position, restarted = ended[0]
     assert position is None
     assert restarted is not None
+
+
+def test_the_queue_is_told_whenever_a_song_leaves_it(tmp_path):
+    library = Library(tmp_path / "library")
+    queues, changes = [], []
+    worker = Worker(
+        library, lambda: Separator("default"), Limits(), lambda song: changes.append(song.id), queues.append
+    )
+    paths = [write(library.temporary_folder / f"{number}.wav", tones(0.1), RATE) for number in range(4)]
+    first, second, third, last = (worker.enqueue(path, path.name) for path in paths)
+    changes.clear()
+    worker.cancel(second)
+    assert queues == [[first.id, third.id, last.id]]
+    # Of those that moved up, no more is told than that.
+    assert changes == [second.id]
+    worker.start()
+    try:
+        with worker._changed:
+            done = worker._changed.wait_for(lambda: library.get(last.id).state == DONE, timeout=60)
+    finally:
+        worker.stop()
+        worker.join(time.monotonic() + 60)
+    assert done
+    assert queues[1:] == [[third.id, last.id], [last.id], []]
+
+
+def test_the_size_of_a_song_is_that_of_its_files(tmp_path):
+    library = Library(tmp_path / "library")
+    song = library.add(write(library.temporary_folder / "a.wav", tones(0.1), RATE), "a.wav")
+    folder = library.song_folder(song)
+
+    def on_disk():
+        return sum(path.stat().st_size for path in folder.iterdir())
+
+    for settled in (False, True):
+        if settled:
+            # As if nothing had changed for a while: now it is remembered.
+            hour_ago = time.time() - 3600
+            os.utime(folder, (hour_ago, hour_ago))
+        assert library.size(song) == library.size(song) == on_disk()
+        (folder / "lyrics.lrc").write_text("la" * (500 + settled))
+        if settled:
+            (folder / "peaks.json").write_text("{}")
+        assert library.size(song) == on_disk()
+    (folder / "vocals.pcm").write_bytes(b"12")
+    os.utime(folder, (hour_ago + 60, hour_ago + 60))
+    assert library.size(song) == on_disk()
+    with (folder / "vocals.pcm").open("ab") as stem:
+        stem.write(b"34")
+    assert library.size(library.update(song, on_disk=False, ready=1)) == on_disk()
+    library.remove(song)
+    assert library.size(song) == 0
 
 
 def test_a_version_that_begins_in_the_middle_is_that_of_both_parts(tmp_path):

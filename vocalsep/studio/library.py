@@ -30,6 +30,8 @@ ANALYSIS = "analysis.json"
 ORIGINAL = "original"
 TEMPORARY = ".scratch"
 MAX_NAME_LENGTH = 200
+# Longer than the steps in which file systems count the time of changes.
+SETTLED_NS = 2_000_000_000
 ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -143,6 +145,8 @@ class Library:
         self._lock = threading.RLock()
         self._songs: dict[str, LibrarySong] = {}
         self._ids_by_hash: dict[str, set[str]] = defaultdict(set)
+        # By song: when a file was last added to its folder or removed, how much of its stems was ready, and its size.
+        self._sizes: dict[str, tuple[int, int, int]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(self.temporary_folder, ignore_errors=True)
@@ -275,6 +279,7 @@ class Library:
         with self._lock:
             self._songs.pop(song.id, None)
             self._ids_by_hash[song.content_hash].discard(song.id)
+            self._sizes.pop(song.id, None)
         # Renamed first: a folder that is half deleted must not be loaded as a song.
         renamed = self.temporary_folder / f"gone-{song.id}"
         try:
@@ -291,10 +296,21 @@ class Library:
 
     def size(self, song: LibrarySong) -> int:
         """Return the bytes that a song takes on disk."""
+        folder = self.song_folder(song)
         try:
-            return sum(path.stat().st_size for path in self.song_folder(song).iterdir())
+            changed = folder.stat().st_mtime_ns
+            known = self._sizes.get(song.id)
+            if known is not None and known[:2] == (changed, song.ready):
+                return known[2]
+            size = sum(path.stat().st_size for path in folder.iterdir())
         except OSError:
             return 0
+        # What follows at once may have the same time.
+        if time.time_ns() - changed > SETTLED_NS:
+            with self._lock:
+                if song.id in self._songs:
+                    self._sizes[song.id] = (changed, song.ready, size)
+        return size
 
     def _load_song(self, folder: pathlib.Path) -> None:
         """Load a song of an earlier session; mark it as interrupted if it was being separated."""

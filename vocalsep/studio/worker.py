@@ -60,7 +60,9 @@ class Worker:
     limits : Limits
         Longest song, and most songs that wait.
     on_change : callable
-        Called with a song at each change of its record or its position in the queue.
+        Called with a song at each change of its record.
+    on_queue : callable
+        Called with the ids of the songs that wait, the next one first, when songs have left the queue.
     """
 
     def __init__(
@@ -69,10 +71,12 @@ class Worker:
         load_engine: Callable[[], Engine],
         limits: Limits,
         on_change: Callable[[LibrarySong], None],
+        on_queue: Callable[[list[str]], None],
     ):
         self.library = library
         self.limits = limits
         self.on_change = on_change
+        self.on_queue = on_queue
         self._load_engine = load_engine
         self._loaded_engine: Engine | None = None
         self._changed = threading.Condition()
@@ -213,9 +217,8 @@ class Worker:
         with self._changed:
             if song.id in self._queue:
                 self._queue.remove(song.id)
-                cancelled = self._finish(song, CANCELLED, Problem(Code.SONG_CANCELLED))
-                self._report_queue()
-                return cancelled
+                self.on_queue(list(self._queue))
+                return self._finish(song, CANCELLED, Problem(Code.SONG_CANCELLED))
             if song.id == self._current:
                 self._cancelled[song.id] = keep
                 # The thread notices at its next block, within about a second.
@@ -263,6 +266,7 @@ class Worker:
                     return
                 self._current = self._queue.pop(0)
                 song = self.library.get(self._current)
+                self.on_queue(list(self._queue))
             try:
                 if song is not None:
                     self._run(song)
@@ -281,7 +285,6 @@ class Worker:
             engine = self._engine()
             song = self.library.update(song, state=RUNNING, ready=0, remarks=[], **error_fields(None))
             self.on_change(song)
-            self._report_queue()
             song = self._separate(engine, song)
             state = DONE
         except SeparationStopped:
@@ -344,15 +347,6 @@ class Worker:
         if song.partial:
             remarks = [f"cancelled after {song.ready / song.sample_rate:.0f} s; what was separated until then was kept"]
         return library.update(song, on_disk=False, samples=song.ready, remarks=remarks)
-
-    def _report_queue(self) -> None:
-        """Report all songs in the queue, whose positions have changed."""
-        with self._changed:
-            queue = list(self._queue)
-        for song_id in queue:
-            song = self.library.get(song_id)
-            if song is not None:
-                self.on_change(song)
 
     def _check_wanted(self, song: LibrarySong, source: Source) -> None:
         """Raise SeparationStopped for a song that was cancelled, and StudioError for one that is too long."""

@@ -9,6 +9,7 @@ import { LibraryDrawer } from "./library_drawer.js";
 import { showMessage } from "./messages.js";
 import { Party } from "./party.js";
 import { ask } from "./question.js";
+import { movedInQueue } from "./queue.js";
 import { RemoteCommands } from "./remote_commands.js";
 import { SettingsDialog, showPrivacy } from "./settings_dialog.js";
 import { setupShortcuts } from "./shortcuts.js";
@@ -242,6 +243,7 @@ const handlers = {
   snapshot: showSnapshot,
   song: showSong,
   gone: ({ id }) => removeSong(id),
+  queue: ({ ids }) => movedInQueue(songList.songs, ids).forEach(showSong),
   export: (one) => exports.show(one),
   export_gone: ({ id }) => exports.remove(id),
   lyrics: ({ id }) => id === songView.id && songView.words.reload(),

@@ -3,6 +3,7 @@ const EVENTS = [
   "snapshot",
   "song",
   "gone",
+  "queue",
   "export",
   "export_gone",
   "settings",

@@ -1,4 +1,5 @@
 import { openEventStream } from "./event_stream.js";
+import { movedInQueue } from "./queue.js";
 
 // One stream for all tabs of the browser: each connection would take one of the six that a browser opens to a server.
 const tabs = new Map();
@@ -18,6 +19,7 @@ function remember(name, data) {
     state.player = data.player ?? null;
   } else if (name === "song") state.songs.set(data.id, data);
   else if (name === "gone") state.songs.delete(data.id);
+  else if (name === "queue") for (const song of movedInQueue(state.songs, data.ids)) state.songs.set(song.id, song);
   else if (name === "export") state.exports.set(data.id, data);
   else if (name === "export_gone") state.exports.delete(data.id);
   else if (name === "party" || name === "player") state[name] = data;
