@@ -1,7 +1,8 @@
 """Start the command line at once: in processes forked from one that has imported everything already.
 
 What runs is a process of its own, with its own standard streams, signals and exit code, as ``python -m vocalsep`` would
-be; only the seconds for which Python imports torch are saved. As a script this file is the process that forks.
+be; only the seconds for which Python imports torch are saved. As a script this file is the process that forks; without
+arguments it only imports, which compiles the modules of a new environment.
 """
 
 from __future__ import annotations
@@ -246,6 +247,8 @@ def main() -> None:
         # Not everything is installed everywhere.
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    if len(sys.argv) == 1:
+        return
     gc.freeze()
     request = serve(socket.socket(fileno=int(sys.argv[1])))
     script = request["script"]

@@ -141,25 +141,14 @@ def test_silent_stems_and_short_clips_have_defined_scores(tmp_path):
     assert by_name["instrumental"]["scores"]["mixture"]["accompaniment"]["uSDR"] == "inf"
     short = by_name["short"]["scores"]["oracle IRM2"]["vocals"]
     assert all(isinstance(figure, float) for figure in short.values())
-    table = vocalsep("evaluate", "--stems", tmp_path / "songs", "--oracles", "none", "--metrics", "usdr")
+    table = vocalsep("evaluate", "--stems", tmp_path / "songs", "--oracles", "none", "--metrics", "usdr", "--jobs", 1)
     assert b"instrumental: silent vocals, no score" in table.stdout
 
 
 def test_reports_are_written_and_finished_tracks_are_reused(songs, estimates, tmp_path):
     out = tmp_path / "out"
-    command = (
-        "evaluate",
-        "--stems",
-        songs,
-        "--estimates",
-        estimates,
-        "--oracles",
-        "IRM1",
-        "--metrics",
-        "usdr,nsdr",
-        "--out",
-        out,
-    )
+    what = ("--stems", songs, "--estimates", estimates, "--oracles", "IRM1", "--metrics", "usdr,nsdr")
+    command = ("evaluate", *what, "--limit", 2, "--jobs", 1, "--out", out)
     done = vocalsep(*command)
     assert done.returncode == 0, done.stderr.decode()
     page = (out / "report.html").read_text()
@@ -169,7 +158,7 @@ def test_reports_are_written_and_finished_tracks_are_reused(songs, estimates, tm
     assert "<script src" not in page
     with (out / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * 3 * 2
+    assert len(rows) == 2 * 3 * 2
     assert set(rows[0]) > {"uSDR", "NSDR"}
     first = json.loads((out / "results.json").read_text())
 
@@ -180,7 +169,7 @@ def test_reports_are_written_and_finished_tracks_are_reused(songs, estimates, tm
     again = {path: path.stat().st_mtime_ns for path in (out / "tracks").iterdir()}
     assert sum(again[path] != kept[path] for path in kept) == 2
     second = json.loads((out / "results.json").read_text())
-    assert [a == b for a, b in zip(first["tracks"], second["tracks"], strict=True)] == [True, False, True]
+    assert [a == b for a, b in zip(first["tracks"], second["tracks"], strict=True)] == [True, False]
 
 
 def test_songs_that_cannot_be_scored_are_named_and_others_are_scored(songs, estimates, tmp_path):
@@ -189,7 +178,7 @@ def test_songs_that_cannot_be_scored_are_named_and_others_are_scored(songs, esti
     shutil.rmtree(tmp_path / "found/s1")
     write(tmp_path / "found/s2/vocals.wav", tones(1, RATE), RATE)
     command = ("evaluate", "--stems", tmp_path / "songs", "--estimates", tmp_path / "found")
-    done = vocalsep(*command, "--oracles", "none", "--metrics", "usdr")
+    done = vocalsep(*command, "--oracles", "none", "--metrics", "usdr", "--jobs", 1)
     assert done.returncode == 1
     assert b"1 track;" in done.stdout
     lines = done.stderr.decode().splitlines()

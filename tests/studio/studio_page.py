@@ -65,11 +65,25 @@ def song(page_studio, separated):
     return separated
 
 
-@pytest.fixture
-def context(browser):
+@pytest.fixture(scope="session")
+def profile(browser, page_studio):
+    """A profile of the browser, and a tab that stays: a process for a new profile takes longer than most tests."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True, locale="en-GB")
-    yield context
+    tab = context.new_page()
+    tab.goto(f"{page_studio.address}static/icon.svg")
+    yield context, tab
     context.close()
+
+
+@pytest.fixture
+def context(profile):
+    """The shared profile, without what other tests have left in it."""
+    context, first_tab = profile
+    first_tab.evaluate("localStorage.clear(); sessionStorage.clear()")
+    yield context
+    for tab in context.pages:
+        if tab is not first_tab:
+            tab.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import signal
 
 import numpy as np
+import pytest
 import soundfile
 from conftest import RATE, tones, write
 from studio_page import LEVEL, needs_chromium, open_page, open_song, play, upload, wait_for_position
@@ -114,6 +115,7 @@ def test_downloads_are_of_the_mix_a_stem_and_a_passage(page, page_studio, song):
     assert page.problems == []
 
 
+@pytest.mark.slow
 def test_five_downloads_and_a_seek_do_not_stop_the_player(page, song):
     open_song(page, song)
     play(page, 0)
@@ -273,6 +275,7 @@ def test_the_tab_and_the_system_show_the_song(page, song):
     assert page.evaluate("navigator.mediaSession.playbackState") == "playing"
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_video_is_in_sync_at_other_tempos_too(page, page_studio, tmp_path):
     song = upload(page, page_studio, film(tmp_path / "film.webm", seconds=12))
     page_studio.until(song["id"], "done")

@@ -50,6 +50,7 @@ def many(page, song):
     return page
 
 
+@pytest.mark.slow
 def test_a_list_of_200_songs_is_one_line_each_and_scrolls_by_itself(many, song):
     height = many.evaluate("document.documentElement.scrollHeight")
     assert height < 2500
@@ -324,21 +325,16 @@ def axe():
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_at_any_size(browser, page_studio, song, axe, scheme):
+    context = browser.new_context(color_scheme=scheme, locale="en-GB", bypass_csp=True, reduced_motion="reduce")
+    page = open_page(context, page_studio.address)
+    page.wait_for_function("() => window.studio.songView.id")
+    page.evaluate("for (const section of document.querySelectorAll('details')) section.open = true")
     for width, height in SIZES:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            locale="en-GB",
-            bypass_csp=True,
-            reduced_motion="reduce",
-        )
-        page = open_page(context, page_studio.address)
-        page.wait_for_function("() => window.studio.songView.id")
-        page.evaluate("for (const section of document.querySelectorAll('details')) section.open = true")
+        page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert accessibility_faults(page, axe) == [], (width, scheme)
-        context.close()
+    context.close()
 
 
 def test_axe_finds_nothing_in_dialogs_and_other_pages(browser, page_studio, song, axe, tmp_path):
@@ -428,7 +424,7 @@ def test_errors_of_the_studio_are_in_the_language_of_the_page(browser, page_stud
     context.close()
 
 
-def test_no_visible_text_is_outside_the_tables(context, page_studio, song):
+def test_no_visible_text_is_outside_the_tables(browser, page_studio, song):
     def marked(entry):
         return {form: marked(one) for form, one in entry.items()} if isinstance(entry, dict) else f"⟦{entry}⟧"
 
@@ -436,6 +432,8 @@ def test_no_visible_text_is_outside_the_tables(context, page_studio, song):
         table = route.fetch().json()
         route.fulfill(json={key: marked(entry) for key, entry in table.items()})
 
+    # Of its own, for the tables stay in the browser's cache.
+    context = browser.new_context(locale="en-GB")
     context.route("**/languages/*.json", answer_with_marks)
     for path in ("", "static/remote.html"):
         page = context.new_page()
@@ -467,6 +465,7 @@ def test_no_visible_text_is_outside_the_tables(context, page_studio, song):
             }"""
         )
         assert [text for text in outside if song["title"] not in text] == []
+    context.close()
 
 
 def test_the_language_follows_the_browser_and_the_menu(browser, page_studio, song):

@@ -143,6 +143,7 @@ def test_a_file_of_words_in_an_old_encoding_is_read(page):
         assert page.evaluate(read, [list(text.encode(encoding)), code]).lstrip("\ufeff") == text.lstrip("\ufeff")
 
 
+@pytest.mark.slow
 def test_a_karaoke_video_is_downloaded(words, song):
     words.select_option("#download-what", "none")
     assert words.is_disabled("#download")

@@ -21,12 +21,14 @@ pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
 MODELS = ("m.safetensors", "m.onnx")
+UNET, WAVES = (("unet", SMALL["unet"]), ("wave-unet", SMALL["wave-unet"]))
+BANDS = ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], "mid_side": True})
 EXPORTED = [
-    *((name, SMALL[name]) for name in ("unet", "band-tfc-tdf", "wave-unet", "pair")),
-    ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], "mid_side": True}),
+    *(UNET, BANDS, WAVES, ("pair", SMALL["pair"])),
     # Their layers are those of the others.
-    *(pytest.param((name, SMALL[name]), marks=pytest.mark.slow) for name in ("resunet", "tfc-tdf")),
+    *(pytest.param((name, SMALL[name]), marks=pytest.mark.slow) for name in ("resunet", "tfc-tdf", "band-tfc-tdf")),
 ]
+CARD = {"licence": "CC0", "trained_on": "location, allocations, C:\\location \\\\location"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def exported(tmp_path_factory):
         if key not in folders:
             folders[key] = folder = tmp_path_factory.mktemp(variant[0])
             network, config = model(*variant, channels=2)
-            save(folder / "m.safetensors", network, config, {"licence": "CC0"})
+            save(folder / "m.safetensors", network, config, CARD)
             export(folder / "m.safetensors", folder / "m.onnx")
         return folders[key]
 
@@ -61,16 +63,12 @@ def test_an_exported_model_gives_the_same_stems(variant, exported):
     assert np.abs(theirs.separate(mixture[0], SMALL_RATE).vocals - mono).max() < 1e-5
 
 
-def test_files_of_earlier_versions_are_read(tmp_path):
+def test_files_of_earlier_versions_are_read(exported, tmp_path):
     """Inputs, output and the keys of a waveform model's shape had other names."""
-    from vocalsep.inference.onnx_export import export
-
     former = {"context_before": "before", "input": "heard", "context_after": "after", "output": "made"}
-    for name, settings in (("unet", SMALL["unet"]), ("wave-unet", {"levels": 2, "filters": 3, "tile": 300})):
-        network, config = model(name, settings, channels=2)
-        save(tmp_path / "m.safetensors", network, config, {})
-        export(tmp_path / "m.safetensors", tmp_path / "new.onnx")
-        proto = onnx.load(tmp_path / "new.onnx")
+    for variant in (UNET, WAVES):
+        new = exported(variant) / "m.onnx"
+        proto = onnx.load(new)
         nodes = proto.graph.node
         assert {value.name for value in (*proto.graph.input, *proto.graph.output)} <= set(former)
         for value in (*proto.graph.input, *proto.graph.output):
@@ -79,19 +77,18 @@ def test_files_of_earlier_versions_are_read(tmp_path):
             names[:] = [former.get(each, each) for each in names]
         (metadata,) = proto.metadata_props
         renamed = metadata.value.replace("input_samples", "heard").replace("context_samples", "reach")
-        assert (renamed != metadata.value) == (name == "wave-unet")
+        assert (renamed != metadata.value) == (variant is WAVES)
         metadata.value = renamed.replace("input_context", "hears_context")
         onnx.save(proto, tmp_path / "old.onnx")
         vocals = [
-            Separator(tmp_path / file).separate(tones(1, SMALL_RATE), SMALL_RATE).vocals
-            for file in ("new.onnx", "old.onnx")
+            Separator(file).separate(tones(1, SMALL_RATE), SMALL_RATE).vocals for file in (new, tmp_path / "old.onnx")
         ]
         assert np.abs(vocals[0]).max() > 0
         assert np.array_equal(*vocals)
-        assert model_info(tmp_path / "old.onnx").config == config
+        assert model_info(tmp_path / "old.onnx").config == model_info(new).config
 
 
-@pytest.mark.parametrize("variant", [(name, SMALL[name]) for name in ("spleeter", "unet", "band-tfc-tdf")], ids=named)
+@pytest.mark.parametrize("variant", [("spleeter", SMALL["spleeter"]), UNET, BANDS], ids=named)
 def test_context_may_be_any_or_none(variant, exported):
     """The first chunks have no context before them, the last ones none after; the graph skips unused frames."""
     from vocalsep.inference.opening import open_model
@@ -293,23 +290,12 @@ def test_a_graph_cannot_have_other_files_read(tmp_path, monkeypatch, place):
         Separator(path)
 
 
-def test_a_card_may_hold_any_word(tmp_path):
-    from vocalsep.inference.onnx_export import export
-
-    network, config = model("unet", SMALL["unet"])
-    card = {"trained_on": "location, allocations, C:\\location \\\\location"}
-    save(tmp_path / "m.safetensors", network, config, card)
-    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
-    assert model_info(tmp_path / "m.onnx").card == card
+def test_a_card_may_hold_any_word(exported):
+    assert model_info(exported(UNET) / "m.onnx").card == CARD
 
 
-def test_onnx_graphs_with_other_inputs_are_refused(tmp_path):
-    from vocalsep.inference.onnx_export import export
-
-    network, config = model("wave-unet", {"levels": 2, "filters": 3, "tile": 300})
-    save(tmp_path / "m.safetensors", network, config, {})
-    export(tmp_path / "m.safetensors", tmp_path / "m.onnx")
-    proto = onnx.load_model(tmp_path / "m.onnx")
+def test_onnx_graphs_with_other_inputs_are_refused(exported, tmp_path):
+    proto = onnx.load_model(exported(WAVES) / "m.onnx")
     # Fewer samples than the first layer's kernel has taps.
     proto.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 2
     onnx.save_model(proto, tmp_path / "m.onnx")
