@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import subprocess
@@ -38,6 +39,11 @@ import fork_server  # noqa: E402
 
 def tones(seconds: float, rate: int = RATE, channels: int = 2, seed: int = 0) -> np.ndarray:
     """A chord, a gliding 'voice' with vibrato and some noise: (channels, samples), peak about 0.5."""
+    return _tones(seconds, rate, channels, seed).copy()
+
+
+@functools.lru_cache(maxsize=16)
+def _tones(seconds: float, rate: int, channels: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     chord = sum(np.sin(2 * np.pi * f * time + rng.uniform(0, 6)) for f in (110, 165, 220, 277))

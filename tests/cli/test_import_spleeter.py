@@ -143,6 +143,7 @@ def test_the_first_layer_hears_what_spleeters_hears(release):
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_folder_archive_and_wheel_give_the_same_model(release, tmp_path):
     folder, _ = release
     packed = tmp_path / "2stems.tar.gz"
@@ -163,6 +164,7 @@ def test_folder_archive_and_wheel_give_the_same_model(release, tmp_path):
     assert network(torch.rand(1, 2, 1024, 64)).shape == (1, 2, 1024, 64)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_narrow_bottleneck_approximates_the_full_one(release):
     network, _ = read_spleeter(release[0])

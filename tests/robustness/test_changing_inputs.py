@@ -1,5 +1,6 @@
 """Songs that vanish, are cut short or replaced while they are read: a whole result or one line, never half a song."""
 
+import functools
 import os
 import subprocess
 import time
@@ -41,10 +42,18 @@ def grow(path):
         file.write(path.read_bytes()[44:])
 
 
+@pytest.fixture(scope="module")
+def song_content(tmp_path_factory):
+    """Gives the bytes of a song in a format."""
+    folder = tmp_path_factory.mktemp("songs")
+    return functools.cache(lambda suffix: write(folder / f"song{suffix}", tones(SONG_S), RATE).read_bytes())
+
+
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg"])
 @pytest.mark.parametrize("change", [vanish, truncate, overwrite, replace, grow])
-def test_files_that_change_while_read_are_complete_or_refused(change, suffix, tmp_path):
-    path = write(tmp_path / f"song{suffix}", tones(SONG_S), RATE)
+def test_files_that_change_while_read_are_complete_or_refused(change, suffix, song_content, tmp_path):
+    path = tmp_path / f"song{suffix}"
+    path.write_bytes(song_content(suffix))
     with open_source(path) as source:
         whole = sum(block.shape[1] for block in source.blocks())
     with open_source(path) as source:

@@ -55,6 +55,7 @@ def test_results_do_not_depend_on_the_clock(name, tmp_path, monkeypatch):
 
 
 @needs_faketime
+@pytest.mark.slow
 def test_progress_bar_continues_when_the_clock_is_set_back(tmp_path, monkeypatch):
     song = write(tmp_path / "song.wav", tones(120), RATE)
     with_clock(monkeypatch, tmp_path / "clock")

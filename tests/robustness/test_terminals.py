@@ -50,7 +50,7 @@ def test_file_names_outside_the_encoding_are_escaped(folder, encoding):
 
 
 @posix
-@pytest.mark.parametrize("command", ["split", "karaoke", "plot"])
+@pytest.mark.parametrize("command", ["split", "karaoke", pytest.param("plot", marks=pytest.mark.slow)])
 def test_unprintable_names_do_not_fail_finished_work(folder, tmp_path, command):
     out = tmp_path / ("a.png" if command == "plot" else "out")
     done = ran(f'{command} "$NAME" -o "{out}"', folder, "cp1252")

@@ -457,6 +457,7 @@ def test_every_change_is_sent_as_an_event(studio, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_studio_continues_its_queue(tmp_path):
     library = tmp_path / "library"
     song = write(tmp_path / "song.wav", tones(100, 22050, 1), 22050)

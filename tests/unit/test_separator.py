@@ -303,7 +303,7 @@ def _separated_there(separator, mixture):
     return separator.separate(mixture, RATE).vocals
 
 
-@pytest.mark.parametrize("backend", ["torch", "onnx"])
+@pytest.mark.parametrize("backend", [pytest.param("torch", marks=pytest.mark.slow), "onnx"])
 def test_it_can_be_sent_to_another_process(backend, tmp_path, monkeypatch):
     here = Separator(backend=backend, threads=1)
     mixture = tones(0.5)
