@@ -19,8 +19,7 @@ from vocalsep.jobs.inputs import find_inputs
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program makes the videos")
 
 KINDS = [
-    # The slowest of the encoders.
-    pytest.param("hevc-hvc1.mp4", marks=pytest.mark.slow),
+    "hevc-hvc1.mp4",
     "av1-aac.mp4",
     "prores-4444.mov",
     "mjpeg.mov",
