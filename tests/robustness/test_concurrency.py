@@ -76,7 +76,7 @@ def test_concurrent_restarts_and_deletions_of_a_song(tmp_path):
         assert sorted(codes) == [200] + [409] * 7
         studio.http.post(f"api/songs/{first}/cancel")
         assert studio.until(song, "done", "failed")["state"] == "done"
-        for _ in range(5):
+        for _ in range(10):
             studio.http.post(f"api/songs/{first}/cancel")
             paths = [("POST", f"{first}/restart"), ("POST", f"{first}/cancel")] * 3
             at_once(6, lambda place, asked=paths: studio.http.request(asked[place][0], f"api/songs/{asked[place][1]}"))

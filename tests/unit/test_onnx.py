@@ -85,7 +85,7 @@ def test_files_of_earlier_versions_are_read(exported, tmp_path):
         ]
         assert np.abs(vocals[0]).max() > 0
         assert np.array_equal(*vocals)
-        assert model_info(tmp_path / "old.onnx").config == model_info(new).config
+        assert model_info(tmp_path / "old.onnx").config == model(*variant, channels=2)[1]
 
 
 @pytest.mark.parametrize("variant", [("spleeter", SMALL["spleeter"]), UNET, BANDS], ids=named)
