@@ -98,7 +98,9 @@ class Studio:
         self.model = model
         self.addresses = addresses or []
         self.events = EventStream()
-        self.worker = Worker(library, load_engine, limits, self.publish_song, self._publish_queue)
+        self.worker = Worker(
+            library, load_engine, limits, self.publish_song, lambda ids: self.events.publish("queue", {"ids": ids})
+        )
         self.recordings = Recordings(library)
         self.settings = SettingsStore(library)
         self.lyrics = LyricsStore(library)
@@ -147,9 +149,6 @@ class Studio:
     def publish_song(self, song: LibrarySong) -> None:
         """Send a song as an event."""
         self.events.publish("song", self.describe(song))
-
-    def _publish_queue(self, song_ids: list[str]) -> None:
-        self.events.publish("queue", {"ids": song_ids})
 
     def get_song(self, song_id: str) -> LibrarySong:
         """Return a song; raises StudioError if there is none of this id."""

@@ -30,10 +30,8 @@ class TorchSegments(TorchThreads, SegmentBackend):
     estimate : callable
         Computes sources (batch, names, channels, samples) of mixtures (batch, channels, samples) and names.
     shape : SegmentShape
-    device : torch.device
-    precision : str
-        Of products inside the network, one of `devices.PRECISIONS`.
-    threads : Threads
+    device, precision, threads
+        See `TorchThreads`.
     """
 
     def __init__(self, estimate: Estimate, shape: SegmentShape, device: torch.device, precision: str, threads: Threads):

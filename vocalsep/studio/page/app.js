@@ -243,7 +243,7 @@ const handlers = {
   snapshot: showSnapshot,
   song: showSong,
   gone: ({ id }) => removeSong(id),
-  queue: ({ ids }) => movedInQueue(songList.songs, ids).forEach(showSong),
+  queue: ({ ids }) => movedInQueue((id) => songList.get(id), ids).forEach(showSong),
   export: (one) => exports.show(one),
   export_gone: ({ id }) => exports.remove(id),
   lyrics: ({ id }) => id === songView.id && songView.words.reload(),

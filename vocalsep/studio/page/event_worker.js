@@ -19,8 +19,9 @@ function remember(name, data) {
     state.player = data.player ?? null;
   } else if (name === "song") state.songs.set(data.id, data);
   else if (name === "gone") state.songs.delete(data.id);
-  else if (name === "queue") for (const song of movedInQueue(state.songs, data.ids)) state.songs.set(song.id, song);
-  else if (name === "export") state.exports.set(data.id, data);
+  else if (name === "queue") {
+    for (const song of movedInQueue((id) => state.songs.get(id), data.ids)) state.songs.set(song.id, song);
+  } else if (name === "export") state.exports.set(data.id, data);
   else if (name === "export_gone") state.exports.delete(data.id);
   else if (name === "party" || name === "player") state[name] = data;
   else if (name === "connection") state.connected = data;

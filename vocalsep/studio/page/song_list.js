@@ -58,11 +58,6 @@ export class SongList {
     return newest?.song.id ?? null;
   }
 
-  /** All songs as last shown, by id. */
-  get songs() {
-    return new Map([...this.#rows].map(([id, row]) => [id, row.song]));
-  }
-
   /** The ids of all songs shown. */
   get ids() {
     return [...this.#rows.keys()];
