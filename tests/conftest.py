@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 import soundfile
 
-# Tests run in several processes (pytest-xdist): each has its share of the cores, and so have the commands it starts.
-# The process that distributes the tests must not set this: the others would inherit its own share, which is all cores.
+
+def threads(processes: int) -> str:
+    """Return the threads of each process that runs tests, and of the commands it starts: its share of the cores."""
+    return os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // processes))
+
+
+# The process that distributes the tests (pytest-xdist) must not set this: the others would inherit its own share, which
+# is all cores.
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
-    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+    os.environ["OMP_NUM_THREADS"] = threads(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 # What whoever runs the tests has added is not theirs to use.
 os.environ["VOCALSEP_MODELS"] = os.path.join(tempfile.gettempdir(), "vocalsep-tests-have-no-models")
@@ -28,18 +33,34 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what all processes that run tests share."""
+    processes = getattr(config.option, "tx", None)
+    if processes and not hasattr(config, "workerinput") and os.name == "posix":
+        fork_server.start(OMP_NUM_THREADS=threads(len(processes)))
+
+
 HERE = pathlib.Path(__file__).resolve().parent
 REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"
 DEMO = HERE.parent / "examples"
 RATE = 44100
+REPEATED_S = 10
 
 # After the number of threads is set: it is read when libraries are loaded.
 import fork_server  # noqa: E402
 
 
 def tones(seconds: float, rate: int = RATE, channels: int = 2, seed: int = 0) -> np.ndarray:
-    """A chord, a gliding 'voice' with vibrato and some noise: (channels, samples), peak about 0.5."""
-    return _tones(seconds, rate, channels, seed).copy()
+    """A chord, a gliding 'voice' with vibrato and some noise: (channels, samples), peak about 0.5.
+
+    What is long repeats itself, ever more quietly.
+    """
+    if seconds <= REPEATED_S:
+        return _tones(seconds, rate, channels, seed).copy()
+    part = _tones(REPEATED_S, rate, channels, seed)
+    samples = round(seconds * rate)
+    repeated = np.tile(part, (1, -(-samples // part.shape[1])))[:, :samples]
+    return repeated * np.linspace(1, 0.7, samples, dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,23 +1,26 @@
 """Start the command line at once: in processes forked from one that has imported everything already.
 
 What runs is a process of its own, with its own standard streams, signals and exit code, as ``python -m vocalsep`` would
-be; only the seconds for which Python imports torch are saved. As a script this file is the process that forks; without
-arguments it only imports, which compiles the modules of a new environment.
+be; only the seconds for which Python imports torch are saved. As a script this file is the process that forks.
+
+All processes of a run of the tests share one: whoever calls `start` first starts it, and those that it starts find its
+address in their environment.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
@@ -33,6 +36,8 @@ MODULES = """
     vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering vocalsep.separator
     vocalsep.studio.api vocalsep.studio.server vocalsep.training.run
 """
+
+ADDRESS = "VOCALSEP_TESTS_FORK_SERVER"
 
 # Python and the libraries read these when they start or are loaded, which is before a command is forked.
 READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_")
@@ -90,8 +95,10 @@ class Process:
             read_end, write_end = os.pipe()
             theirs.append(read_end if is_input else write_end)
             ours.append(write_end if is_input else read_end)
-        with _lock:
-            socket.send_fds(_server(), [json.dumps(request).encode()], theirs)
+        start()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(os.environ[ADDRESS])
+            socket.send_fds(connection, [json.dumps(request).encode()], theirs)
         for fd in theirs:
             os.close(fd)
         self.stdin = os.fdopen(ours[0], "wb")
@@ -139,29 +146,34 @@ class Process:
         self._ended.set()
 
 
-_lock = threading.Lock()
 _BEGAN = _at_start(os.environ)
 
 
-@functools.cache
-def _server() -> socket.socket:
-    ours, theirs = socket.socketpair()
-    # Pipes, so that Python's standard streams are those of pipes; each child puts its own behind them.
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(theirs.fileno())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[theirs.fileno()],
-    )
-    theirs.close()
+def start(**variables: str) -> None:
+    """Start the process that forks, unless it runs, with these variables in its environment; it ends with this one."""
+    if ADDRESS in os.environ:
+        return
+    folder = tempfile.mkdtemp()
+    address = os.path.join(folder, "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(64)
+        # Pipes, so that Python's standard streams are those of pipes; each child puts its own behind them.
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            env={**os.environ, **variables},
+        )
+    os.environ[ADDRESS] = address
 
     def end() -> None:
-        ours.close()
         process.communicate()
+        shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
-    return ours
 
 
 def _line(status) -> bytes:
@@ -185,7 +197,7 @@ def _collect(pipe, streams: dict[str, bytes], name: str) -> None:
         streams[name] = pipe.read()
 
 
-def serve(client: socket.socket) -> dict:
+def serve(listener: socket.socket) -> dict:
     """Fork for each request, and tell how the children end; in a child, return its request."""
     woken, wake = os.pipe()
     for fd in (woken, wake):
@@ -194,21 +206,24 @@ def serve(client: socket.socket) -> dict:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     children: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([client, woken], [], [])
+        # Whoever has started this process has ended once the standard input has.
+        ready, _, _ = select.select([listener, woken, 0], [], [])
         if woken in ready:
             os.read(woken, 4096)
             _tell_ended(children)
-        if client not in ready:
-            continue
-        content, fds, _, _ = socket.recv_fds(client, 1 << 20, 4)
-        if not content:
+        if 0 in ready:
             os._exit(0)
+        if listener not in ready:
+            continue
+        connection, _ = listener.accept()
+        with connection:
+            content, fds, _, _ = socket.recv_fds(connection, 1 << 20, 4)
         request: dict = json.loads(content)
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            client.close()
+            listener.close()
             for fd in (woken, wake, *children.values(), fds[3]):
                 os.close(fd)
             for target, fd in enumerate(fds[:3]):
@@ -244,8 +259,6 @@ def main() -> None:
         # Not everything is installed everywhere.
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    if len(sys.argv) == 1:
-        return
     gc.freeze()
     request = serve(socket.socket(fileno=int(sys.argv[1])))
     script = request["script"]

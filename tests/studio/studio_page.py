@@ -9,7 +9,8 @@ from conftest import DEMO
 from test_studio import Studio
 
 sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# The first takes a quarter less processor time.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium program")
 ARGUMENTS = (
     "--autoplay-policy=no-user-gesture-required",

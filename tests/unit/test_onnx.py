@@ -22,7 +22,10 @@ onnx = pytest.importorskip("onnx")
 
 MODELS = ("m.safetensors", "m.onnx")
 UNET, WAVES = (("unet", SMALL["unet"]), ("wave-unet", SMALL["wave-unet"]))
-BANDS = ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], "mid_side": True})
+# Tracing takes as long as there are layers.
+TWO_LEVELS = {"filters": (8, 10), "dilations": (2,)}
+BANDS = ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], **TWO_LEVELS, "mid_side": True})
+SPLEETER = ("spleeter", {**SMALL["spleeter"], "filters": (4, 6)})
 EXPORTED = [
     *(UNET, BANDS, WAVES, ("pair", SMALL["pair"])),
     # Their layers are those of the others.
@@ -88,7 +91,7 @@ def test_files_of_earlier_versions_are_read(exported, tmp_path):
         assert model_info(tmp_path / "old.onnx").config == model(*variant, channels=2)[1]
 
 
-@pytest.mark.parametrize("variant", [("spleeter", SMALL["spleeter"]), UNET, BANDS], ids=named)
+@pytest.mark.parametrize("variant", [SPLEETER, UNET, BANDS], ids=named)
 def test_context_may_be_any_or_none(variant, exported):
     """The first chunks have no context before them, the last ones none after; the graph skips unused frames."""
     from vocalsep.inference.opening import open_model
@@ -108,7 +111,7 @@ def test_context_may_be_any_or_none(variant, exported):
     ):
         shape = (2, 2, FRONT_END.all_bins, frames * stride)
         spectra = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
-        for cut in (0, 1):
+        for cut in (0, 1) if stride > 2 else (0,):
             between = (start * stride + cut, stop * stride - cut)
             wanted = torch.masks(spectra, *between)
             assert wanted.std() > 1e-3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import pathlib
 import threading
 import time
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 # Requests for other keys and tempos that are met at once.
 MAX_CONCURRENT_VERSIONS = 16
+# Of a song's record, what is not shown.
+INTERNAL_FIELDS = {"suffix", "content_hash", "lyrics_source"}
 # How soon it is noticed that whoever waits for a version has left, in seconds.
 LEFT_CHECK_S = 0.25
 # Longest time for which a studio that closes waits for its work to end, from when it was told to, in seconds.
@@ -133,8 +134,8 @@ class Studio:
 
     def describe(self, song: LibrarySong) -> dict[str, Any]:
         """Return a song as the HTTP interface shows it."""
-        description = dataclasses.asdict(song)
-        del description["suffix"], description["content_hash"], description["lyrics_source"]
+        # Not dataclasses.asdict, which copies what each field holds: that is most of the time of a long list.
+        description = {name: value for name, value in vars(song).items() if name not in INTERNAL_FIELDS}
         older = self.library.duplicate_of(song)
         return {
             **description,
