@@ -121,7 +121,8 @@ def test_the_table_of_architectures_is_the_one_in_the_log():
 def test_no_example_is_without_a_test():
     tested = pathlib.Path(__file__).read_text("utf-8")
     # test_documents.py checks documents, and that what they show is there; test_api_pages.py makes what is in api.
-    scripts = [path for path in DEMO.iterdir() if path.suffix not in (".toml", ".md", ".png")]
+    examples = [path for path in DEMO.iterdir() if path.name != "__pycache__"]
+    scripts = [path for path in examples if path.suffix not in (".toml", ".md", ".png")]
     assert [path.name for path in scripts if path.name not in tested] == []
 
 
