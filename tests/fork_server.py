@@ -28,9 +28,10 @@ from collections.abc import Mapping
 # What the commands import, at the top or when they need it (torch imports torch._dynamo when an optimizer is made).
 # Importing it must start no threads, which are not forked (onnxruntime starts some).
 MODULES = """
-    av fastapi fsspec librosa lightning_fabric matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3
-    mutagen.mp4 mutagen.oggvorbis scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo
-    torch.utils.flop_counter typer._adapters uvicorn
+    av fastapi fsspec librosa librosa.core.spectrum librosa.display lightning_fabric
+    matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4 mutagen.oggvorbis
+    scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo torch.utils.flop_counter typer._adapters
+    uvicorn
     vocalsep.cli.app vocalsep.cli.compare vocalsep.cli.evaluate vocalsep.cli.inspect vocalsep.cli.karaoke
     vocalsep.cli.split vocalsep.cli.train vocalsep.evaluation.runner vocalsep.inference.cost
     vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering vocalsep.separator

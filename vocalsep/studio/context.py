@@ -134,6 +134,14 @@ class Studio:
 
     def describe(self, song: LibrarySong) -> dict[str, Any]:
         """Return a song as the HTTP interface shows it."""
+        return self._description(song, self.worker.position(song))
+
+    def describe_all(self) -> list[dict[str, Any]]:
+        """Return all songs as the HTTP interface shows them, the newest first."""
+        positions = self.worker.positions()
+        return [self._description(song, positions.get(song.id)) for song in self.library.songs()]
+
+    def _description(self, song: LibrarySong, position: int | None) -> dict[str, Any]:
         # Not dataclasses.asdict, which copies what each field holds: that is most of the time of a long list.
         description = {name: value for name, value in vars(song).items() if name not in INTERNAL_FIELDS}
         older = self.library.duplicate_of(song)
@@ -142,7 +150,7 @@ class Studio:
             "title": song.title or pathlib.PurePath(song.name).stem,
             "duration": song.duration,
             "lyrics": bool(song.lyrics_source),
-            "position": self.worker.position(song),
+            "position": position,
             "bytes": self.library.size(song),
             "duplicate_of": older.id if older else None,
         }

@@ -187,6 +187,9 @@ class Library:
 
     def duplicate_of(self, song: LibrarySong) -> LibrarySong | None:
         """Return the oldest other song with the same content that came before this one, or None."""
+        # Without the lock, for which the other threads would wait at each song of a long list.
+        if len(self._ids_by_hash.get(song.content_hash, ())) < 2:
+            return None
         with self._lock:
             same = self._ids_by_hash.get(song.content_hash, set()) if song.content_hash else set()
             songs = [self._songs[other] for other in same if other != song.id and other in self._songs]

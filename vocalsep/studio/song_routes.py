@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import fastapi
 import pydantic
 from fastapi import Query, Request
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from ..errors import OutputError
@@ -50,10 +51,11 @@ class SongIds(pydantic.BaseModel):
     ids: Annotated[list[HexId], pydantic.Field(max_length=MAX_DELETED)]
 
 
-@router.get("/songs")
-def list_songs(studio: CurrentStudio) -> list[dict[str, Any]]:
+@router.get("/songs", response_model=list[dict[str, Any]])
+def list_songs(studio: CurrentStudio) -> JSONResponse:
     """Return all songs, the newest first."""
-    return [studio.describe(song) for song in studio.library.songs()]
+    # Encoded here, not by FastAPI: no other request is answered while that encodes a long list.
+    return JSONResponse(studio.describe_all())
 
 
 @router.post("/songs", status_code=201, openapi_extra=FILE_BODY)

@@ -76,7 +76,7 @@ async def _events(studio: Studio, client: str | None, last_event_id: str) -> Asy
     # Subscribed before all is described, so that no change in between is missed.
     with studio.clients.present(client or ""), studio.events.subscription(last_event_id) as (subscription, resumed):
         if not resumed:
-            yield format_event("snapshot", await run_in_threadpool(_snapshot, studio))
+            yield await run_in_threadpool(_snapshot, studio)
         while (event := await subscription.next()) is not None:
             yield event
 
@@ -88,11 +88,13 @@ def example_song() -> pathlib.Path:
     return installed if installed.is_file() else package.parent.parent / "examples" / "song.ogg"
 
 
-def _snapshot(studio: Studio) -> dict[str, Any]:
+def _snapshot(studio: Studio) -> str:
+    """Return the event with all that there is."""
     player = studio.party.player
-    return {
-        "songs": [studio.describe(song) for song in studio.library.songs()],
+    content = {
+        "songs": studio.describe_all(),
         "exports": [studio.exports.describe(export) for export in studio.exports.all()],
         "party": studio.party.describe(),
         "player": player.model_dump() if player else None,
     }
+    return format_event("snapshot", content)

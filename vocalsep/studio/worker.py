@@ -125,10 +125,13 @@ class Worker:
 
     def position(self, song: LibrarySong) -> int | None:
         """Return a song's position in the queue: 0 while it is being separated, None if it is not in the queue."""
+        return self.positions().get(song.id)
+
+    def positions(self) -> dict[str, int]:
+        """Return the position of each song that is in the queue, by its id, see `position`."""
         with self._changed:
-            if song.id == self._current:
-                return 0
-            return self._queue.index(song.id) + 1 if song.id in self._queue else None
+            positions = {song_id: place for place, song_id in enumerate(self._queue, 1)}
+            return positions if self._current is None else {**positions, self._current: 0}
 
     def enqueue(self, upload: pathlib.Path, name: str, **fields: Any) -> LibrarySong:
         """Add an uploaded file to the library and to the end of the queue.

@@ -178,6 +178,8 @@ class Trainer:
                     self._log_if_due(session, norm, validated)
                     if self._save_if_due(session, validated):
                         break
+                if log is not None:
+                    log.finish()
             finally:
                 stream.close()
                 if log is not None:

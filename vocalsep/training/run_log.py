@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..system.plotting import new_figure, save
 from .events import EventLog
 from .folder import COLUMNS, RunFolder
+
+# Drawing takes as long as several steps of a small network.
+REDRAWN_AFTER_S = 10.0
 
 
 class RunLog:
@@ -24,15 +29,25 @@ class RunLog:
         self.folder = folder
         folder.cut_log(step)
         self.events = EventLog(folder.events, step)
+        self._drawn_at = -math.inf
+        self._drawn = True
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Log one row: values by the names of `folder.COLUMNS`; unknown ones are left out."""
         self.folder.append_log({name: _short(row.get(name, "")) for name in COLUMNS})
         self.events.write(row["step"], {name: row[name] for name in row if name not in ("step", "examples")})
 
-    def draw(self) -> None:
-        """Draw the curve picture: loss and validation SDR over steps."""
-        draw_curve(self.folder)
+    def draw(self, now: bool = False) -> None:
+        """Draw the picture of loss and validation SDR over steps; without `now`, unless that was a moment ago."""
+        self._drawn = now or time.monotonic() - self._drawn_at > REDRAWN_AFTER_S
+        if self._drawn:
+            draw_curve(self.folder)
+            self._drawn_at = time.monotonic()
+
+    def finish(self) -> None:
+        """Draw the picture if it lacks a validation."""
+        if not self._drawn:
+            self.draw(now=True)
 
     def close(self) -> None:
         """Close the event file."""
