@@ -67,7 +67,8 @@ def test_second_studio_of_a_library_is_refused(tmp_path):
         assert len(studio.http.get("api/songs").json()) == 1
 
 
-def test_concurrent_restarts_and_deletions_of_a_song(tmp_path):
+@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_concurrent_restarts_and_deletions_of_a_song(rounds, tmp_path):
     with opened(tmp_path / "library") as studio:
         first = studio.post(write(tmp_path / "long.wav", tones(60), RATE), "long.wav").json()["id"]
         song = studio.post(write(tmp_path / "s.wav", tones(1), RATE), "s.wav").json()["id"]
@@ -76,7 +77,7 @@ def test_concurrent_restarts_and_deletions_of_a_song(tmp_path):
         assert sorted(codes) == [200] + [409] * 7
         studio.http.post(f"api/songs/{first}/cancel")
         assert studio.until(song, "done", "failed")["state"] == "done"
-        for _ in range(10):
+        for _ in range(rounds):
             studio.http.post(f"api/songs/{first}/cancel")
             paths = [("POST", f"{first}/restart"), ("POST", f"{first}/cancel")] * 3
             at_once(6, lambda place, asked=paths: studio.http.request(asked[place][0], f"api/songs/{asked[place][1]}"))

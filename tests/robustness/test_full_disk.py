@@ -61,8 +61,7 @@ def files(place):
         "karaoke",
         "karaoke video",
         "plot",
-        "evaluate",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("batch", "export", "train")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("batch", "evaluate", "export", "train")),
     ],
 )
 def test_a_disk_that_is_full_or_read_only(name, material, tmp_path):

@@ -49,7 +49,7 @@ def test_sound_files(inputs, tmp_path):
     assert defects([Task(Audio, case) for case in range(inputs)], tmp_path) == {}
 
 
-@pytest.mark.parametrize("inputs", [24, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("inputs", [12, pytest.param(120, marks=pytest.mark.slow)])
 def test_models_folders_and_configurations(inputs, tmp_path):
     pytest.importorskip("onnxruntime")
     from fuzz.folders import Folders
