@@ -11,7 +11,8 @@ from conftest import read, tones, vocalsep, write
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 NAME = "絆 łza 🎤.wav"
-ENCODINGS = ["cp1252", "ascii", "shift_jis", "cp037", "utf-16", "utf-8"]
+RARE = ("cp037", "utf-16")
+ENCODINGS = ["cp1252", "ascii", "shift_jis", "utf-8", *(pytest.param(name, marks=pytest.mark.slow) for name in RARE)]
 
 
 @pytest.fixture(scope="module")

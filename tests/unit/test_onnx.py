@@ -27,7 +27,7 @@ TWO_LEVELS = {"filters": (8, 10), "dilations": (2,)}
 BANDS = ("band-tfc-tdf", {**SMALL["band-tfc-tdf"], **TWO_LEVELS, "mid_side": True})
 SPLEETER = ("spleeter", {**SMALL["spleeter"], "filters": (4, 6)})
 EXPORTED = [
-    *(UNET, BANDS, WAVES, ("pair", SMALL["pair"])),
+    *(UNET, BANDS, WAVES, ("pair", {"network": SPLEETER[1]})),
     # Their layers are those of the others.
     *(pytest.param((name, SMALL[name]), marks=pytest.mark.slow) for name in ("resunet", "tfc-tdf", "band-tfc-tdf")),
 ]
@@ -161,7 +161,7 @@ def test_telemetry_is_disabled(tmp_path):
 
 
 def test_export_from_the_command_line(tmp_path):
-    network, config = model("unet", SMALL["unet"])
+    network, config = model("unet", SPLEETER[1])
     save(tmp_path / "m.safetensors", network, config, {})
     done = vocalsep("export", tmp_path / "m.onnx", "--model", tmp_path / "m.safetensors")
     assert (done.returncode, done.stderr) == (0, b"")
