@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from vocalsep.cli.app import app
 from vocalsep.networks.table import ARCHITECTURES
 
+# What the others are trained on and by is the same as with these; test_networks.py tests the networks themselves.
+DISTINCT = ("unet", "unet3d", "band-tfc-tdf", "wave-unet", "pair")
 BASE = small_config(network="", valid_seconds=2.0, batch_size=2)
 
 
@@ -36,7 +38,9 @@ def invoke(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "architecture", [name if name in DISTINCT else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
+)
 def test_each_architecture_trains_exports_and_splits(architecture, material, tmp_path):
     network = {name: value for name, value in SMALL[architecture].items() if name != "bins"}
     config = tmp_path / "c.toml"

@@ -131,7 +131,7 @@ def living(group):
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks processes up as Linux lists them")
-@pytest.mark.parametrize("command", ["split", "evaluate"])
+@pytest.mark.parametrize("command", [pytest.param("split", marks=pytest.mark.slow), "evaluate"])
 def test_worker_processes_end_with_a_killed_program(command, tmp_path):
     for number in range(3):
         for stem in ("vocals", "accompaniment"):

@@ -60,7 +60,7 @@ def test_a_time_range_equals_the_whole(separator, song, whole, tmp_path, start, 
         assert np.array_equal(read(path, "float32"), whole[stem][:, first:stop])
 
 
-@pytest.mark.parametrize("rate", [16000, 48000, 96000])
+@pytest.mark.parametrize("rate", [16000, 48000, pytest.param(96000, marks=pytest.mark.slow)])
 def test_at_other_rates_too(separator, tmp_path, rate):
     song = write(tmp_path / "song.wav", np.tile(tones(10, rate), 5), rate, subtype="FLOAT")
     whole = read(separator.separate_file(song, tmp_path / "whole")["vocals"], "float32")

@@ -95,7 +95,7 @@ def test_a_stream_yields_before_it_ends(separator):
     assert consumed < 80
 
 
-@pytest.mark.parametrize("backend", ["torch", "onnx"])
+@pytest.mark.parametrize("backend", [pytest.param("torch", marks=pytest.mark.slow), "onnx"])
 def test_a_program_may_end_amid_a_stream(backend):
     code = (
         "import numpy, vocalsep\n"
