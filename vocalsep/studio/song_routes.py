@@ -54,7 +54,7 @@ class SongIds(pydantic.BaseModel):
 @router.get("/songs", response_model=list[dict[str, Any]])
 def list_songs(studio: CurrentStudio) -> JSONResponse:
     """Return all songs, the newest first."""
-    # Encoded here, not by FastAPI: no other request is answered while that encodes a long list.
+    # FastAPI would encode it in the event loop: with a long list, other requests would wait for that.
     return JSONResponse(studio.describe_all())
 
 
