@@ -67,7 +67,7 @@ def test_second_studio_of_a_library_is_refused(tmp_path):
         assert len(studio.http.get("api/songs").json()) == 1
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [5, pytest.param(10, marks=pytest.mark.slow)])
 def test_concurrent_restarts_and_deletions_of_a_song(rounds, tmp_path):
     with opened(tmp_path / "library") as studio:
         first = studio.post(write(tmp_path / "long.wav", tones(60), RATE), "long.wav").json()["id"]

@@ -141,7 +141,7 @@ def check_sum(song, vocals, accompaniment):
     assert np.all(np.abs(vocals + accompaniment - song) <= np.spacing(largest))
 
 
-@tried(15)
+@tried(25)
 @given(data=st.data())
 def test_however_a_song_is_cut_its_stems_are_the_same(open_model, data):
     name = data.draw(st.sampled_from((*MASKS, "waves")))
