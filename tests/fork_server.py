@@ -251,15 +251,21 @@ def _tell_ended(children: dict[int, int]) -> None:
         os.close(children.pop(pid))
 
 
-def main() -> None:
-    """Import everything, fork for each request, and be the command in the child."""
-    import gc
+def import_all() -> None:
+    """Import what commands do."""
     import importlib
 
     for module in MODULES.split():
         # Not everything is installed everywhere.
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+
+
+def main() -> None:
+    """Import everything, fork for each request, and be the command in the child."""
+    import gc
+
+    import_all()
     gc.freeze()
     request = serve(socket.socket(fileno=int(sys.argv[1])))
     script = request["script"]

@@ -26,6 +26,7 @@ def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> 
     """Write a figure in the format of the suffix; raises OutputError, or OutputExistsError unless `overwrite`."""
     with Pending(path, overwrite=overwrite) as pending:
         try:
+            _lay_out(figure)
             figure.savefig(pending.path, dpi=dpi)
         except OSError as error:
             raise output_error(path, error) from None
@@ -35,5 +36,14 @@ def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> 
 def as_png(figure: Figure) -> bytes:
     """Return a figure as a PNG file's bytes."""
     memory = io.BytesIO()
+    _lay_out(figure)
     figure.savefig(memory, dpi=110, format="png")
     return memory.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything once; with a layout engine, `Figure.savefig` would draw everything twice, to place it first."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)

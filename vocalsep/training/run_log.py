@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +28,7 @@ class RunLog:
         self.folder = folder
         folder.cut_log(step)
         self.events = EventLog(folder.events, step)
-        self._drawn_at = -math.inf
+        self._drawn_at = time.monotonic()
         self._drawn = True
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -38,7 +37,7 @@ class RunLog:
         self.events.write(row["step"], {name: row[name] for name in row if name not in ("step", "examples")})
 
     def draw(self, now: bool = False) -> None:
-        """Draw the picture of loss and validation SDR over steps; without `now`, unless that was a moment ago."""
+        """Draw the picture of loss and validation SDR over steps; without `now`, once in a while."""
         self._drawn = now or time.monotonic() - self._drawn_at > REDRAWN_AFTER_S
         if self._drawn:
             draw_curve(self.folder)
