@@ -125,13 +125,13 @@ def test_oracles_score_better_than_the_mixture(name, songs):
 
 
 def test_silent_stems_and_short_clips_have_defined_scores(tmp_path):
-    voice = tones(2, RATE)
+    voice = tones(1, RATE)
     write(tmp_path / "songs/instrumental/vocals.wav", np.zeros_like(voice), RATE)
     write(tmp_path / "songs/instrumental/accompaniment.wav", voice, RATE)
     write(tmp_path / "songs/solo/vocals.wav", voice, RATE)
     write(tmp_path / "songs/solo/accompaniment.wav", np.zeros_like(voice), RATE)
     write(tmp_path / "songs/short/vocals.wav", voice[:, :3000], RATE)
-    write(tmp_path / "songs/short/accompaniment.wav", tones(2, RATE, 2, 5)[:, -3000:], RATE)
+    write(tmp_path / "songs/short/accompaniment.wav", tones(1, RATE, 2, 5)[:, -3000:], RATE)
     results = run("--stems", tmp_path / "songs", "--oracles", "IRM2")
     by_name = {track["track"]: track for track in results["tracks"]}
     assert by_name["instrumental"]["silent"] == ["vocals"]

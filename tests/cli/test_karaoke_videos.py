@@ -144,14 +144,14 @@ def test_without_words_there_are_title_and_picture(song, tmp_path, lyrics, words
 
 
 def test_the_picture_of_a_video_stays_behind_the_words(tmp_path):
-    film = _video(tmp_path / "film.mp4", seconds=4)
-    (tmp_path / "film.lrc").write_text("[00:01.00]WWWWW\n[00:03.00]\n")
+    film = _video(tmp_path / "film.mp4", seconds=3)
+    (tmp_path / "film.lrc").write_text("[00:01.00]WWWWW\n[00:02.80]\n")
     path, _ = make(film, tmp_path / "out")
     before = {round(time, 3): one[:4, :4].mean() for time, one in pictures(film)}
     shown = pictures(path)
     assert shown[0][1].shape == (480, 640, 3)
     for time, one in shown:
-        assert one[:40, :40].mean() == pytest.approx(before.get(round(time, 3), before[3.96]), abs=8)
+        assert one[:40, :40].mean() == pytest.approx(before.get(round(time, 3), before[2.96]), abs=8)
     darkest = next(one for time, one in shown if round(time, 3) == 2.6)
     assert columns(darkest, "yellow") > 100
     # At half the tempo the pictures are shown for twice as long.

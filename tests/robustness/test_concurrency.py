@@ -70,7 +70,7 @@ def test_second_studio_of_a_library_is_refused(tmp_path):
 @pytest.mark.parametrize("rounds", [5, pytest.param(10, marks=pytest.mark.slow)])
 def test_concurrent_restarts_and_deletions_of_a_song(rounds, tmp_path):
     with opened(tmp_path / "library") as studio:
-        first = studio.post(write(tmp_path / "long.wav", tones(60), RATE), "long.wav").json()["id"]
+        first = studio.post(write(tmp_path / "long.wav", tones(30), RATE), "long.wav").json()["id"]
         song = studio.post(write(tmp_path / "s.wav", tones(1), RATE), "s.wav").json()["id"]
         assert studio.http.post(f"api/songs/{song}/cancel").json()["state"] == "cancelled"
         codes = at_once(8, lambda _: studio.http.post(f"api/songs/{song}/restart").status_code)
