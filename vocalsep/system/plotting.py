@@ -27,7 +27,7 @@ def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> 
     with Pending(path, overwrite=overwrite) as pending:
         try:
             _lay_out(figure, dpi)
-            figure.savefig(pending.path)
+            figure.savefig(pending.path, dpi=dpi)
         except OSError as error:
             raise output_error(path, error) from None
         pending.commit()
@@ -37,7 +37,7 @@ def as_png(figure: Figure) -> bytes:
     """Return a figure as a PNG file's bytes."""
     memory = io.BytesIO()
     _lay_out(figure, dpi=110)
-    figure.savefig(memory, format="png")
+    figure.savefig(memory, dpi=110, format="png")
     return memory.getvalue()
 
 
