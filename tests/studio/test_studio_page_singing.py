@@ -186,6 +186,10 @@ def test_key_and_tempo_are_shown_and_beats_are_heard(page, page_studio, song):
     page.click("#play")
     page.wait_for_timeout(300)
     assert page.evaluate("window.studio.player.position") == 3
+    # What changes meanwhile does not end it.
+    page.check("#click")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.studio.player.position") == 3
     wait_for_position(page, 3.1)
     assert page.problems == []
 

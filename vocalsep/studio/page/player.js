@@ -43,6 +43,8 @@ export class Player extends EventTarget {
   #silenceTimer = 0;
   #beats = [];
   #countIn = null;
+  // The clicks before the first piece.
+  #counting = [];
 
   /** The loaded song, or null. */
   get song() {
@@ -302,11 +304,11 @@ export class Player extends EventTarget {
 
   #schedule(segment, sample, length) {
     const clicks = [];
-    const starts = this.#pieces.length === 0;
+    const starts = this.#pieces.length === 0 && !this.#isCounting();
     if (starts) {
       const { beats = 0, interval = 0 } = this.#countIn ?? {};
       const begin = this.#graph.now + LEAD_S;
-      for (let beat = 0; beat < beats; beat += 1) clicks.push(this.#graph.click(begin + beat * interval, beat === 0));
+      this.#counting = Array.from({ length: beats }, (_, beat) => this.#graph.click(begin + beat * interval, beat === 0));
       this.#countIn = null;
       this.#nextStart = { frame: Math.ceil((begin + beats * interval) * this.#graph.rate), count: 0 };
       this.#graph.fadeIn(this.#timeOf(this.#nextStart));
@@ -326,6 +328,10 @@ export class Player extends EventTarget {
     this.#nextStart.count += length;
     // Last: a listener may pause.
     if (starts) this.dispatchEvent(new CustomEvent("start", { detail: { when, position: sample / this.#rate } }));
+  }
+
+  #isCounting() {
+    return this.#counting.length > 0 && this.#timeOf(this.#nextStart) > this.#graph.now + LEAD_S;
   }
 
   // Cancels what is scheduled after LEAD_S, so that other pieces can join there without a gap.
@@ -355,7 +361,9 @@ export class Player extends EventTarget {
     this.#start = this.#sample();
     const silentAt = this.#graph?.fadeOut() ?? 0;
     for (const piece of this.#pieces) this.#stopSources(piece, silentAt);
+    for (const click of this.#counting) click.stop(silentAt);
     this.#pieces = [];
+    this.#counting = [];
   }
 
   #stop() {
