@@ -1,5 +1,6 @@
 """Two programs in one place at the same time: both results whole and equal, or one is refused in one line."""
 
+import functools
 import threading
 import time
 
@@ -7,7 +8,11 @@ import pytest
 from conftest import RATE, start_vocalsep, tones, vocalsep, write
 from faults.cases import TRAINING, write_stems
 
+from vocalsep.dsp.exact_sum import STEMS
 from vocalsep.errors import OutputError
+from vocalsep.studio.library import DONE, Library
+from vocalsep.studio.stems import encode_pcm
+from vocalsep.studio.versions import Versions
 from vocalsep.system.atomic_files import Pending
 
 httpx = pytest.importorskip("httpx")
@@ -120,3 +125,27 @@ def at_once(count, work):
         thread.join(max(0.0, deadline - time.monotonic()))
     assert not any(thread.is_alive() for thread in threads)
     return results
+
+
+def test_a_version_can_be_opened_while_it_is_completed(tmp_path):
+    library = Library(tmp_path / "library")
+    upload = write(library.temporary_folder / "s.wav", tones(1), RATE)
+    song = library.add(upload, "s.wav", state=DONE, channels=2, sample_rate=RATE)
+    for stem in STEMS:
+        library.stem(song, stem).write_bytes(encode_pcm(tones(1), 16))
+    song = library.update(song, samples=RATE, ready=RATE)
+    versions = Versions(library)
+
+    def open_often(place, key, made):
+        if place == 0:
+            versions.make(song, key, 100, 0.0, lambda: None)
+            made.set()
+        made.wait(timeout=60)
+        version = versions
+        while version is not None:
+            file, version = versions.open(song, STEMS[place % 2], key, 100)
+            file.close()
+        return True
+
+    for key in range(1, 13):
+        assert all(at_once(3, functools.partial(open_often, key=key, made=threading.Event())))

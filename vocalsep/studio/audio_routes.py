@@ -39,9 +39,10 @@ def get_stem(
 ) -> Response:
     """Return a stem as a WAV file; while the song is separated, ranges of what is ready."""
     if key or tempo != 100:
-        growing = studio.versions.growing(song, key, tempo)
-        path = studio.versions.path(song, stem, key, tempo)
-        file = _open(growing.files[stem] if growing and stem in growing.files else path, Code.VERSION_MISSING)
+        try:
+            file, growing = studio.versions.open(song, stem, key, tempo)
+        except OSError:
+            raise StudioError(Code.VERSION_MISSING) from None
         total = ready = os.fstat(file.fileno()).st_size // song.frame_bytes
         complete = growing is None
         if growing is not None:

@@ -7,6 +7,7 @@ import contextlib
 import pathlib
 import threading
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -158,10 +159,20 @@ class Versions:
         """Return the path of a stem in another key and tempo, whether it exists or not."""
         return self.library.song_folder(song) / f"{stem}_{key:+.2f}_{tempo:.1f}.pcm"
 
-    def growing(self, song: LibrarySong, key: float, tempo: float) -> GrowingVersion | None:
-        """Return a version that is being made, or None."""
+    def open(self, song: LibrarySong, stem: str, key: float, tempo: float) -> tuple[BinaryIO, GrowingVersion | None]:
+        """Open a stem in another key and tempo, and return it with its version while that is being made.
+
+        Raises
+        ------
+        OSError
+            It is neither there nor being made.
+        """
+        path = self.path(song, stem, key, tempo)
         with self._changed:
-            return self._growing.get(self.path(song, STEMS[0], key, tempo))
+            version = self._growing.get(self.path(song, STEMS[0], key, tempo))
+            if version is not None and stem in version.files:
+                return version.files[stem].open("rb"), version
+            return path.open("rb"), None
 
     def stop(self) -> None:
         """Tell all work to end."""
@@ -189,8 +200,10 @@ class Versions:
                 made = [threads.submit(self._write, version, stem) for stem in STEMS]
             for future in made:
                 future.result()
-            for stem in STEMS:
-                version.files[stem].rename(paths[stem])
+            with self._changed:
+                for stem in STEMS:
+                    version.files[stem].rename(paths[stem])
+                self._forget(version)
             self._delete_old(song, keep=list(paths.values()))
         except OSError as error:
             version.error = write_error("the version cannot be written", error)
@@ -203,9 +216,13 @@ class Versions:
                 file.unlink(missing_ok=True)
             with self._changed:
                 version.ended = True
-                if self._growing.get(paths[STEMS[0]]) is version:
-                    del self._growing[paths[STEMS[0]]]
+                self._forget(version)
                 self._changed.notify_all()
+
+    def _forget(self, version: GrowingVersion) -> None:
+        path = self.path(version.song, STEMS[0], version.key, version.tempo)
+        if self._growing.get(path) is version:
+            del self._growing[path]
 
     def _write(self, version: GrowingVersion, stem: str) -> None:
         """Write a stem from the first sample on, and then what is before it, with a fade between them."""
