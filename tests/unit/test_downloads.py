@@ -146,7 +146,7 @@ def test_errors_of_the_server_are_one_line(server, tmp_path):
         download(server.url, tmp_path)
     assert len(server.ranges) == 1
     server.does.status = 503
-    with pytest.raises(ModelError, match=r"cannot be downloaded .*the same command goes on"):
+    with pytest.raises(ModelError, match=r"cannot be downloaded .*try again later"):
         download(server.url, tmp_path)
     for address in ("file:///etc/passwd", "http://", "ftp://127.0.0.1/a", "http://[::1/a", "http://.../a"):
         with pytest.raises(UsageError, match="not a web address"):

@@ -249,9 +249,12 @@ class _Download:
 
     def _stopped(self, error: Exception) -> ModelError:
         cause = getattr(error, "reason", None) or error
+        text = " ".join(str(getattr(cause, "strerror", None) or cause).split()) or type(cause).__name__
+        if not self._have():
+            hint = "check the address, or try again later"
+            return ModelError(f"cannot be downloaded ({text})", path=self.url, hint=hint)
         size = self.remote.size
         done = f"{self._have() / 1e6:.1f} of {'unknown' if size is None else f'{size / 1e6:.1f}'} MB arrived"
-        text = " ".join(str(cause).split()) or type(cause).__name__
         return ModelError(f"cannot be downloaded ({text}); {done}", path=self.url, hint="the same command goes on")
 
 
