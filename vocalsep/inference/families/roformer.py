@@ -149,6 +149,10 @@ def build(config: Config, size: int) -> torch.nn.Module:
     if config.least_values * BYTES_OF_VALUE > size:
         raise ModelError("the network's configuration asks for more weights than the file has")
     require("roformer", "a RoFormer")
+    # The package, and one that it imports, call functions that later releases of torch warn of.
+    for message in (".*sdp_kernel.*", r".*torch\.cuda\.amp\.autocast.*"):
+        warnings.filterwarnings("ignore", message=message, category=FutureWarning)
+    warnings.filterwarnings("ignore", message="A window was not provided", category=UserWarning)
     import bs_roformer
     from bs_roformer import bs_roformer as bs_module
     from bs_roformer import mel_band_roformer as mel_module
@@ -163,9 +167,6 @@ def build(config: Config, size: int) -> torch.nn.Module:
         settings["sample_rate"] = config.sample_rate
     if not importlib.metadata.version(PACKAGE).startswith(RELEASE):
         raise MissingExtraError(f"{PACKAGE} is installed in a release with other networks", hint=EXTRA_HINT)
-    # The package calls functions that later releases of torch warn of.
-    warnings.filterwarnings("ignore", message=".*sdp_kernel.*", category=FutureWarning)
-    warnings.filterwarnings("ignore", message="A window was not provided", category=UserWarning)
     try:
         network = kind(stereo=True, num_stems=len(config.sources), **settings)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
