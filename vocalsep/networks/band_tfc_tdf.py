@@ -48,9 +48,18 @@ class ResidualTfcTdf(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Take (batch, in_channels, bins, frames), return (batch, out_channels, bins, frames)."""
         inner: Tensor = self.first(hidden)
-        narrow = self.narrow_norm(torch.matmul(self.narrow.weight, inner))
-        inner = inner + torch.matmul(self.widen.weight, narrow)
+        narrow = self.narrow_norm(_over_bins(self.narrow.weight, inner))
+        inner = inner + _over_bins(self.widen.weight, narrow)
         return torch.relu(self.second(inner) + self.shortcut(hidden))
+
+
+def _over_bins(weight: Tensor, hidden: Tensor) -> Tensor:
+    """Multiply the bins of (batch, channels, bins, frames) with a matrix (new bins, bins); the layout stays."""
+    if not hidden.is_contiguous(memory_format=torch.channels_last):
+        return torch.matmul(weight, hidden)
+    batch, channels, bins, frames = hidden.shape
+    rows = torch.bmm(weight.expand(batch, -1, -1), hidden.permute(0, 2, 3, 1).reshape(batch, bins, -1))
+    return rows.view(batch, -1, frames, channels).permute(0, 3, 1, 2)
 
 
 class DilatedTime(nn.Module):
