@@ -1,6 +1,7 @@
 """What the studio keeps of songs, visitors and a party, tested against a real server."""
 
 import json
+import re
 import time
 
 import pytest
@@ -394,13 +395,20 @@ def test_head_is_answered_as_get_without_the_body(studio, song):
     assert studio.http.head("api/songs/delete").status_code in (404, 405, 422)
 
 
-def test_browsers_ask_whether_the_pages_files_have_changed(studio):
-    for path in ("", "static/app.js", "static/style.css"):
-        first = studio.http.get(path)
-        assert first.headers["cache-control"] == "no-cache"
-        again = studio.http.get(path, headers={"if-none-match": first.headers["etag"]})
-        assert again.status_code in ((304,) if path else (200, 304))
-        assert again.headers["cache-control"] == "no-cache"
+def test_browsers_keep_the_files_of_a_version_and_ask_about_others(studio):
+    for path in ("", "static/remote.html", "static/app.js", "static/0123456789abcdef/app.js"):
+        assert studio.http.get(path).headers["cache-control"] == "no-cache"
+    for document in ("", "static/remote.html", "static/stage.html"):
+        page = studio.http.get(document)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        files = set(re.findall(r'"(/static/[0-9a-f]+/[^"]+)"', page.text))
+        assert {path.rpartition(".")[2] for path in files} == {"js", "css", "svg"}
+        for path in files:
+            first = studio.http.get(path)
+            assert first.headers["cache-control"] == "max-age=31536000, immutable"
+            assert first.content == studio.http.get("static/" + path.rpartition("/")[2]).content
+            again = studio.http.get(path, headers={"if-none-match": first.headers["etag"]})
+            assert again.status_code == 304
 
 
 def test_requests_beyond_a_size_are_refused(studio, song):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
-from typing import Any
+import re
 
 import fastapi
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Scope
 
 from .. import __version__
 from ..errors import VocalsepError
@@ -41,20 +43,42 @@ ROUTES = (
     recording_routes,
     studio_routes,
 )
-# Browsers ask whether a file has changed, so that a new version of the studio is not mixed with an old one.
-CACHE_HEADERS = {"cache-control": "no-cache"}
+# Documents refer to files in ``/static/VERSION/``, and these to each other relative to themselves. Browsers keep the
+# files of a version without asking; about all else they ask whether it has changed.
+KEEP, ASK = ({"cache-control": value} for value in ("max-age=31536000, immutable", "no-cache"))
+VERSION_MARK = "VERSION"
 CLOSE = {"connection": "close"}
 
 page_router = fastapi.APIRouter(route_class=Route)
 
 
 class PageFiles(StaticFiles):
-    """The page's files, which browsers keep and ask about."""
+    """The files of the page, also under ``VERSION/``, which is a hash of them all."""
 
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        """Return the response with a file, or with the news that it has not changed."""
-        response = super().file_response(*arguments, **options)
-        response.headers.update(CACHE_HEADERS)
+    def __init__(self) -> None:
+        super().__init__(directory=PAGE)
+        paths = [path for path in sorted(PAGE.rglob("*")) if path.is_file()]
+        files = {path.relative_to(PAGE).as_posix(): path.read_bytes() for path in paths}
+        self.version = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+        self._documents = {
+            name: data.decode().replace(VERSION_MARK, self.version)
+            for name, data in files.items()
+            if name.endswith(".html")
+        }
+
+    def document(self, name: str) -> HTMLResponse:
+        """Return an HTML file, with the version in its addresses."""
+        return HTMLResponse(self._documents[name], headers=ASK)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file, or the news that it has not changed; files of other versions are those of this one."""
+        version, _, name = path.partition("/")
+        if not re.fullmatch("[0-9a-f]{16}", version):
+            name = path
+        if name in self._documents:
+            return self.document(name)
+        response = await super().get_response(name, scope)
+        response.headers.update(KEEP if version == self.version else ASK)
         return response
 
 
@@ -75,15 +99,17 @@ def create_app(studio: Studio) -> fastapi.FastAPI:
     app.add_exception_handler(ClientDisconnect, _answer_broken_off)
     for routes in ROUTES:
         app.include_router(routes.router, prefix="/api")
-    app.mount("/static", PageFiles(directory=PAGE), name="static")
+    app.state.page = PageFiles()
+    app.mount("/static", app.state.page, name="static")
     app.include_router(page_router)
     return app
 
 
 @page_router.get("/", include_in_schema=False)
-def get_page() -> FileResponse:
+def get_page(request: Request) -> HTMLResponse:
     """Return the page."""
-    return FileResponse(PAGE / "index.html", media_type="text/html; charset=utf-8", headers=CACHE_HEADERS)
+    page: PageFiles = request.app.state.page
+    return page.document("index.html")
 
 
 async def _answer_error(_: Request, error: Exception) -> JSONResponse:
