@@ -277,6 +277,39 @@ def test_a_damaged_graph_is_refused_in_silence(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("place", ["graph", "branch", "function"])
+def test_a_graph_with_a_loop_is_refused(tmp_path, place):
+    """Its condition could be true for ever."""
+    path = _graph_of_one_node(tmp_path / "Loop.onnx", "Sigmoid")
+    assert Separator(path)
+    proto = onnx.load(path)
+    helper, boolean = onnx.helper, onnx.TensorProto.BOOL
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["again"], ["still"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
+            helper.make_tensor_value_info("again", boolean, []),
+        ],
+        [helper.make_tensor_value_info("still", boolean, [])],
+    )
+    constant = helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", boolean, [], [True]))
+    nodes = [constant, helper.make_node("Loop", ["", "yes"], [], body=body)]
+    if place == "graph":
+        proto.graph.node.extend(nodes)
+    elif place == "branch":
+        branch = helper.make_graph(nodes, "branch", [], [])
+        proto.graph.node.extend([constant, helper.make_node("If", ["yes"], [], then_branch=branch, else_branch=branch)])
+    else:
+        opset = helper.make_opsetid("", 18)
+        proto.functions.append(helper.make_function("local", "endless", [], [], nodes, [opset]))
+        proto.opset_import.append(helper.make_opsetid("local", 1))
+        proto.graph.node.append(helper.make_node("endless", [], [], domain="local"))
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ModelError, match=r"Loop\.onnx: has a loop, which might never end"):
+        Separator(path)
+
+
 @pytest.mark.parametrize("place", ["secret.bin", "../secret.bin", "/etc/hostname"])
 def test_a_graph_cannot_have_other_files_read(tmp_path, monkeypatch, place):
     path = _graph_of_one_node(tmp_path / "m.onnx", "MatMul")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ModelError, VocalsepError
+from ..model_files.onnx_metadata import read_operators
 from ..model_files.store import ADD_HINT
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ LARGEST_FILE = 1 << 30
 # Key of a tensor that names another file with its values. ONNX Runtime reads such files, also for a graph from memory:
 # then from the working folder, in older releases from anywhere. No model file has the key.
 EXTERNAL_DATA_KEY = "location"
+# The operator that repeats a part of a graph until a condition, which nothing bounds.
+LOOP = "Loop"
 # Environment variable that disables ONNX Runtime's telemetry, and its list of programs in the user's cache.
 DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 # Log severity of ONNX Runtime: only fatal errors.
@@ -78,6 +82,9 @@ class Graph:
         self._data = path.read_bytes()
         if EXTERNAL_DATA_KEY.encode() in self._data:
             raise ModelError("has values in other files, which no vocalsep model has")
+        # Names of operators stand in the file as they are: where the bytes are missing, nothing else needs to be read.
+        if LOOP.encode() in self._data and LOOP in read_operators(io.BytesIO(self._data)):
+            raise ModelError("has a loop, which might never end and which no vocalsep model has")
         self.plain = _session(self._data, 1, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
 
     def optimized(self, threads: int) -> onnxruntime.InferenceSession:

@@ -1,4 +1,4 @@
-"""Metadata of ONNX files, without the packages that compute or edit graphs.
+"""Metadata and operators of ONNX files, without the packages that compute or edit graphs.
 
 An ONNX file is one message of Protocol Buffers: fields one after another, each with its number, a type and a length.
 Readers join repeated fields wherever they stand, so metadata can be appended to a file.
@@ -15,6 +15,10 @@ from ..errors import ModelError
 
 # Field of `ModelProto`, and fields of its `StringStringEntryProto`.
 METADATA_FIELD, KEY_FIELD, VALUE_FIELD = 14, 1, 2
+# Field of `ModelProto` with its graph, and of `GraphProto` with its nodes; the same of its local functions.
+GRAPH_FIELD, GRAPH_NODE_FIELD, FUNCTION_FIELD, FUNCTION_NODE_FIELD = 7, 1, 25, 7
+# Fields of `NodeProto`, and those of its attributes that hold graphs.
+OPERATOR_FIELD, ATTRIBUTE_FIELD, ATTRIBUTE_GRAPH_FIELDS = 4, 5, (6, 11)
 # Types of fields: a number in a variable number of bytes, 8 bytes, bytes with their length before them, 4 bytes.
 VARINT, LONG, BYTES, SHORT = 0, 1, 2, 5
 # Ten bytes hold 64 bits.
@@ -53,6 +57,37 @@ def metadata_bytes(key: str, value: str) -> bytes:
         for number, text in ((KEY_FIELD, key.encode()), (VALUE_FIELD, value.encode()))
     )
     return _varint(METADATA_FIELD << 3 | BYTES) + _varint(len(entry)) + entry
+
+
+def read_operators(file: BinaryIO) -> set[str]:
+    """Return the names of all operators in an ONNX file, also those inside of others and in local functions.
+
+    Raises
+    ------
+    ValueError
+        It is no ONNX file.
+    """
+    node_fields = {GRAPH_FIELD: GRAPH_NODE_FIELD, FUNCTION_FIELD: FUNCTION_NODE_FIELD}
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    operators: set[str] = set()
+    for number, length in _fields(file, end):
+        if number in node_fields:
+            operators.update(_operators(file, length, node_fields[number]))
+    return operators
+
+
+def _operators(file: BinaryIO, length: int, node_field: int) -> Iterator[str]:
+    """Yield the operators of a graph or function that begins here, and those of graphs inside of them."""
+    for number, size in _fields(file, file.tell() + length):
+        if number == node_field:
+            for part, part_size in _fields(file, file.tell() + size):
+                if part == OPERATOR_FIELD:
+                    yield file.read(part_size).decode(errors="replace")
+                elif part == ATTRIBUTE_FIELD:
+                    for value, value_size in _fields(file, file.tell() + part_size):
+                        if value in ATTRIBUTE_GRAPH_FIELDS:
+                            yield from _operators(file, value_size, GRAPH_NODE_FIELD)
 
 
 def _entry(file: BinaryIO, length: int) -> tuple[str, str]:
