@@ -10,14 +10,15 @@ from faults.cases import TRAINING, write_stems
 
 from vocalsep.dsp.exact_sum import STEMS
 from vocalsep.errors import OutputError
-from vocalsep.studio.library import DONE, Library
-from vocalsep.studio.stems import encode_pcm
-from vocalsep.studio.versions import Versions
 from vocalsep.system.atomic_files import Pending
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
 from test_studio import opened  # noqa: E402
+
+from vocalsep.studio.library import DONE, Library  # noqa: E402
+from vocalsep.studio.stems import encode_pcm  # noqa: E402
+from vocalsep.studio.versions import Versions  # noqa: E402
 
 
 def both(*commands):
