@@ -26,10 +26,10 @@ import traceback
 from collections.abc import Mapping
 
 # What the commands import, at the top or when they need it (torch imports torch._dynamo when an optimizer is made).
-# Importing it must start no threads, which are not forked (onnxruntime starts some).
+# Importing it must start no threads, which are not forked.
 MODULES = """
     av fastapi fsspec librosa librosa.core.spectrum librosa.display lightning_fabric
-    matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4 mutagen.oggvorbis
+    matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4 mutagen.oggvorbis onnxruntime
     scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo torch.utils.flop_counter typer._adapters
     uvicorn
     vocalsep.cli.app vocalsep.cli.compare vocalsep.cli.evaluate vocalsep.cli.inspect vocalsep.cli.karaoke
@@ -255,6 +255,8 @@ def import_all() -> None:
     """Import what commands do."""
     import importlib
 
+    # With it, onnxruntime starts a thread.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     for module in MODULES.split():
         # Not everything is installed everywhere.
         with contextlib.suppress(ImportError):
