@@ -255,8 +255,10 @@ def import_all() -> None:
     """Import what commands do."""
     import importlib
 
+    from vocalsep.inference.onnx_session import DISABLE_TELEMETRY
+
     # With it, onnxruntime starts a thread.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ[DISABLE_TELEMETRY] = "1"
     for module in MODULES.split():
         # Not everything is installed everywhere.
         with contextlib.suppress(ImportError):

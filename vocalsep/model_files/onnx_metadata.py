@@ -15,10 +15,15 @@ from ..errors import ModelError
 
 # Field of `ModelProto`, and fields of its `StringStringEntryProto`.
 METADATA_FIELD, KEY_FIELD, VALUE_FIELD = 14, 1, 2
-# Field of `ModelProto` with its graph, and of `GraphProto` with its nodes; the same of its local functions.
-GRAPH_FIELD, GRAPH_NODE_FIELD, FUNCTION_FIELD, FUNCTION_NODE_FIELD = 7, 1, 25, 7
-# Fields of `NodeProto`, and those of its attributes that hold graphs.
-OPERATOR_FIELD, ATTRIBUTE_FIELD, ATTRIBUTE_GRAPH_FIELDS = 4, 5, (6, 11)
+# Fields that lead to the operators of a file, by the message that has them, and the messages in these fields.
+NESTED = {
+    "ModelProto": {7: "GraphProto", 25: "FunctionProto"},
+    "GraphProto": {1: "NodeProto"},
+    "FunctionProto": {7: "NodeProto"},
+    "NodeProto": {5: "AttributeProto"},
+    "AttributeProto": {6: "GraphProto", 11: "GraphProto"},
+}
+OPERATOR_FIELD = 4
 # Types of fields: a number in a variable number of bytes, 8 bytes, bytes with their length before them, 4 bytes.
 VARINT, LONG, BYTES, SHORT = 0, 1, 2, 5
 # Ten bytes hold 64 bits.
@@ -67,27 +72,18 @@ def read_operators(file: BinaryIO) -> set[str]:
     ValueError
         It is no ONNX file.
     """
-    node_fields = {GRAPH_FIELD: GRAPH_NODE_FIELD, FUNCTION_FIELD: FUNCTION_NODE_FIELD}
-    end = file.seek(0, os.SEEK_END)
+    length = file.seek(0, os.SEEK_END)
     file.seek(0)
-    operators: set[str] = set()
-    for number, length in _fields(file, end):
-        if number in node_fields:
-            operators.update(_operators(file, length, node_fields[number]))
-    return operators
+    return set(_operators(file, length, "ModelProto"))
 
 
-def _operators(file: BinaryIO, length: int, node_field: int) -> Iterator[str]:
-    """Yield the operators of a graph or function that begins here, and those of graphs inside of them."""
+def _operators(file: BinaryIO, length: int, message: str) -> Iterator[str]:
+    """Yield the operators in a message that begins here."""
     for number, size in _fields(file, file.tell() + length):
-        if number == node_field:
-            for part, part_size in _fields(file, file.tell() + size):
-                if part == OPERATOR_FIELD:
-                    yield file.read(part_size).decode(errors="replace")
-                elif part == ATTRIBUTE_FIELD:
-                    for value, value_size in _fields(file, file.tell() + part_size):
-                        if value in ATTRIBUTE_GRAPH_FIELDS:
-                            yield from _operators(file, value_size, GRAPH_NODE_FIELD)
+        if message == "NodeProto" and number == OPERATOR_FIELD:
+            yield file.read(size).decode(errors="replace")
+        elif number in NESTED[message]:
+            yield from _operators(file, size, NESTED[message][number])
 
 
 def _entry(file: BinaryIO, length: int) -> tuple[str, str]:

@@ -45,7 +45,8 @@ ROUTES = (
 )
 # Documents refer to files in ``/static/VERSION/``, and these to each other relative to themselves. Browsers keep the
 # files of a version without asking; about all else they ask whether it has changed.
-KEEP, ASK = ({"cache-control": value} for value in ("max-age=31536000, immutable", "no-cache"))
+KEEP = {"cache-control": "max-age=31536000, immutable"}
+ASK = {"cache-control": "no-cache"}
 VERSION_MARK = "VERSION"
 CLOSE = {"connection": "close"}
 

@@ -26,8 +26,7 @@ def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> 
     """Write a figure in the format of the suffix; raises OutputError, or OutputExistsError unless `overwrite`."""
     with Pending(path, overwrite=overwrite) as pending:
         try:
-            _lay_out(figure, dpi)
-            figure.savefig(pending.path, dpi=dpi)
+            _draw(figure, pending.path, dpi)
         except OSError as error:
             raise output_error(path, error) from None
         pending.commit()
@@ -36,15 +35,16 @@ def save(figure: Figure, path: pathlib.Path, overwrite: bool, dpi: int = 90) -> 
 def as_png(figure: Figure) -> bytes:
     """Return a figure as a PNG file's bytes."""
     memory = io.BytesIO()
-    _lay_out(figure, dpi=110)
-    figure.savefig(memory, dpi=110, format="png")
+    _draw(figure, memory, dpi=110, file_format="png")
     return memory.getvalue()
 
 
-def _lay_out(figure: Figure, dpi: int) -> None:
-    """Place everything once; with a layout engine, `Figure.savefig` would draw everything twice, to place it first."""
+def _draw(figure: Figure, target: pathlib.Path | io.BytesIO, dpi: int, file_format: str | None = None) -> None:
+    """Write a figure; without a format, in that of the suffix."""
+    # With a layout engine, `Figure.savefig` would draw everything twice, to place it first.
     figure.set_dpi(dpi)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
+    figure.savefig(target, dpi=dpi, format=file_format)

@@ -36,9 +36,9 @@ class RunLog:
         self.folder.append_log({name: _short(row.get(name, "")) for name in COLUMNS})
         self.events.write(row["step"], {name: row[name] for name in row if name not in ("step", "examples")})
 
-    def draw(self, now: bool = False) -> None:
-        """Draw the picture of loss and validation SDR over steps; without `now`, once in a while."""
-        self._drawn = now or time.monotonic() - self._drawn_at > REDRAWN_AFTER_S
+    def draw(self) -> None:
+        """Draw the picture of loss and validation SDR over steps, unless that was a moment ago."""
+        self._drawn = time.monotonic() - self._drawn_at > REDRAWN_AFTER_S
         if self._drawn:
             draw_curve(self.folder)
             self._drawn_at = time.monotonic()
@@ -46,7 +46,7 @@ class RunLog:
     def finish(self) -> None:
         """Draw the picture if it lacks a validation."""
         if not self._drawn:
-            self.draw(now=True)
+            draw_curve(self.folder)
 
     def close(self) -> None:
         """Close the event file."""
