@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dsp.front_end import FrontEndConfig
+from ..dsp.streaming_stft import Stft
 from ..system.plotting import new_figure, save
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from .results import TrackResult
 
 N_FFT = 2048
+HOP = N_FFT // 4
+# Samples that are transformed at a time.
+BLOCK = 1 << 20
+LEAST = 1e-5
 RANGE_DB = 80.0
 # Plots of tracks show this many seconds from the middle.
 SHOWN_S = 20.0
@@ -38,25 +44,25 @@ def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: fl
     start_s : float
         Time in seconds at which the sounds begin.
     """
-    import librosa
+    # Not librosa's STFT: numba compiles what it needs for 20 s when it is first used.
     import librosa.display
 
     first = next(sound for title, sound in panels.items() if not title.startswith("mask"))
-    hop = max(N_FFT // 4, -(-first.shape[-1] // COLUMNS))
-    loudest = _magnitude(first, hop).max(initial=1e-9)
+    joined = max(1, -(-first.shape[-1] // (COLUMNS * HOP)))
+    loudest = _magnitude(first, joined).max(initial=LEAST)
     figure = new_figure(10, 2.1 * len(panels))
     for axes, (title, sound) in zip(
         np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels.items(), strict=True
     ):
         if title.startswith("mask"):
-            part, whole = (_magnitude(each, hop) for each in sound)
+            part, whole = (_magnitude(each, joined) for each in sound)
             shown = np.clip(np.divide(part, whole, out=np.zeros_like(part), where=whole > loudest * 1e-5), 0, 1)
             scale: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1}
         else:
-            shown = librosa.amplitude_to_db(_magnitude(sound, hop), ref=loudest, top_db=None)
+            shown = 20 * np.log10(np.maximum(_magnitude(sound, joined), LEAST) / loudest)
             scale = {"cmap": "magma", "vmin": -RANGE_DB, "vmax": 0}
         image = librosa.display.specshow(
-            shown, sr=sample_rate, hop_length=hop, n_fft=N_FFT, x_axis="time", y_axis="log", ax=axes, **scale
+            shown, sr=sample_rate, hop_length=joined * HOP, n_fft=N_FFT, x_axis="time", y_axis="log", ax=axes, **scale
         )
         axes.set(title=title, ylabel="Hz")
         axes.label_outer()
@@ -111,16 +117,22 @@ def _value(result: TrackResult, row: str, stem: str, name: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _magnitude(sound: np.ndarray, hop: int) -> np.ndarray:
-    """Return the magnitude (bins, frames) of all channels' mean power; of a long hop, its loudest part."""
-    import librosa
+def _magnitude(sound: np.ndarray, joined: int) -> np.ndarray:
+    """Return the magnitude (bins, columns) of all channels' mean power: in each column the loudest of `joined` frames.
 
-    fine = min(hop, N_FFT // 4)
-    power = np.mean([np.abs(librosa.stft(channel, n_fft=N_FFT, hop_length=fine)) ** 2 for channel in sound], axis=0)
-    joined = -(-hop // fine)
-    if joined > 1:
-        frames = -(-power.shape[1] // joined) * joined
-        padded = np.pad(power, ((0, 0), (0, frames - power.shape[1])))
-        power = padded.reshape(power.shape[0], -1, joined).max(axis=2)
-    magnitude: np.ndarray = np.sqrt(power)
+    The middle of frame ``t`` is at sample ``t * HOP``.
+    """
+    channels, samples = sound.shape
+    transform = Stft(FrontEndConfig(n_fft=N_FFT, hop=HOP, bins=1), channels)
+    powers = [_power(transform.push(block)) for block in np.split(sound, range(BLOCK, samples, BLOCK), axis=1)]
+    powers.append(_power(transform.flush()))
+    # The middle of the first frame lies a hop before the first sample.
+    power = np.concatenate(powers, axis=1)[:, 1 : samples // HOP + 2]
+    padded = np.pad(power, ((0, 0), (0, -power.shape[1] % joined)))
+    magnitude: np.ndarray = np.sqrt(padded.reshape(len(power), -1, joined).max(axis=2))
     return magnitude
+
+
+def _power(spectrum: np.ndarray) -> np.ndarray:
+    power: np.ndarray = (np.abs(spectrum) ** 2).mean(axis=0)
+    return power
