@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..model_files.checkpoint import load
+from ..networks.network import Network
 from ..networks.phases import PhasedConvTranspose2d, divides
 from ..networks.shared import BatchNorm2d
 from ..system.atomic_files import write_bytes
@@ -125,11 +126,14 @@ class _Affine(nn.Module):
 
 
 def _replace_modules(network: nn.Module) -> None:
-    """Replace transposed convolutions that runtimes are slow at, and all batch norms.
+    """Replace transposed convolutions that runtimes are slow at, and all batch norms; leave the layout to runtimes.
 
     Torch's own batch norm checks whether there are frames, which is unknown at export.
     """
     for module in list(network.modules()):
+        if isinstance(module, Network):
+            # Graphs have no layout; without, sizes are simpler to trace.
+            module.layout = torch.contiguous_format
         for name, child in module.named_children():
             if type(child) is BatchNorm2d:
                 setattr(module, name, _Affine(child))
