@@ -40,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
         fork_server.start(OMP_NUM_THREADS=threads(len(processes)))
 
 
+def pytest_xdist_setupnodes(specs: list) -> None:
+    """Fork the processes that run tests from the one that has imported everything."""
+    for spec in specs:
+        if os.name == "posix" and spec.popen and not spec.python:
+            spec.python = fork_server.python_of_workers()
+
+
 HERE = pathlib.Path(__file__).resolve().parent
 REAL_SONG = HERE.parent.parent / "shared" / "data" / "everythingisfree" / "7.Francium"
 DEMO = HERE.parent / "examples"

@@ -1,7 +1,8 @@
 """Start the command line at once: in processes forked from one that has imported everything already.
 
 What runs is a process of its own, with its own standard streams, signals and exit code, as ``python -m vocalsep`` would
-be; only the seconds for which Python imports torch are saved. As a script this file is the process that forks.
+be; only the seconds for which Python imports torch are saved. As a script this file is the process that forks, or what
+pytest-xdist starts in place of Python, so that the processes that run tests are forked too.
 
 All processes of a run of the tests share one: whoever calls `start` first starts it, and those that it starts find its
 address in their environment.
@@ -15,6 +16,7 @@ import json
 import os
 import runpy
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -22,16 +24,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
+import types
 from collections.abc import Mapping
 
-# What the commands import, at the top or when they need it (torch imports torch._dynamo when an optimizer is made).
+# What commands and tests import, at the top or when they need it (torch imports torch._dynamo to make optimizers).
 # Importing it must start no threads, which are not forked.
 MODULES = """
-    av fastapi fsspec librosa librosa.core.spectrum librosa.display lightning_fabric
+    av fastapi fsspec librosa librosa.display lightning_fabric
     matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4 mutagen.oggvorbis onnxruntime
-    scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo torch.utils.flop_counter typer._adapters
-    uvicorn
+    onnxscript scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo
+    torch.onnx._internal.exporter._core torch.utils.flop_counter typer._adapters uvicorn
     vocalsep.cli.app vocalsep.cli.compare vocalsep.cli.evaluate vocalsep.cli.inspect vocalsep.cli.karaoke
     vocalsep.cli.split vocalsep.cli.train vocalsep.evaluation.runner vocalsep.inference.cost
     vocalsep.inference.onnx_backend vocalsep.inference.torch_backend vocalsep.jobs.rendering vocalsep.separator
@@ -39,6 +43,7 @@ MODULES = """
 """
 
 ADDRESS = "VOCALSEP_TESTS_FORK_SERVER"
+STARTS_WITHIN_S = 60
 
 # Python and the libraries read these when they start or are loaded, which is before a command is forked.
 READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_")
@@ -85,21 +90,14 @@ class Process:
     def __init__(self, arguments: list[str], cwd: str | os.PathLike[str] | None = None, script: str = ""):
         self.args = arguments
         self.returncode: int | None = None
-        request = {
-            "arguments": arguments,
-            "cwd": os.fspath(cwd or os.getcwd()),
-            "environment": dict(os.environ),
-            "script": script,
-        }
+        request = _request(cwd or os.getcwd(), arguments=arguments, script=script)
         theirs, ours = [], []
         for is_input in (True, False, False, False):
             read_end, write_end = os.pipe()
             theirs.append(read_end if is_input else write_end)
             ours.append(write_end if is_input else read_end)
         start()
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(os.environ[ADDRESS])
-            socket.send_fds(connection, [json.dumps(request).encode()], theirs)
+        _send(request, theirs)
         for fd in theirs:
             os.close(fd)
         self.stdin = os.fdopen(ours[0], "wb")
@@ -151,23 +149,22 @@ _BEGAN = _at_start(os.environ)
 
 
 def start(**variables: str) -> None:
-    """Start the process that forks, unless it runs, with these variables in its environment; it ends with this one."""
+    """Start the process that forks, unless it runs, with these variables in its environment; it ends with this one.
+
+    ``fork_server.py PATH`` is that process, with its socket at the path; it ends when its standard input does.
+    """
     if ADDRESS in os.environ:
         return
     folder = tempfile.mkdtemp()
     address = os.path.join(folder, "socket")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen(64)
-        # Pipes, so that Python's standard streams are those of pipes; each child puts its own behind them.
-        process = subprocess.Popen(
-            [sys.executable, __file__, str(listener.fileno())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=[listener.fileno()],
-            env={**os.environ, **variables},
-        )
+    # Pipes, so that Python's standard streams are those of pipes; each child puts its own behind them.
+    process = subprocess.Popen(
+        [sys.executable, __file__, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **variables},
+    )
     os.environ[ADDRESS] = address
 
     def end() -> None:
@@ -175,6 +172,39 @@ def start(**variables: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
+
+
+def python_of_workers() -> str:
+    """Return the command that pytest-xdist shall start for each process that runs tests, in place of Python."""
+    return shlex.join([sys.executable, "-S", __file__])
+
+
+def _run_code(code: str) -> int:
+    """Run Python code in a forked process that has the standard streams of this one, and return its exit code."""
+    status, written = os.pipe()
+    _send(_request(os.getcwd(), code=code), [0, 1, 2, written])
+    # The other process is to be the only one that reads and writes them.
+    for fd in (0, 1, 2, written):
+        os.close(fd)
+    with os.fdopen(status, "rb", buffering=0) as lines:
+        _line(lines)
+        return int(_line(lines))
+
+
+def _request(cwd: str | os.PathLike[str], **what: object) -> dict[str, object]:
+    return {"cwd": os.fspath(cwd), "environment": dict(os.environ), **what}
+
+
+def _send(request: dict[str, object], fds: list[int]) -> None:
+    address = os.environ[ADDRESS]
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not os.path.exists(address):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the process that forks has not started")
+        time.sleep(0.01)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        socket.send_fds(connection, [json.dumps(request).encode()], fds)
 
 
 def _line(status) -> bytes:
@@ -196,6 +226,15 @@ def _feed(pipe, content: bytes) -> None:
 def _collect(pipe, streams: dict[str, bytes], name: str) -> None:
     with pipe:
         streams[name] = pipe.read()
+
+
+def _listen(address: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{address}.new")
+    listener.listen(64)
+    # Whoever finds it can connect at once, and waits until everything is imported.
+    os.rename(f"{address}.new", address)
+    return listener
 
 
 def serve(listener: socket.socket) -> dict:
@@ -265,23 +304,39 @@ def import_all() -> None:
             importlib.import_module(module)
 
 
-def main() -> None:
-    """Import everything, fork for each request, and be the command in the child."""
-    import gc
-
-    import_all()
-    gc.freeze()
-    request = serve(socket.socket(fileno=int(sys.argv[1])))
+def _run(request: dict) -> None:
+    if "code" in request:
+        main_module = sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(request["code"], vars(main_module))
+        return
     script = request["script"]
     sys.argv[1:] = request["arguments"]
     sys.path[0] = os.path.dirname(script) if script else os.getcwd()
+    if script:
+        sys.argv[0] = script
+        runpy.run_path(script, run_name="__main__")
+    else:
+        runpy.run_module("vocalsep", run_name="__main__", alter_sys=True)
+
+
+def main() -> None:
+    """Import everything, fork for each request, and be what was asked for in the child."""
+    if sys.argv[1] == "-u":
+        # As pytest-xdist calls Python: -u -c CODE.
+        sys.exit(_run_code(sys.argv[-1]))
+    import gc
+    import weakref
+
+    listener = _listen(sys.argv[1])
+    import_all()
+    gc.freeze()
+    # Torch would take its operators apart at the end of each command; what ends here does so without.
+    for finalizer in weakref.finalize._registry.values():  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    request = serve(listener)
     code: object = 0
     try:
-        if script:
-            sys.argv[0] = script
-            runpy.run_path(script, run_name="__main__")
-        else:
-            runpy.run_module("vocalsep", run_name="__main__", alter_sys=True)
+        _run(request)
     except SystemExit as end:
         code = end.code or 0
         if isinstance(code, str):

@@ -39,7 +39,7 @@ def make(song: pathlib.Path, out: pathlib.Path, *options: object, words: str = "
 
 def pictures(path: pathlib.Path) -> list[tuple[float, np.ndarray]]:
     with av.open(str(path)) as video:
-        return [(frame.time, frame.to_ndarray(format="rgb24").astype(int)) for frame in video.decode(video=0)]
+        return [(frame.time, frame.to_ndarray(format="rgb24").astype(np.int16)) for frame in video.decode(video=0)]
 
 
 def sound(path: pathlib.Path) -> np.ndarray:

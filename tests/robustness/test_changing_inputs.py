@@ -33,7 +33,7 @@ def overwrite(path):
 
 
 def replace(path):
-    other = write(path.with_name(f"other{path.suffix}"), tones(SONG_S, seed=9), RATE)
+    other = write(path.with_name(f"other{path.suffix}"), tones(SONG_S / 4, channels=1, seed=9), RATE)
     other.replace(path)
 
 
@@ -46,7 +46,7 @@ def grow(path):
 def song_content(tmp_path_factory):
     """Gives the bytes of a song in a format."""
     folder = tmp_path_factory.mktemp("songs")
-    return functools.cache(lambda suffix: write(folder / f"song{suffix}", tones(SONG_S), RATE).read_bytes())
+    return functools.cache(lambda suffix: write(folder / f"song{suffix}", tones(SONG_S, channels=1), RATE).read_bytes())
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg"])

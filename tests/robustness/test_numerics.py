@@ -47,14 +47,19 @@ def open_model(tmp_path_factory):
     wide = {"unet": ("unet", 2), "mono": ("unet", 1), "pair": ("pair", 2), "waves": ("wave-unet", 2)}
     for name, (architecture, channels) in wide.items():
         save(folder / f"{name}.safetensors", *model(architecture, SMALL[architecture], channels), {})
-    for name in EXPORTED if pytest.importorskip("onnxruntime") else ():
+
+    @functools.cache
+    def exported(name):
         export(folder / f"{name}.safetensors", folder / f"{name}.onnx")
+        return folder / f"{name}.onnx"
+
+    @functools.cache
+    def opened(name, backend="torch", **options):
+        path = exported(name) if backend == "onnx" else folder / f"{name}.safetensors"
+        return Separator(path, backend=backend, **options)
+
     before = torch.get_num_threads()
-    yield functools.cache(
-        lambda name, backend="torch", **options: Separator(
-            folder / f"{name}.{'onnx' if backend == 'onnx' else 'safetensors'}", backend=backend, **options
-        )
-    )
+    yield opened
     torch.set_num_threads(before)
 
 
@@ -141,6 +146,7 @@ def check_sum(song, vocals, accompaniment):
     assert np.all(np.abs(vocals + accompaniment - song) <= np.spacing(largest))
 
 
+@pytest.mark.slow
 @tried(25)
 @given(data=st.data())
 def test_however_a_song_is_cut_its_stems_are_the_same(open_model, data):
