@@ -290,13 +290,13 @@ def _tell_ended(children: dict[int, int]) -> None:
         os.close(children.pop(pid))
 
 
-def import_all() -> None:
-    """Import what commands do."""
+def _import_all() -> None:
+    """Import what commands and tests do."""
     import importlib
 
     from vocalsep.inference.onnx_session import DISABLE_TELEMETRY
 
-    # With it, onnxruntime starts a thread.
+    # For its telemetry, onnxruntime starts a thread.
     os.environ[DISABLE_TELEMETRY] = "1"
     for module in MODULES.split():
         # Not everything is installed everywhere.
@@ -328,7 +328,7 @@ def main() -> None:
     import weakref
 
     listener = _listen(sys.argv[1])
-    import_all()
+    _import_all()
     gc.freeze()
     # Torch would take its operators apart at the end of each command; what ends here does so without.
     for finalizer in weakref.finalize._registry.values():  # type: ignore[attr-defined]

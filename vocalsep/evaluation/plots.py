@@ -49,7 +49,8 @@ def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: fl
 
     first = next(sound for title, sound in panels.items() if not title.startswith("mask"))
     joined = max(1, -(-first.shape[-1] // (COLUMNS * HOP)))
-    loudest = _magnitude(first, joined).max(initial=LEAST)
+    magnitudes = {title: _magnitude(sound, joined) for title, sound in panels.items() if not title.startswith("mask")}
+    loudest = next(iter(magnitudes.values())).max(initial=LEAST)
     figure = new_figure(10, 2.1 * len(panels))
     for axes, (title, sound) in zip(
         np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels.items(), strict=True
@@ -59,7 +60,7 @@ def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: fl
             shown = np.clip(np.divide(part, whole, out=np.zeros_like(part), where=whole > loudest * 1e-5), 0, 1)
             scale: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1}
         else:
-            shown = 20 * np.log10(np.maximum(_magnitude(sound, joined), LEAST) / loudest)
+            shown = 20 * np.log10(np.maximum(magnitudes[title], LEAST) / loudest)
             scale = {"cmap": "magma", "vmin": -RANGE_DB, "vmax": 0}
         image = librosa.display.specshow(
             shown, sr=sample_rate, hop_length=joined * HOP, n_fft=N_FFT, x_axis="time", y_axis="log", ax=axes, **scale

@@ -132,7 +132,7 @@ def _replace_modules(network: nn.Module) -> None:
     """
     for module in list(network.modules()):
         if isinstance(module, Network):
-            # Graphs have no layout; without, sizes are simpler to trace.
+            # Graphs have no layout: what a network does for one would stay in them, as transpositions.
             module.layout = torch.contiguous_format
         for name, child in module.named_children():
             if type(child) is BatchNorm2d:

@@ -55,8 +55,7 @@ class ResidualTfcTdf(nn.Module):
 
 def _over_bins(weight: Tensor, hidden: Tensor) -> Tensor:
     """Multiply the bins of (batch, channels, bins, frames) with a matrix (new bins, bins); the layout stays."""
-    # In an exported graph there is no layout, and asking for it would leave nodes.
-    if torch.compiler.is_compiling() or not hidden.is_contiguous(memory_format=torch.channels_last):
+    if not hidden.is_contiguous(memory_format=torch.channels_last):
         return torch.matmul(weight, hidden)
     batch, channels, bins, frames = hidden.shape
     rows = torch.bmm(weight.expand(batch, -1, -1), hidden.permute(0, 2, 3, 1).reshape(batch, bins, -1))
