@@ -20,7 +20,7 @@ from .ranges import file_response
 from .recordings import Recording
 from .route import FILE_BODY, Route
 from .song_routes import content_length
-from .uploads import drain, measured_duration, receive_upload
+from .uploads import body_of, measured_duration, receive_upload
 
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
@@ -70,13 +70,9 @@ async def upload_recording(
     tempo: TempoQuery = 100.0,
 ) -> dict[str, Any]:
     """Keep the sound in the request's body as a recording of a voice over the song."""
-    body = request.stream().__aiter__()
-    try:
+    async with body_of(request) as body:
         studio.recordings.check_room(song)
-    except Exception:
-        await drain(body)
-        raise
-    upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body)
+        upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body)
 
     def add() -> Recording:
         duration = measured_duration(upload)

@@ -18,7 +18,7 @@ from .error_messages import Code, StudioError
 from .export_request import HexId
 from .library import MAX_NAME_LENGTH, display_name
 from .route import FILE_BODY, Route
-from .uploads import drain, open_info, receive_upload, song_fields
+from .uploads import body_of, open_info, receive_upload, song_fields
 
 router = fastapi.APIRouter(responses=PROBLEM_RESPONSES, route_class=Route)
 
@@ -66,13 +66,9 @@ async def upload_song(
     audio_stream: AudioStream = "",
 ) -> dict[str, Any]:
     """Add the file in the request's body to the library and to the queue."""
-    body = request.stream().__aiter__()
-    try:
+    async with body_of(request) as body:
         studio.worker.check_room()
-    except StudioError:
-        await drain(body)
-        raise
-    upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body, audio_stream)
+        upload = await receive_upload(studio.library, studio.limits, name, content_length(request), body, audio_stream)
 
     def enqueue() -> dict[str, Any]:
         tags = read_tags(upload.path)

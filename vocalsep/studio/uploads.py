@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from ..audio.decoding import open_source
 from ..audio.source import SourceInfo
@@ -73,10 +73,8 @@ async def receive_upload(
     """
     if content_length is not None:
         if content_length > limits.max_upload_bytes:
-            await drain(body)
             raise limits.too_large
         if content_length > shutil.disk_usage(library.temporary_folder).free:
-            await drain(body)
             raise RequestRefused(Code.DISK_FULL, reason=DISK_FULL)
     try:
         with library.temporary_file(song_suffix(name)) as path:
@@ -92,15 +90,21 @@ async def receive_upload(
         raise RequestRefused(Code.NOT_WRITTEN, reason="the file cannot be written") from None
 
 
-async def drain(body: AsyncIterator[bytes]) -> None:
-    """Read and discard the rest of a request's body, for `DRAIN_S` at most.
+@contextlib.asynccontextmanager
+async def body_of(request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Open the body of a request; after an error its rest is read and discarded, for `DRAIN_S` at most.
 
     A client that is still sending would see a broken connection instead of the answer.
     """
-    deadline = time.monotonic() + DRAIN_S
-    with contextlib.suppress(StopAsyncIteration, asyncio.TimeoutError, ClientDisconnect):
-        while time.monotonic() < deadline:
-            await asyncio.wait_for(anext(body), DRAIN_S)
+    body = request.stream().__aiter__()
+    try:
+        yield body
+    except Exception:
+        deadline = time.monotonic() + DRAIN_S
+        with contextlib.suppress(StopAsyncIteration, asyncio.TimeoutError, ClientDisconnect):
+            while time.monotonic() < deadline:
+                await asyncio.wait_for(anext(body), DRAIN_S)
+        raise
 
 
 def open_info(path: pathlib.Path, audio_stream: str) -> SourceInfo:
@@ -141,7 +145,6 @@ async def _write_body(path: pathlib.Path, limits: Limits, body: AsyncIterator[by
                 raise RequestRefused(Code.UPLOAD_BROKEN_OFF) from None
             size += len(chunk)
             if size > limits.max_upload_bytes:
-                await drain(body)
                 raise limits.too_large
             digest.update(chunk)
             await run_in_threadpool(file.write, chunk)
