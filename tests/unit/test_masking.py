@@ -32,7 +32,7 @@ class Share(MaskBackend):
         self.share = share
         self.shape = MaskShape(channels=2, stride=4, context=4)
 
-    def masks(self, spectra, start, stop):
+    def masks(self, spectra, start, stop, cancellation=None):
         return np.full((spectra.shape[0], 2, FRONT_END.bins, stop - start), self.share, np.float32)
 
 
@@ -55,7 +55,7 @@ class Slow(Share):
         super().__init__(1.0)
         self.calls = self.running = self.most = 0
 
-    def masks(self, spectra, start, stop):
+    def masks(self, spectra, start, stop, cancellation=None):
         self.calls += 1
         self.running += 1
         self.most = max(self.most, self.running)
@@ -81,7 +81,7 @@ def test_parallel_chunks_keep_their_order():
 
 def test_an_error_of_one_chunk_is_raised():
     class Broken(Slow):
-        def masks(self, spectra, start, stop):
+        def masks(self, spectra, start, stop, cancellation=None):
             if self.calls == 4:
                 raise ModelError("broken")
             return super().masks(spectra, start, stop)

@@ -112,9 +112,9 @@ class Counted(MaskBackend):
         self.shape, self.parallel_calls = backend.shape, backend.parallel_calls
         self.backend, self.calls = backend, calls
 
-    def masks(self, spectra, start, stop):
+    def masks(self, spectra, start, stop, cancellation=None):
         self.calls.append(spectra.shape)
-        return self.backend.masks(spectra, start, stop)
+        return self.backend.masks(spectra, start, stop, cancellation)
 
 
 def test_progress_is_that_of_the_time_range(separator, song, tmp_path):

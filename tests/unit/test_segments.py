@@ -35,7 +35,7 @@ class Swell(SegmentBackend):
         self.parallel_calls = parallel_calls
         self.calls = 0
 
-    def sources(self, mixtures, names):
+    def sources(self, mixtures, names, cancellation=None):
         self.calls += 1
         places = np.linspace(0.1, 0.9, mixtures.shape[-1], dtype=np.float32)
         loudness = np.abs(mixtures).mean()

@@ -15,6 +15,7 @@ from ..checks import LONGEST_TILE, shown, whole_number
 from ..dsp.exact_sum import STEMS
 from ..errors import ModelError
 from ..system.background import run_in_thread
+from ..system.cancellation import Cancellation
 
 LONGEST_CONTEXT = 1 << 16
 # How the samples of a segment are weighted where segments overlap, see `segment_stream.weights`.
@@ -188,7 +189,7 @@ class MaskBackend(BackendThreads, abc.ABC):
     shape: MaskShape
 
     @abc.abstractmethod
-    def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
+    def masks(self, spectra: np.ndarray, start: int, stop: int, cancellation: Cancellation | None = None) -> np.ndarray:
         """Return the vocals' masks of the frames from `start` up to `stop`, (batch, channels, bins, stop - start).
 
         Parameters
@@ -196,6 +197,8 @@ class MaskBackend(BackendThreads, abc.ABC):
         spectra : ndarray (batch, channels, all_bins, frames), complex
             The number of frames is a multiple of the stride. Those outside `start` to `stop` are context.
         start, stop : int
+        cancellation : Cancellation, optional
+            Ends the computation early, if the backend can do that; this then raises CancelledError.
         """
 
 
@@ -205,8 +208,11 @@ class WaveBackend(BackendThreads, abc.ABC):
     shape: WaveShape
 
     @abc.abstractmethod
-    def vocals(self, mixtures: np.ndarray) -> np.ndarray:
-        """Return the vocals (batch, channels, tile) in mixtures (batch, channels, input_samples)."""
+    def vocals(self, mixtures: np.ndarray, cancellation: Cancellation | None = None) -> np.ndarray:
+        """Return the vocals (batch, channels, tile) in mixtures (batch, channels, input_samples).
+
+        `cancellation`: see `MaskBackend.masks`.
+        """
 
 
 class SegmentBackend(BackendThreads, abc.ABC):
@@ -220,7 +226,9 @@ class SegmentBackend(BackendThreads, abc.ABC):
     shape: SegmentShape
 
     @abc.abstractmethod
-    def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def sources(
+        self, mixtures: np.ndarray, names: Sequence[str], cancellation: Cancellation | None = None
+    ) -> np.ndarray:
         """Return sources (batch, len(names), channels, samples) of mixtures (batch, channels, samples), float32.
 
         Parameters
@@ -228,6 +236,8 @@ class SegmentBackend(BackendThreads, abc.ABC):
         mixtures : ndarray (batch, channels, samples), float32
         names : sequence of str
             Which of the shape's sources, in which order. The others need not be computed.
+        cancellation : Cancellation, optional
+            See `MaskBackend.masks`.
         """
 
 

@@ -13,7 +13,8 @@ def to_network(signal: np.ndarray, channels: int) -> np.ndarray:
     """
     if channels == 1:
         return signal[:, None]
-    return signal[None] if signal.shape[0] == channels else np.repeat(signal, channels, axis=0)[None]
+    # A view, not a copy: repeated spectra would be copied out of the order that they have in memory.
+    return np.broadcast_to(signal, (channels, *signal.shape[1:]))[None]
 
 
 def from_network(estimates: np.ndarray, channels: int) -> np.ndarray:

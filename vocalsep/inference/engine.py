@@ -19,6 +19,7 @@ from ..audio.resample import Resampler
 from ..audio.source import MOST_CHANNELS, RATES_HZ
 from ..errors import AudioError, ModelError
 from ..model_files import registry
+from ..system.cancellation import Cancellation
 from .backend import VOCALS, SegmentBackend, stem_names
 from .opening import open_model
 from .sample_queue import SampleQueue
@@ -111,6 +112,7 @@ class Engine:
         layout: str = "",
         first: int = 0,
         stop: int | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Yield pairs of mixture (channels, samples) and its sources (sources, channels, samples), block by block.
 
@@ -130,6 +132,8 @@ class Engine:
         first, stop : int
             Range of samples that is yielded, by default the whole song. The result equals that part of the result for
             the whole song, but the network computes little else.
+        cancellation : Cancellation, optional
+            Ends the separation early, from any thread; then the next pair raises CancelledError.
 
         Raises
         ------
@@ -143,7 +147,7 @@ class Engine:
         if channels not in GROUPS:
             raise AudioError(f"the mixture has {channels} channels; 1 to {MOST_CHANNELS} are supported")
         position = 0
-        pairs = self._all_sources_of(blocks, sample_rate, channels, sources, layout, first, stop)
+        pairs = self._all_sources_of(blocks, sample_rate, channels, sources, layout, first, stop, cancellation)
         with contextlib.closing(pairs):
             for mixture, separated in pairs:
                 part = slice(max(0, first - position), None if stop is None else max(0, stop - position))
@@ -162,13 +166,14 @@ class Engine:
         layout: str,
         first: int,
         stop: int | None,
+        cancellation: Cancellation | None,
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Yield pairs from the start of the song; before `first`, the sources may be silence."""
         parts = channel_groups(layout, channels)
         wanted = self._wanted(sample_rate, first, stop)
         mixture, separated = SampleQueue(), [SampleQueue() for _ in parts]
         with contextlib.ExitStack() as stack:
-            groups = [_Group(self, part, sample_rate, wanted, sources) for part in parts]
+            groups = [_Group(self, part, sample_rate, wanted, sources, cancellation) for part in parts]
             for group in groups:
                 stack.callback(group.stream.close)
             for block in blocks:
@@ -208,11 +213,12 @@ class _Group:
         sample_rate: int,
         wanted: tuple[int, int] | None,
         sources: Sequence[str],
+        cancellation: Cancellation | None,
     ):
         self.part = _part(channels)
         self.down = Resampler(len(channels), sample_rate, engine.sample_rate)
         self.up = Resampler(len(sources) * len(channels), engine.sample_rate, sample_rate)
-        self.stream = engine.streams.open(len(channels), wanted, sources)
+        self.stream = engine.streams.open(len(channels), wanted, sources, cancellation)
 
     def push(self, block: np.ndarray) -> np.ndarray:
         return self.up.push(self.stream.push(self.down.push(block[self.part])))

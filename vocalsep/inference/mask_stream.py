@@ -11,6 +11,7 @@ import numpy as np
 from ..dsp.chunking import Chunk, Chunker
 from ..dsp.front_end import FrontEndConfig
 from ..dsp.streaming_stft import InverseStft, Stft
+from ..system.cancellation import Cancellation
 from .backend import MaskBackend
 from .channels import from_network, to_network
 from .one_sided import no_replacement, replace_quiet_side, restore_masks
@@ -39,6 +40,8 @@ class MaskStream:
     wanted : tuple of int, optional
         First sample and end of the vocals that are needed. The rest may be silence, which saves most of its
         computation.
+    cancellation : Cancellation, optional
+        Ends the stream's computations early; what waits for them then raises CancelledError.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class MaskStream:
         context: int,
         hard: bool = False,
         wanted: tuple[int, int] | None = None,
+        cancellation: Cancellation | None = None,
     ):
         self.backend = backend
         self.front_end = front_end
@@ -66,6 +70,7 @@ class MaskStream:
         self._pending: collections.deque[tuple[Chunk, concurrent.futures.Future[np.ndarray] | None]] = (
             collections.deque()
         )
+        self._cancellation = cancellation or Cancellation()
         self._samples_in = 0
         self._samples_out = 0
 
@@ -98,7 +103,8 @@ class MaskStream:
         return rest[:, : rest.shape[1] - max(0, self._samples_out - self._samples_in)]
 
     def close(self) -> None:
-        """Wait for computations that are still running."""
+        """End computations that are still running."""
+        self._cancellation.cancel()
         concurrent.futures.wait([masks for _, masks in self._pending if masks is not None])
 
     def _concatenate(self, out: list[np.ndarray]) -> np.ndarray:
@@ -127,9 +133,11 @@ class MaskStream:
         weights = self._weights_of(chunk)
 
         def compute() -> np.ndarray:
+            self._cancellation.check()
             spectrum = chunk.spectrum if weights is None else replace_quiet_side(chunk.spectrum, weights)
             spectra = to_network(spectrum, self.backend.shape.channels)
-            masks = from_network(self.backend.masks(spectra, chunk.start, chunk.stop), self.channels)
+            estimates = self.backend.masks(spectra, chunk.start, chunk.stop, self._cancellation)
+            masks = from_network(estimates, self.channels)
             return masks if weights is None else restore_masks(masks, weights[:, chunk.start : chunk.stop])
 
         return compute

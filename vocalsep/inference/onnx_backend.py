@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import whole_number
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError
+from ..system.cancellation import Cancellation
 from .backend import Backend, MaskBackend, MaskShape, SegmentShape, WaveBackend, WaveShape, shape_from_dict
 from .onnx_session import LARGEST_FILE, Graph, compute, fits, graph_errors
 from .threads import PARALLEL_CALLS, Threads
@@ -37,14 +38,14 @@ class OnnxMasks(MaskBackend):
         self.bins = bins
         self.parallel_calls = parallel_calls
 
-    def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
+    def masks(self, spectra: np.ndarray, start: int, stop: int, cancellation: Cancellation | None = None) -> np.ndarray:
         """Return masks, see `MaskBackend.masks`."""
         parts = [
             _magnitudes(spectra[:, :, : self.bins, part], self.shape.mid_side)
             for part in (slice(start), slice(start, stop), slice(stop, None))
         ]
         expected = (*spectra.shape[:2], self.bins, stop - start)
-        return compute(self.session, parts, [expected])[0]
+        return compute(self.session, parts, [expected], cancellation)[0]
 
 
 class OnnxWaves(WaveBackend):
@@ -54,10 +55,11 @@ class OnnxWaves(WaveBackend):
         self.shape = shape
         self.session = session
 
-    def vocals(self, mixtures: np.ndarray) -> np.ndarray:
+    def vocals(self, mixtures: np.ndarray, cancellation: Cancellation | None = None) -> np.ndarray:
         """Return vocals, see `WaveBackend.vocals`."""
         inputs = np.ascontiguousarray(mixtures, np.float32)
-        return compute(self.session, [inputs], [(*mixtures.shape[:2], self.shape.tile)])[0]
+        expected = (*mixtures.shape[:2], self.shape.tile)
+        return compute(self.session, [inputs], [expected], cancellation)[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ModelError, VocalsepError
 from ..model_files.onnx_metadata import read_operators
 from ..model_files.store import ADD_HINT
+from ..system.cancellation import Cancellation, CancelledError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -103,13 +104,35 @@ def fits(shape: Sequence[object], expected: Sequence[int | None]) -> bool:
 
 
 def compute(
-    session: onnxruntime.InferenceSession, inputs: Sequence[np.ndarray], expected: Sequence[tuple[int, ...]]
+    session: onnxruntime.InferenceSession,
+    inputs: Sequence[np.ndarray],
+    expected: Sequence[tuple[int, ...]],
+    cancellation: Cancellation | None = None,
 ) -> list[np.ndarray]:
-    """Compute a graph's outputs; raises ModelError unless they are float32 arrays of the shapes `expected`."""
+    """Compute a graph's outputs.
+
+    Raises
+    ------
+    ModelError
+        They are not float32 arrays of the shapes `expected`.
+    CancelledError
+        `cancellation` has ended it, within one layer of the network.
+    """
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = FATAL
+
+    def end() -> None:
+        options.terminate = True
+
     # By position, because the names differ between releases.
     named = {each.name: value for each, value in zip(session.get_inputs(), inputs, strict=True)}
     try:
-        outputs = session.run(None, named)
+        with (cancellation or Cancellation()).ended_by(end):
+            outputs = session.run(None, named, options)
+    except CancelledError:
+        raise
     except Exception as error:  # As in `graph_errors`.
         raise ModelError(f"the model's graph cannot be computed: {error}") from None
     for output, shape in zip(outputs, expected, strict=True):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..system.cancellation import Cancellation
 from .backend import ACCOMPANIMENT, VOCALS, SegmentBackend
 from .channels import from_network
 from .mixture_buffer import MixtureBuffer, is_one_sided, network_input
@@ -63,6 +64,8 @@ class SegmentStream:
     wanted : tuple of int, optional
         First sample and end of what is needed of the sources. The rest may be silence, which saves most of its
         computation.
+    cancellation : Cancellation, optional
+        See `MaskStream`.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class SegmentStream:
         hop: int,
         names: Sequence[str] = (VOCALS,),
         wanted: tuple[int, int] | None = None,
+        cancellation: Cancellation | None = None,
     ):
         self.backend = backend
         self.channels = channels
@@ -80,6 +84,7 @@ class SegmentStream:
         self.wanted = wanted
         self.shape = backend.shape
         self._buffer = MixtureBuffer(channels)
+        self._cancellation = cancellation or Cancellation()
         self._next = -self.shape.before  # start of the next segment
         self._weights = weights(self.shape.window, self.shape.used)
         # Segments that are being computed, the oldest first; None if they are not needed.
@@ -117,7 +122,8 @@ class SegmentStream:
         return self._concatenate([*out, self._ready(self._buffer.end)])
 
     def close(self) -> None:
-        """Wait for computations that are still running."""
+        """End computations that are still running."""
+        self._cancellation.cancel()
         concurrent.futures.wait([sources for _, sources in self._pending if sources is not None])
 
     def _last_segments(self) -> list[Segment]:
@@ -169,6 +175,7 @@ class SegmentStream:
         used = slice(segment.left, segment.left + segment.samples)
 
         def compute() -> np.ndarray:
+            self._cancellation.check()
             estimates = self._estimates(network_input(mixture, side_weights, self.shape.channels))
             sources = []
             for index in range(len(self.names)):
@@ -183,9 +190,9 @@ class SegmentStream:
     def _estimates(self, inputs: np.ndarray) -> np.ndarray:
         """Return the sources (batch, names, channels, samples) of a batch of the network's inputs."""
         if VOCALS not in self.names or VOCALS in self.shape.sources:
-            return self.backend.sources(inputs, self.names)
+            return self.backend.sources(inputs, self.names, self._cancellation)
         names = [ACCOMPANIMENT if name == VOCALS else name for name in self.names]
-        estimates = self.backend.sources(inputs, names)
+        estimates = self.backend.sources(inputs, names, self._cancellation)
         at = names.index(ACCOMPANIMENT)
         estimates[:, at] = inputs - estimates[:, at]
         return estimates

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..dsp.front_end import FrontEndConfig
 from ..errors import UsageError
+from ..system.cancellation import Cancellation
 from .backend import VOCALS, Backend, MaskBackend, SegmentBackend, WaveBackend
 from .mask_stream import MaskStream
 from .mixture_buffer import WEIGHT_HOP
@@ -102,7 +103,13 @@ class Streams:
                 raise UsageError(f"core_frames must be a multiple of {stride}, not {core_frames}")
             self.context = self._context(backend, overlap)
 
-    def open(self, channels: int, wanted: tuple[int, int] | None = None, sources: Sequence[str] = (VOCALS,)) -> Stream:
+    def open(
+        self,
+        channels: int,
+        wanted: tuple[int, int] | None = None,
+        sources: Sequence[str] = (VOCALS,),
+        cancellation: Cancellation | None = None,
+    ) -> Stream:
         """Open a stream of 1 or 2 channels at the model's rate.
 
         Parameters
@@ -112,16 +119,25 @@ class Streams:
             First sample and end of what is needed. The rest may be silence, see `MaskStream`.
         sources : sequence of str
             What the stream gives, (sources * channels, samples): only a network on segments has more than the vocals.
+        cancellation : Cancellation, optional
+            See `MaskStream`.
         """
         stream: MaskStream | WaveStream | SegmentStream
         hop = WEIGHT_HOP
         if isinstance(self.backend, SegmentBackend):
-            stream = SegmentStream(self.backend, channels, self.hop, sources, wanted)
+            stream = SegmentStream(self.backend, channels, self.hop, sources, wanted, cancellation)
         elif isinstance(self.backend, WaveBackend):
-            stream = WaveStream(self.backend, channels, wanted)
+            stream = WaveStream(self.backend, channels, wanted, cancellation)
         else:
             stream = MaskStream(
-                self.backend, self.front_end, channels, self.core, self.context, hard=self.hard, wanted=wanted
+                self.backend,
+                self.front_end,
+                channels,
+                self.core,
+                self.context,
+                hard=self.hard,
+                wanted=wanted,
+                cancellation=cancellation,
             )
             hop = self.front_end.hop
         # A network of one channel separates each side by itself anyway.

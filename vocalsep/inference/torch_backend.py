@@ -11,6 +11,7 @@ import torch
 
 from ..networks.network import MaskNetwork, Network, WaveNetwork
 from ..system.background import run_here
+from ..system.cancellation import Cancellation
 from .backend import BackendThreads, MaskBackend, MaskShape, Result, WaveBackend, WaveShape
 from .threads import Threads
 from .torch_threads import torch_executor
@@ -69,13 +70,13 @@ class TorchMasks(TorchThreads, MaskBackend):
         self.bins = bins
 
     @torch.inference_mode()
-    def masks(self, spectra: np.ndarray, start: int, stop: int) -> np.ndarray:
+    def masks(self, spectra: np.ndarray, start: int, stop: int, cancellation: Cancellation | None = None) -> np.ndarray:
         """Return masks, see `MaskBackend.masks`."""
         if self.network.takes_magnitudes:
             # The same as network_input, but ten times as fast.
             inputs = torch.from_numpy(np.abs(spectra[:, :, : self.bins])).to(self.device)
         else:
-            inputs = self.network.network_input(torch.from_numpy(spectra).to(self.device), self.bins)
+            inputs = self.network.network_input(tensor(spectra).to(self.device), self.bins)
         with autocast(self.device, self.precision):
             masks = self.network.masks_between(inputs, start, stop)
         return masks.float().cpu().numpy()
@@ -94,10 +95,10 @@ class TorchWaves(TorchThreads, WaveBackend):
         self.network = network
 
     @torch.inference_mode()
-    def vocals(self, mixtures: np.ndarray) -> np.ndarray:
+    def vocals(self, mixtures: np.ndarray, cancellation: Cancellation | None = None) -> np.ndarray:
         """Return vocals, see `WaveBackend.vocals`."""
         with autocast(self.device, self.precision):
-            estimates = self.network(torch.from_numpy(mixtures).to(self.device))
+            estimates = self.network(tensor(mixtures).to(self.device))
         return estimates[:, : self.shape.channels, : self.shape.tile].float().cpu().numpy()
 
 
@@ -110,6 +111,11 @@ def torch_backend(
     if not isinstance(network, MaskNetwork):
         raise TypeError(f"{type(network).__name__} is neither a mask nor a waveform network")
     return TorchMasks(network, bins, device, precision, threads)
+
+
+def tensor(values: np.ndarray) -> torch.Tensor:
+    """Return an array as a tensor, which shares its memory unless the array must not be written to."""
+    return torch.from_numpy(np.require(values, requirements="W"))
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..system.cancellation import Cancellation
 from .backend import WaveBackend
 from .channels import from_network
 from .mixture_buffer import MixtureBuffer, is_one_sided, network_input
@@ -24,15 +25,24 @@ class WaveStream:
     wanted : tuple of int, optional
         First sample and end of the vocals that are needed. The rest may be silence, which saves most of its
         computation.
+    cancellation : Cancellation, optional
+        See `MaskStream`.
     """
 
-    def __init__(self, backend: WaveBackend, channels: int, wanted: tuple[int, int] | None = None):
+    def __init__(
+        self,
+        backend: WaveBackend,
+        channels: int,
+        wanted: tuple[int, int] | None = None,
+        cancellation: Cancellation | None = None,
+    ):
         self.backend = backend
         self.channels = channels
         self.wanted = wanted
         shape = backend.shape
         self.tile, self.input_samples, self.context = shape.tile, shape.input_samples, shape.context_samples
         self._buffer = MixtureBuffer(channels)
+        self._cancellation = cancellation or Cancellation()
         self._done = 0
 
     def push(self, samples: np.ndarray, side_weights: np.ndarray | None = None) -> np.ndarray:
@@ -71,7 +81,7 @@ class WaveStream:
             return np.zeros((self.channels, self.tile), np.float32)
         mixture, weights = self._buffer.part(start - self.context, self.input_samples)
         inputs = network_input(mixture, weights, self.backend.shape.channels)
-        estimates = self.backend.start(lambda: self.backend.vocals(inputs)).result()
+        estimates = self.backend.start(lambda: self.backend.vocals(inputs, self._cancellation)).result()
         vocals = from_network(estimates, self.channels)
         if not is_one_sided(weights):
             return vocals

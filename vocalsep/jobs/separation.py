@@ -15,6 +15,7 @@ from ..errors import AudioError
 from ..inference.backend import ACCOMPANIMENT, OTHER, VOCALS
 from ..inference.engine import Engine
 from ..system.background import prefetch
+from ..system.cancellation import Cancellation
 
 # Blocks that may wait between the stages.
 DECODED_AHEAD, SEPARATED_AHEAD = 4, 16
@@ -30,6 +31,7 @@ def separate_source(
     first: int = 0,
     stop: int | None = None,
     instruments: Sequence[str] = (),
+    cancellation: Cancellation | None = None,
 ) -> Generator[dict[str, np.ndarray], None, None]:
     """Decode and separate a source, and yield its stems block by block.
 
@@ -49,6 +51,8 @@ def separate_source(
         Samples of the song from which and up to which stems are yielded, by default all.
     instruments : sequence of str
         All of the engine's `instruments`, or none.
+    cancellation : Cancellation, optional
+        Ends the separation early, from any thread.
 
     Yields
     ------
@@ -61,8 +65,11 @@ def separate_source(
         The source cannot be decoded, or holds no samples.
     ModelError
         The model makes NaN or infinite samples of it.
+    CancelledError
+        It was cancelled.
     """
     info = source.info
+    cancellation = cancellation or Cancellation()
     with contextlib.closing(prefetch(_scaled_blocks(source, gain), DECODED_AHEAD)) as decoded:
         pairs = engine.sources_of(
             decoded,
@@ -72,8 +79,9 @@ def separate_source(
             layout=info.layout,
             first=first,
             stop=stop,
+            cancellation=cancellation,
         )
-        with contextlib.closing(prefetch(pairs, SEPARATED_AHEAD)) as separated:
+        with contextlib.closing(prefetch(pairs, SEPARATED_AHEAD, cancellation.cancel)) as separated:
             for mixture, sources in separated:
                 yield exact_stems(mixture, sources, instruments, bits)
     if source.read == 0:

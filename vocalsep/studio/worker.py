@@ -19,6 +19,7 @@ from ..errors import OutputError, VocalsepError
 from ..jobs.separation import clip_guard_gain, separate_source, source_remarks
 from ..system.atomic_files import write_text
 from ..system.background import lower_priority
+from ..system.cancellation import Cancellation, CancelledError
 from .error_messages import Code, Problem, StudioError, error_fields, problem_of
 from .library import (
     CANCELLED,
@@ -84,6 +85,8 @@ class Worker:
         # Songs to stop, and whether what is separated is kept.
         self._cancelled: dict[str, bool] = {}
         self._current: str | None = None
+        # Of the current song.
+        self._cancellation = Cancellation()
         self._peaks: dict[str, WaveformPeaks] = {}
         self._queue = [song.id for song in reversed(library.songs()) if song.state == QUEUED]
         self._thread = threading.Thread(target=self._work, name="separation", daemon=True)
@@ -96,6 +99,7 @@ class Worker:
         """Tell the thread to stop, and to mark the song that is being separated as interrupted."""
         with self._changed:
             self._closing = True
+            self._cancellation.cancel()
             self._changed.notify_all()
 
     def join(self, deadline: float) -> bool:
@@ -224,7 +228,7 @@ class Worker:
                 return self._finish(song, CANCELLED, Problem(Code.SONG_CANCELLED))
             if song.id == self._current:
                 self._cancelled[song.id] = keep
-                # The thread notices at its next block, within about a second.
+                self._cancellation.cancel()
                 while self._current == song.id and not self._closing:
                     self._changed.wait(timeout=10)
         return self.library.get(song.id) or song
@@ -268,6 +272,7 @@ class Worker:
                 if self._closing:
                     return
                 self._current = self._queue.pop(0)
+                self._cancellation = Cancellation()
                 song = self.library.get(self._current)
                 self.on_queue(list(self._queue))
             try:
@@ -330,20 +335,23 @@ class Worker:
             reported = 0.0
             with (
                 StemWriter(library.stem(song, "vocals"), library.stem(song, "accompaniment"), bits) as writer,
-                contextlib.closing(separate_source(engine, source, bits=bits, gain=gain)) as blocks,
+                contextlib.closing(
+                    separate_source(engine, source, bits=bits, gain=gain, cancellation=self._cancellation)
+                ) as blocks,
             ):
-                for stems in blocks:
-                    vocals, accompaniment = (stems[name] for name in STEMS)
+                try:
+                    for stems in blocks:
+                        vocals, accompaniment = (stems[name] for name in STEMS)
+                        self._check_wanted(song, source)
+                        writer.write(vocals, accompaniment)
+                        peaks.push(vocals, accompaniment)
+                        song = library.update(song, on_disk=False, ready=song.ready + vocals.shape[1])
+                        if time.monotonic() - reported > REPORT_INTERVAL_S:
+                            reported = time.monotonic()
+                            self.on_change(song)
+                except CancelledError:
                     self._check_wanted(song, source)
-                    if self._cancelled.get(song.id) and song.ready:
-                        song = library.update(song, on_disk=False, partial=True)
-                        break
-                    writer.write(vocals, accompaniment)
-                    peaks.push(vocals, accompaniment)
-                    song = library.update(song, on_disk=False, ready=song.ready + vocals.shape[1])
-                    if time.monotonic() - reported > REPORT_INTERVAL_S:
-                        reported = time.monotonic()
-                        self.on_change(song)
+                    song = library.update(song, on_disk=False, partial=True)
         peaks.flush()
         write_text(library.song_folder(song) / PEAKS, json.dumps(peaks.peaks))
         remarks = source_remarks(source, gain)

@@ -21,7 +21,9 @@ class _End:
         self.error = error
 
 
-def prefetch(items: Iterator[Item], max_items: int) -> Generator[Item, None, None]:
+def prefetch(
+    items: Iterator[Item], max_items: int, cancel: Callable[[], None] | None = None
+) -> Generator[Item, None, None]:
     """Run an iterator in a thread of its own, and yield its items.
 
     Closing this generator ends the thread after the current item, and closes the iterator; so use it in
@@ -33,6 +35,8 @@ def prefetch(items: Iterator[Item], max_items: int) -> Generator[Item, None, Non
         What it raises, this raises too.
     max_items : int
         Items that may wait in the queue.
+    cancel : callable, optional
+        Called when this generator is closed, so that the current item need not be waited for.
     """
     waiting: queue.Queue[Item | _End] = queue.Queue(max_items)
     stopped = threading.Event()
@@ -61,6 +65,8 @@ def prefetch(items: Iterator[Item], max_items: int) -> Generator[Item, None, Non
             raise item.error
     finally:
         stopped.set()
+        if cancel is not None:
+            cancel()
         while thread.is_alive():
             with contextlib.suppress(queue.Empty):
                 waiting.get(timeout=0.01)

@@ -18,6 +18,7 @@ from ...checks import LONGEST_TILE, number, whole_number
 from ...dsp.front_end import LARGEST_FFT, FrontEndConfig
 from ...dsp.streaming_stft import InverseStft, Stft
 from ...errors import ModelError
+from ...system.cancellation import Cancellation
 from ..backend import SegmentBackend, SegmentShape
 from ..onnx_session import compute, fits
 from .onnx_segments import start
@@ -98,17 +99,20 @@ class HtDemucsGraph(SegmentBackend):
         self.parallel_calls = parallel_calls
         self.front_end = FrontEndConfig(config.sample_rate, config.n_fft, config.n_fft // HOPS, config.n_fft // 2)
 
-    def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def sources(
+        self, mixtures: np.ndarray, names: Sequence[str], cancellation: Cancellation | None = None
+    ) -> np.ndarray:
         """Return sources, see `SegmentBackend.sources`."""
         indices = [self.shape.sources.index(name) for name in names]
-        return np.stack([self._sources(mixture, indices) for mixture in mixtures])
+        return np.stack([self._sources(mixture, indices, cancellation) for mixture in mixtures])
 
-    def _sources(self, mixture: np.ndarray, indices: list[int]) -> np.ndarray:
+    def _sources(self, mixture: np.ndarray, indices: list[int], cancellation: Cancellation | None) -> np.ndarray:
         """Return sources (len(indices), channels, samples) of one mixture (channels, samples)."""
         count, spectrum = len(self.shape.sources), self.config.spectrum_shape
         inputs = [np.ascontiguousarray(mixture[None], np.float32), self._spectrum(mixture)[None]]
         expected = [(1, count, *spectrum), (1, count, CHANNELS, self.shape.samples)]
-        spectra, added = (output[0, indices] for output in compute(self.session, inputs, expected))
+        outputs = compute(self.session, inputs, expected, cancellation)
+        spectra, added = (output[0, indices] for output in outputs)
         return self._samples(spectra) + added
 
     @property

@@ -16,6 +16,7 @@ import numpy as np
 from ...checks import number, whole_number
 from ...dsp.segment_stft import centred_istft, centred_stft
 from ...errors import ModelError
+from ...system.cancellation import Cancellation
 from ..backend import ACCOMPANIMENT, VOCALS, SegmentBackend, SegmentShape
 from ..onnx_session import compute, fits
 from .onnx_segments import start
@@ -95,7 +96,9 @@ class MdxNet(SegmentBackend):
         self.shape = config.shape
         self.parallel_calls = parallel_calls
 
-    def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def sources(
+        self, mixtures: np.ndarray, names: Sequence[str], cancellation: Cancellation | None = None
+    ) -> np.ndarray:
         """Return sources, see `SegmentBackend.sources`."""
         config = self.config
         spectra = centred_stft(mixtures, config.n_fft, HOP)[:, :, : config.bins]
@@ -104,7 +107,7 @@ class MdxNet(SegmentBackend):
         planes[:, :, 0], planes[:, :, 1] = spectra.real, spectra.imag
         planes[:, :, :, :SILENT_BINS] = 0
         inputs = planes.reshape(batch, PLANES, bins, frames)
-        estimates = compute(self.session, [inputs], [inputs.shape])[0].reshape(planes.shape)
+        estimates = compute(self.session, [inputs], [inputs.shape], cancellation)[0].reshape(planes.shape)
         whole = np.zeros((batch, channels, config.n_fft // 2 + 1, frames), np.complex64)
         whole.real[:, :, :bins], whole.imag[:, :, :bins] = estimates[:, :, 0], estimates[:, :, 1]
         signal = centred_istft(whole, HOP)

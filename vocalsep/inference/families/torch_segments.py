@@ -11,10 +11,11 @@ import torch
 
 from ...errors import ModelError
 from ...system.background import run_in_thread
+from ...system.cancellation import Cancellation
 from ..backend import SegmentBackend, SegmentShape
 from ..devices import choose_device
 from ..threads import PARALLEL_CALLS, Threads
-from ..torch_backend import TorchThreads, autocast
+from ..torch_backend import TorchThreads, autocast, tensor
 from .table import Running, Runtime
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ class TorchSegments(TorchThreads, SegmentBackend):
         self.shape = shape
 
     @torch.inference_mode()
-    def sources(self, mixtures: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def sources(
+        self, mixtures: np.ndarray, names: Sequence[str], cancellation: Cancellation | None = None
+    ) -> np.ndarray:
         """Return sources, see `SegmentBackend.sources`."""
-        inputs = torch.from_numpy(np.ascontiguousarray(mixtures, np.float32)).to(self.device)
+        inputs = tensor(np.ascontiguousarray(mixtures, np.float32)).to(self.device)
         with autocast(self.device, self.precision):
             estimates = self.estimate(inputs, names)
         return estimates.float().cpu().numpy()
