@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import whole_number
 from ..dsp.front_end import FrontEndConfig
 from ..errors import ModelError
+from ..model_files.onnx_metadata import read_metadata
 from ..system.cancellation import Cancellation
 from .backend import Backend, MaskBackend, MaskShape, SegmentShape, WaveBackend, WaveShape, shape_from_dict
 from .onnx_session import LARGEST_FILE, Graph, compute, fits, graph_errors
@@ -82,7 +83,7 @@ class OnnxModel:
     threads: int
 
 
-def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
+def load_onnx(path: pathlib.Path, threads: int | None, verified: bool = False) -> OnnxModel:
     """Open an exported model.
 
     Parameters
@@ -90,6 +91,8 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     path : pathlib.Path
     threads : int, optional
         By default one for each core.
+    verified : bool
+        The file is known by its checksum: its graph is not checked.
 
     Raises
     ------
@@ -100,13 +103,15 @@ def load_onnx(path: pathlib.Path, threads: int | None) -> OnnxModel:
     """
     with graph_errors(path):
         graph = Graph(path)
-        metadata = json.loads(graph.plain.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        entries = read_metadata(path) if verified else graph.plain.get_modelmeta().custom_metadata_map
+        metadata = json.loads(entries[METADATA_KEY])
         shape = shape_from_dict(metadata["shape"])
         if isinstance(shape, SegmentShape):
             raise ModelError(NOT_EXPORTED)
         front_end = FrontEndConfig(**metadata["config"]["front_end"])
         whole_number("parameters", metadata["parameters"], 0, LARGEST_FILE)
-        _check_interface(graph.plain, shape, front_end.bins)
+        if not verified:
+            _check_interface(graph.plain, shape, front_end.bins)
         shared = Threads(threads, 1 if isinstance(shape, WaveShape) else PARALLEL_CALLS)
         session = graph.optimized(shared.per_call)
     if isinstance(shape, WaveShape):

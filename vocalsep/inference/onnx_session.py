@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
@@ -66,18 +67,9 @@ def graph_errors(path: pathlib.Path) -> Iterator[None]:
 
 
 class Graph:
-    """A graph in memory, for sessions that compute it; open it inside `graph_errors`.
-
-    Attributes
-    ----------
-    plain : onnxruntime.InferenceSession
-        A session without optimization, to check the graph's inputs: the optimizer aborts the process if the first
-        layers cannot take them.
-    """
+    """A graph in memory, for sessions that compute it; open it inside `graph_errors`."""
 
     def __init__(self, path: pathlib.Path):
-        import onnxruntime
-
         if path.stat().st_size > LARGEST_FILE:
             raise ModelError(f"too large for a model, which has at most {LARGEST_FILE >> 20} MB")
         self._data = path.read_bytes()
@@ -86,13 +78,22 @@ class Graph:
         # Names of operators stand in the file as they are: where the bytes are missing, nothing else needs to be read.
         if LOOP.encode() in self._data and LOOP in read_operators(io.BytesIO(self._data)):
             raise ModelError("has a loop, which might never end and which no vocalsep model has")
-        self.plain = _session(self._data, 1, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+
+    @functools.cached_property
+    def plain(self) -> onnxruntime.InferenceSession:
+        """A session without optimization, to check the graph's inputs.
+
+        The optimizer aborts the process if the first layers cannot take them.
+        """
+        import onnxruntime
+
+        return _session(self._data, 1, onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
 
     def optimized(self, threads: int) -> onnxruntime.InferenceSession:
         """Return the session that computes the graph, in place of the plain one, with so many threads a call."""
         import onnxruntime
 
-        del self.plain
+        vars(self).pop("plain", None)
         return _session(self._data, threads, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
 
 

@@ -90,7 +90,8 @@ def open_model(model: str | pathlib.Path, backend: str, device: str, precision: 
         raise UsageError(
             "the onnx backend computes on the CPU in float32; the torch backend has other devices and precisions"
         )
-    return _open_onnx(exported, threads)
+    # What lies beside a shipped model has the checksum that was published.
+    return _open_onnx(exported, threads, verified=exported != path)
 
 
 def model_info(path: pathlib.Path) -> ModelInfo | FamilyInfo:
@@ -185,10 +186,10 @@ def _open_torch(path: pathlib.Path, device: str, precision: str, threads: int | 
     return Opened(backend, front_end.sample_rate, front_end, path, where, chosen.type, fallback)
 
 
-def _open_onnx(path: pathlib.Path, threads: int | None) -> Opened:
+def _open_onnx(path: pathlib.Path, threads: int | None, verified: bool) -> Opened:
     from .onnx_backend import load_onnx
 
-    opened = load_onnx(path, threads)
+    opened = load_onnx(path, threads, verified)
     where = f"by ONNX Runtime, {opened.threads} threads"
     return Opened(opened.backend, opened.front_end.sample_rate, opened.front_end, path, where, "cpu", "")
 
