@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import UsageError
 
 V4 = ("SDR", "ISR", "SIR", "SAR")
+# NSDR is the gain of SDR over the mixture's own.
 V3 = ("NSDR", "SIR3", "SAR3")
 
 
@@ -63,32 +64,25 @@ def median_v4(frames: dict[str, np.ndarray], source: int) -> dict[str, float]:
     return {name: float(np.median(values)) if values.size else math.nan for name, values in known.items()}
 
 
-def bss_v3(references: np.ndarray, estimates: np.ndarray, mixture: np.ndarray) -> list[dict[str, float]]:
+def bss_v3(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     """Score the sources of a track with BSS Eval v3 on the whole of it, in mono.
 
     Parameters
     ----------
     references, estimates : ndarray (sources, channels, samples)
-    mixture : ndarray (channels, samples)
 
     Returns
     -------
-    list of dict
-        For each source ``NSDR`` (the gain of SDR over the mixture's own), ``SIR3`` and ``SAR3`` in dB; nan where a
-        reference or estimate is silent.
+    ndarray (3, sources)
+        SDR, SIR and SAR in dB; nan where any reference or estimate is silent.
     """
     true, estimated = (sources.mean(axis=1, dtype=np.float64) for sources in (references, estimates))
-    raw = np.repeat(mixture.mean(axis=0, dtype=np.float64)[None], len(true), axis=0)
-    if not true.any(axis=1).all() or not estimated.any(axis=1).all() or not raw.any():
-        return [dict.fromkeys(V3, math.nan) for _ in true]
+    if not true.any(axis=1).all() or not estimated.any(axis=1).all():
+        return np.full((3, len(true)), math.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sdr, sir, sar, _ = _metrics().bss_eval_sources(true, estimated, compute_permutation=False)
-        before = _metrics().bss_eval_sources(true, raw, compute_permutation=False)[0]
-    return [
-        {"NSDR": float(sdr[j][0] - before[j][0]), "SIR3": float(sir[j][0]), "SAR3": float(sar[j][0])}
-        for j in range(len(true))
-    ]
+        scores = _metrics().bss_eval_sources(true, estimated, compute_permutation=False)
+    return np.stack(scores[:3])[..., 0]
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from ..system.process_pool import blocked_signals, init_worker, interruptible, p
 from .estimates import find_estimates
 from .methods import Method, load_track
 from .results import TRACKS, TrackResult, plain, plot_path, result_path
-from .scoring import ScoringSettings, score, silent_stems
+from .scoring import ScoringSettings, TrackScorer, silent_stems
 
 # Results of other versions of the scoring code are made again.
 VERSION = 1
@@ -133,11 +133,12 @@ def _scored_track(song: Song, plan: EvaluationPlan, threads: int) -> TrackResult
     try:
         track = load_track(song, plan.settings.snr_db)
         seconds = track.mixture.shape[1] / track.sample_rate
+        scorer = TrackScorer(track, plan.settings)
         scores = {}
         estimates = {}
         for row in plan.methods:
             estimates[row.name] = row.separate(track, plan.device, threads)
-            scores[row.name] = score(track, estimates[row.name], plan.settings)
+            scores[row.name] = scorer.score(estimates[row.name])
         result = TrackResult(song.name, seconds, scores, tuple(silent_stems(track)))
         if plan.folder is not None and plan.plots:
             from .plots import save_track_plot

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
 
 from ..dsp.metrics import si_sdr, usdr
-from .bss import bss_v3, bss_v4, median_v4
+from .bss import V3, bss_v3, bss_v4, median_v4
 from .methods import ReferenceTrack, StemPair
 
 METRICS = ("bss", "usdr", "si-sdr", "nsdr")
@@ -35,37 +36,63 @@ class ScoringSettings:
     snr_db: float | None = None
 
 
-def score(track: ReferenceTrack, estimate: StemPair, settings: ScoringSettings) -> dict[str, dict[str, float]]:
-    """Return the figures of vocals and of accompaniment, by the names that tables print.
+class TrackScorer:
+    """Scores the estimates of one track.
 
     Parameters
     ----------
     track : ReferenceTrack
-    estimate : tuple of ndarray (channels, samples)
-        Vocals and accompaniment.
     settings : ScoringSettings
-
-    Returns
-    -------
-    dict of dict of float
-        nan where a figure is not defined: the reference, or for some figures the estimate, is silent. Infinite
-        figures (a perfect estimate) stay.
     """
-    references = np.stack([track.vocals, track.accompaniment])
-    estimates = np.stack(estimate)
-    figures: dict[str, dict[str, float]] = {stem: {} for stem in SCORED}
-    if "bss" in settings.metrics:
-        frames = bss_v4(references, estimates, track.sample_rate, settings.window_s, settings.hop_s)
-        for index, stem in enumerate(SCORED):
-            figures[stem] |= median_v4(frames, index)
-    for name, metric in (("usdr", usdr), ("si-sdr", si_sdr)):
-        if name in settings.metrics:
+
+    def __init__(self, track: ReferenceTrack, settings: ScoringSettings):
+        self._track = track
+        self._settings = settings
+        self._references = np.stack([track.vocals, track.accompaniment])
+        self._mixtures = np.stack([track.mixture, track.mixture])
+
+    def score(self, estimate: StemPair) -> dict[str, dict[str, float]]:
+        """Return the figures of vocals and of accompaniment, by the names that tables print.
+
+        Parameters
+        ----------
+        estimate : tuple of ndarray (channels, samples)
+            Vocals and accompaniment.
+
+        Returns
+        -------
+        dict of dict of float
+            nan where a figure is not defined: the reference, or for some figures the estimate, is silent. Infinite
+            figures (a perfect estimate) stay.
+        """
+        references, estimates, settings = self._references, np.stack(estimate), self._settings
+        figures: dict[str, dict[str, float]] = {stem: {} for stem in SCORED}
+        if "bss" in settings.metrics:
+            frames = bss_v4(references, estimates, self._track.sample_rate, settings.window_s, settings.hop_s)
             for index, stem in enumerate(SCORED):
-                figures[stem][_PRINTED[name]] = metric(references[index], estimates[index])
-    if "nsdr" in settings.metrics:
-        for stem, v3 in zip(SCORED, bss_v3(references, estimates, track.mixture), strict=True):
-            figures[stem] |= v3
-    return figures
+                figures[stem] |= median_v4(frames, index)
+        for name, metric in (("usdr", usdr), ("si-sdr", si_sdr)):
+            if name in settings.metrics:
+                for index, stem in enumerate(SCORED):
+                    figures[stem][_PRINTED[name]] = metric(references[index], estimates[index])
+        if "nsdr" in settings.metrics:
+            gain, sir, sar = self._v3(estimates)
+            for index, stem in enumerate(SCORED):
+                figures[stem] |= dict(zip(V3, (float(gain[index]), float(sir[index]), float(sar[index])), strict=True))
+        return figures
+
+    def _v3(self, estimates: np.ndarray) -> np.ndarray:
+        """Return the gain of SDR over the mixture's own, SIR and SAR, (3, sources), in dB."""
+        mixture = self._mixture_v3
+        if np.isnan(mixture[0]).any():
+            return np.full_like(mixture, math.nan)
+        scores = mixture if np.array_equal(estimates, self._mixtures) else bss_v3(self._references, estimates)
+        return np.stack([scores[0] - mixture[0], scores[1], scores[2]])
+
+    @functools.cached_property
+    def _mixture_v3(self) -> np.ndarray:
+        """SDR, SIR and SAR of the mixture as an estimate of both stems: all methods need them, so once a track."""
+        return bss_v3(self._references, self._mixtures)
 
 
 _PRINTED = {"usdr": "uSDR", "si-sdr": "SI-SDR"}
