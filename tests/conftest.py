@@ -76,7 +76,8 @@ def _tones(seconds: float, rate: int, channels: int, seed: int) -> np.ndarray:
     time = np.arange(round(seconds * rate)) / rate
     chord = sum(np.sin(2 * np.pi * f * time + rng.uniform(0, 6)) for f in (110, 165, 220, 277))
     pitch = 330 * (1 + 0.02 * np.sin(2 * np.pi * 5.5 * time)) * (1 + 0.2 * np.sin(2 * np.pi * 0.4 * time))
-    voice = sum(np.sin(k * 2 * np.pi * np.cumsum(pitch) / rate) / k for k in range(1, 8) if k * 420 < rate / 2)
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    voice = sum(np.sin(k * phase) / k for k in range(1, 8) if k * 420 < rate / 2)
     mixed = [
         chord * 0.05 + voice * 0.1 * (1 - 0.3 * c) + 0.01 * rng.standard_normal(len(time)) for c in range(channels)
     ]

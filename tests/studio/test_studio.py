@@ -29,6 +29,11 @@ httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
 
 
+def client_of(address, timeout=30):
+    """Return a client of an HTTP server; to read the system's certificates would take longer than most requests."""
+    return httpx.Client(base_url=address, timeout=timeout, verify=False)
+
+
 class Studio:
     """A studio in a subprocess, and a client of its HTTP interface."""
 
@@ -42,7 +47,7 @@ class Studio:
             assert line, "".join(self.stderr_lines)
             self.stderr_lines.append(line)
         self.address = self.stderr_lines[-1].split()[1]
-        self.http = httpx.Client(base_url=self.address.split("?")[0], timeout=60)
+        self.http = client_of(self.address.split("?")[0], timeout=60)
 
     def post(self, path_or_bytes, name):
         data = path_or_bytes if isinstance(path_or_bytes, bytes) else path_or_bytes.read_bytes()
@@ -329,7 +334,7 @@ def test_many_uploads_at_once_all_get_their_own_stems(studio, tmp_path):
     answers = [None] * len(files)
 
     def post(index):
-        with httpx.Client(base_url=studio.http.base_url, timeout=120) as client:
+        with client_of(studio.http.base_url, timeout=120) as client:
             answers[index] = client.post(
                 "api/songs", params={"name": f"{index}.wav"}, content=files[index].read_bytes()
             )
@@ -432,7 +437,7 @@ def test_every_change_is_sent_as_an_event(studio, tmp_path):
     song = write(tmp_path / "s.wav", tones(1.0), RATE)
     seen = []
     with (
-        httpx.Client(base_url=studio.http.base_url, timeout=30) as client,
+        client_of(studio.http.base_url) as client,
         client.stream("GET", "api/events") as stream,
     ):
         lines = stream.iter_lines()

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from conftest import DEMO, RATE, tones, write
 from test_cli_karaoke import _video as film
-from test_studio import opened, sound
+from test_studio import client_of, opened, sound
 
 from vocalsep.datasets.clips import open_clip
 from vocalsep.studio.library import DONE, Library
@@ -341,7 +341,7 @@ def test_a_key_that_nobody_waits_for_is_not_made(studio, long):
 
 def test_events_tell_of_exports(studio, done):
     with (
-        httpx.Client(base_url=studio.http.base_url, timeout=30) as client,
+        client_of(studio.http.base_url) as client,
         client.stream("GET", "api/events", params={"client": "events-1"}) as stream,
     ):
         seen, kind, ended = [], "", None

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import DEMO, RATE, tones, write
-from test_studio import opened
+from test_studio import client_of, opened
 
 from vocalsep.analysis import analyze_song
 from vocalsep.tags import Tags, write_tags
@@ -64,7 +64,7 @@ def events(studio, client, **headers):
 
 @pytest.fixture
 def client(studio):
-    with httpx.Client(base_url=studio.http.base_url, timeout=30) as client:
+    with client_of(studio.http.base_url) as client:
         yield client
 
 
@@ -433,7 +433,7 @@ def test_the_network_needs_the_token_and_gets_addresses_and_a_code(tmp_path):
         printed = "".join(studio.stderr_lines)
         assert "warning" in printed
         assert "█" in printed or "▀" in printed
-        with httpx.Client(base_url=f"http://127.0.0.1:{studio.http.base_url.port}", timeout=30) as visitor:
+        with client_of(f"http://127.0.0.1:{studio.http.base_url.port}") as visitor:
             for headers in ({}, {"authorization": "Bearer wrong"}, {"cookie": "vocalsep-token=wrong"}):
                 assert visitor.get("/api/songs", headers=headers).status_code == 401
             for path in ("", "static/app.js", "api/songs"):
