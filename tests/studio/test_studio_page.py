@@ -197,6 +197,29 @@ def test_position_loop_levels_key_and_tempo_are_kept_for_each_song(page, page_st
     assert page.problems == []
 
 
+def test_settings_that_could_not_be_sent_are_sent_again(page, page_studio, song):
+    open_song(page, song)
+    lost = []
+
+    def lose_first(route):
+        if route.request.method == "PATCH" and not lost:
+            lost.append(route.request.post_data_json)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/settings*", lose_first)
+    page.click("#mute-accompaniment")
+    page.evaluate("window.studio.songView.settings.flush()")
+    page.wait_for_timeout(100)
+    assert lost == [{"muted": ["accompaniment"]}]
+    page.click("#key-down")
+    with page.expect_response(lambda response: "/settings" in response.url, timeout=20000):
+        page.evaluate("window.studio.songView.settings.flush()")
+    kept = page_studio.http.get(f"api/songs/{song['id']}/settings").json()
+    assert (kept["muted"], kept["key"]) == (["accompaniment"], -1)
+
+
 def test_the_waveform_zooms_shows_times_and_has_edges_to_drag(page, song):
     open_song(page, song)
     length = song["samples"] / RATE

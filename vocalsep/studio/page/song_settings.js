@@ -51,7 +51,12 @@ export class SongSettings {
     );
     if (changed.length === 0) return;
     this.#saved = now;
-    // A song that was deleted meanwhile needs no settings, and the next change tries again.
-    api.saveSettings(this.#id, Object.fromEntries(changed)).catch(() => {});
+    const id = this.#id;
+    api.saveSettings(id, Object.fromEntries(changed)).catch(() => {
+      // A song that was deleted meanwhile needs no settings. Those of another are sent again with the next ones.
+      if (this.#id !== id) return;
+      const names = changed.map(([name]) => name);
+      this.#saved = Object.fromEntries(Object.entries(this.#saved).filter(([name]) => !names.includes(name)));
+    });
   }
 }
