@@ -52,7 +52,7 @@ def separate_source(
     instruments : sequence of str
         All of the engine's `instruments`, or none.
     cancellation : Cancellation, optional
-        Ends the separation early, from any thread.
+        Ends the separation early, from any thread; cancelled in any case when the generator ends.
 
     Yields
     ------
