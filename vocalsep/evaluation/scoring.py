@@ -49,7 +49,8 @@ class TrackScorer:
         self._track = track
         self._settings = settings
         self._references = np.stack([track.vocals, track.accompaniment])
-        self._mixtures = np.stack([track.mixture, track.mixture])
+        # A view: the mixture as an estimate of both stems.
+        self._mixtures = np.broadcast_to(track.mixture, self._references.shape)
 
     def score(self, estimate: StemPair) -> dict[str, dict[str, float]]:
         """Return the figures of vocals and of accompaniment, by the names that tables print.
