@@ -6,9 +6,12 @@ import time
 
 import pytest
 from conftest import RATE, tones
+from test_networks import RATE as SMALL_RATE
+from test_networks import SMALL, model
 
 from vocalsep import Separator
 from vocalsep.inference.backend import MaskBackend
+from vocalsep.model_files.checkpoint import save
 from vocalsep.system.background import prefetch
 from vocalsep.system.cancellation import Cancellation, CancelledError
 
@@ -76,6 +79,19 @@ def test_the_engine_separates_again_after_a_cancellation(watched):
     with pytest.raises(CancelledError):
         list(watched.sources_of([tones(1)], RATE, 2, cancellation=cancellation))
     assert sum(pair[0].shape[1] for pair in watched.sources_of([tones(1)], RATE, 2)) == RATE
+
+
+@pytest.mark.parametrize("architecture", ["unet", "wave-unet"])
+def test_networks_of_torch_begin_nothing_more(architecture, tmp_path):
+    network, config = model(architecture, SMALL[architecture], channels=2)
+    save(tmp_path / "m.safetensors", network, config, {"licence": "CC0"})
+    cancellation = Cancellation()
+    blocks = (tones(10, SMALL_RATE) for _ in range(20))
+    pairs = Separator(tmp_path / "m.safetensors").sources_of(blocks, SMALL_RATE, 2, cancellation=cancellation)
+    next(pairs)
+    cancellation.cancel()
+    with pytest.raises(CancelledError):
+        list(pairs)
 
 
 def test_closing_a_prefetched_iterator_cancels_what_it_waits_for():

@@ -77,6 +77,7 @@ class WaveStream:
 
     def _tile(self, start: int) -> np.ndarray:
         """Return one tile of vocals, starting at sample `start` of the song."""
+        self._cancellation.check()
         if self.wanted is not None and (start >= self.wanted[1] or start + self.tile <= self.wanted[0]):
             return np.zeros((self.channels, self.tile), np.float32)
         mixture, weights = self._buffer.part(start - self.context, self.input_samples)
