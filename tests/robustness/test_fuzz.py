@@ -24,7 +24,7 @@ def defects(tasks, folder):
 def test_whatever_goes_wrong_is_seen_and_the_rest_goes_on(tmp_path):
     tasks = [Task(Faulty, case) for case in range(len(FAULTS))]
     keep = tmp_path / "kept"
-    outcomes = list(run(tasks, SEED, tmp_path, Bounds(longest_s=1.0, most_bytes=400_000_000), keep))
+    outcomes = list(run(tasks, SEED, tmp_path, Bounds(longest_s=3.0, most_bytes=400_000_000), keep))
     assert [outcome.task for outcome in outcomes] == tasks
     for outcome, fault, seen in zip(outcomes, FAULTS, SEEN, strict=True):
         assert seen in outcome.defect, fault
