@@ -32,9 +32,9 @@ from collections.abc import Mapping
 # What commands and tests import, at the top or when they need it (torch imports torch._dynamo to make optimizers).
 # Importing it must start no threads, which are not forked.
 MODULES = """
-    av fastapi fsspec librosa librosa.display lightning_fabric
+    av fastapi fsspec httpx librosa librosa.display lightning_fabric
     matplotlib.backends.backend_agg matplotlib.figure mutagen.easyid3 mutagen.mp4 mutagen.oggvorbis onnxruntime
-    onnxscript scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo
+    onnxscript playwright.sync_api scipy.signal scipy.stats soundfile tensorboardX torch torch._dynamo
     torch.onnx._internal.exporter._core torch.utils.flop_counter typer._adapters uvicorn
     vocalsep.cli.app vocalsep.cli.compare vocalsep.cli.evaluate vocalsep.cli.inspect vocalsep.cli.karaoke
     vocalsep.cli.split vocalsep.cli.train vocalsep.evaluation.runner vocalsep.inference.cost
