@@ -67,3 +67,14 @@ def test_magnitudes_are_those_of_torch():
     power = np.pad(power, ((0, 0), (0, -power.shape[1] % joined))).reshape(1025, -1, joined).max(axis=2)
     expected = 10 * np.log10(power / power.max())
     assert np.abs(mesh.get_array().reshape(expected.shape) - expected).max() < 0.01
+
+
+def test_a_mask_is_the_share_of_one_sound_in_another():
+    rng = np.random.default_rng(0)
+    sound = rng.standard_normal((2, RATE)) * (np.arange(RATE) < RATE // 2)
+    figure = spectrograms({"mixture": sound, "mask, a": ("vocals", "mixture"), "vocals": 0.3 * sound}, RATE)
+    (mesh,) = figure.axes[1].collections
+    shown = mesh.get_array().reshape(1025, -1)
+    assert np.abs(shown[:, : RATE // 2 // 512 - 2] - 0.3).max() < 1e-6
+    # Where the mixture is silent there is no share.
+    assert not shown[:, RATE // 2 // 512 + 4 :].any()

@@ -70,18 +70,15 @@ def _read_excerpt(
 
 
 def _draw(options: PlotOptions, mixture: np.ndarray, sample_rate: int, start: float, target: pathlib.Path) -> None:
-    import numpy as np
-
     from ..evaluation.plots import spectrograms
     from ..separator import Separator
     from ..system.plotting import save
 
     separator = Separator(options.model, device=options.device.value, threads=options.threads)
     vocals, accompaniment = separator.separate(mixture, sample_rate)
-    panels = {
-        "mixture": mixture,
-        "mask": np.stack([vocals, mixture]),
-        "vocals": vocals,
-        "accompaniment": accompaniment,
-    }
-    save(spectrograms(panels, sample_rate, start), target, options.overwrite)
+    figure = spectrograms(
+        {"mixture": mixture, "mask": ("vocals", "mixture"), "vocals": vocals, "accompaniment": accompaniment},
+        sample_rate,
+        start,
+    )
+    save(figure, target, options.overwrite)

@@ -31,14 +31,14 @@ COLUMNS = 900
 COLOURS = ("#30638e", "#d1495b", "#edae49", "#00798c", "#7f6a93", "#8c8c8c", "#4c956c", "#b56576")
 
 
-def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: float = 0.0) -> Figure:
+def spectrograms(panels: Mapping[str, np.ndarray | tuple[str, str]], sample_rate: int, start_s: float = 0.0) -> Figure:
     """Draw magnitudes under each other, and masks.
 
     Parameters
     ----------
-    panels : mapping of ndarray (channels, samples)
-        Sounds by title. One called ``mask`` holds a pair of sounds instead, (2, channels, samples): the share of the
-        second that the first is.
+    panels : mapping of ndarray (channels, samples), or of pairs of str
+        Sounds by title, the mixture first. A pair of titles stands for a mask: the share of the second sound's
+        magnitudes that the first has.
     sample_rate : int
         Hz.
     start_s : float
@@ -47,27 +47,30 @@ def spectrograms(panels: Mapping[str, np.ndarray], sample_rate: int, start_s: fl
     # Not librosa's STFT: numba compiles what it needs for 20 s when it is first used.
     import librosa.display
 
-    first = next(sound for title, sound in panels.items() if not title.startswith("mask"))
-    joined = max(1, -(-first.shape[-1] // (COLUMNS * HOP)))
-    magnitudes = {title: _magnitude(sound, joined) for title, sound in panels.items() if not title.startswith("mask")}
+    sounds = {title: panel for title, panel in panels.items() if not isinstance(panel, tuple)}
+    samples = next(iter(sounds.values())).shape[-1]
+    joined = max(1, -(-samples // (COLUMNS * HOP)))
+    magnitudes = {title: _magnitude(sound, joined) for title, sound in sounds.items()}
     loudest = next(iter(magnitudes.values())).max(initial=LEAST)
     figure = new_figure(10, 2.1 * len(panels))
-    for axes, (title, sound) in zip(
+    for axes, (title, panel) in zip(
         np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels.items(), strict=True
     ):
-        if title.startswith("mask"):
-            part, whole = (_magnitude(each, joined) for each in sound)
+        if isinstance(panel, tuple):
+            part, whole = (magnitudes[sound] for sound in panel)
             shown = np.clip(np.divide(part, whole, out=np.zeros_like(part), where=whole > loudest * 1e-5), 0, 1)
             scale: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1}
+            number_format = "%.1f"
         else:
             shown = 20 * np.log10(np.maximum(magnitudes[title], LEAST) / loudest)
             scale = {"cmap": "magma", "vmin": -RANGE_DB, "vmax": 0}
+            number_format = "%+.0f dB"
         image = librosa.display.specshow(
             shown, sr=sample_rate, hop_length=joined * HOP, n_fft=N_FFT, x_axis="time", y_axis="log", ax=axes, **scale
         )
         axes.set(title=title, ylabel="Hz")
         axes.label_outer()
-        figure.colorbar(image, ax=axes, format="%.1f" if title.startswith("mask") else "%+.0f dB")
+        figure.colorbar(image, ax=axes, format=number_format)
     if start_s:
         axes.set_xlabel(f"time from {start_s:.1f} s")
     return figure
@@ -79,12 +82,13 @@ def save_track_plot(path: pathlib.Path, track: ReferenceTrack, estimate: np.ndar
     length = min(total, round(SHOWN_S * track.sample_rate))
     start = (total - length) // 2
     cut = slice(start, start + length)
+    estimated = f"vocals, {name}"
     figure = spectrograms(
         {
             "mixture": track.mixture[:, cut],
-            f"vocals, {name}": estimate[:, cut],
-            "vocals, truth": track.vocals[:, cut],
-            f"mask, {name}": np.stack([estimate[:, cut], track.mixture[:, cut]]),
+            estimated: estimate[:, cut],
+            "true vocals": track.vocals[:, cut],
+            f"mask, {name}": (estimated, "mixture"),
         },
         track.sample_rate,
         start / track.sample_rate,
